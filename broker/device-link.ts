@@ -1,0 +1,16 @@
+import type { DeviceKey } from '../domain/ids.js';
+
+/**
+ * The way to devices: what activities publish through, whatever the broker. Reports come the other way, into the
+ * gateway (gateway.ts), which acknowledges them once they are durable.
+ */
+export interface DeviceLink {
+  /**
+   * Sends an update notification (QoS 1) to a device that is connected and subscribed.
+   *
+   * @returns false when it isn't: nothing was sent
+   */
+  publishNotification(device: DeviceKey, payload: string): Promise<boolean>;
+  /** Connected and subscribed to its notifications now. */
+  isReachable(device: DeviceKey): boolean;
+}

@@ -1,0 +1,200 @@
+import { causeDetail, type FailureCause } from './causes.js';
+import type { UpdatePolicy } from './policy.js';
+
+/** Where one device stands in one update task [seed: validate, batch update]. */
+export const DeviceUpdateStatus = {
+  PENDING: 'pending', // not notified yet, or offline: it is notified when it comes online
+  NOTIFIED: 'notified', // the notification went out; the device has reported nothing yet
+  UPGRADING: 'upgrading', // it has reported progress: the update counts as started
+  COMPLETED: 'completed', // ended, with an outcome
+  CANCELLED: 'cancelled', // ended by an operator
+} as const;
+export type DeviceUpdateStatus = (typeof DeviceUpdateStatus)[keyof typeof DeviceUpdateStatus];
+
+export type Outcome = 'succeeded' | 'failed';
+export type DeviceProtocol = 'mqtt' | 'http' | 'coap';
+
+/** The facts of a device update: the workflow's state and, column by column, the record's row. Times are epoch ms. */
+export interface DeviceUpdateState {
+  readonly status: DeviceUpdateStatus;
+  readonly outcome: Outcome | null;
+  /** Highest percentage reported, 0 to 100. */
+  readonly step: number | null;
+  readonly cause: FailureCause | null;
+  readonly detail: string | null;
+  /** When the run began; null while the task's turn has not come. */
+  readonly begunAtMs: number | null;
+  /** The latest notification. */
+  readonly notifiedAtMs: number | null;
+  readonly notifications: number;
+  /** Response times that passed in silence while the device was online. */
+  readonly silences: number;
+  /** The first progress report: from here on the update counts as started. */
+  readonly startedAtMs: number | null;
+  readonly lastProgressAtMs: number | null;
+  /** The first report of step 100. */
+  readonly hundredAtMs: number | null;
+  readonly endedAtMs: number | null;
+}
+
+export const initialState = (begunAtMs: number | null): DeviceUpdateState => ({
+  status: 'pending',
+  outcome: null,
+  step: null,
+  cause: null,
+  detail: null,
+  begunAtMs,
+  notifiedAtMs: null,
+  notifications: 0,
+  silences: 0,
+  startedAtMs: null,
+  lastProgressAtMs: null,
+  hundredAtMs: null,
+  endedAtMs: null,
+});
+
+export const isOpen = (status: DeviceUpdateStatus): boolean => status !== 'completed' && status !== 'cancelled';
+
+// Each function below answers the state after one event. Reports may repeat or come late (QoS 1), so a finished update
+// never changes and the percentage never falls.
+
+export function notified(state: DeviceUpdateState, atMs: number): DeviceUpdateState {
+  if (!isOpen(state.status)) return state;
+  return {
+    ...state,
+    status: state.status === 'upgrading' ? 'upgrading' : 'notified',
+    notifiedAtMs: atMs,
+    notifications: state.notifications + 1,
+  };
+}
+
+/** The device went out of reach before it reported anything: it waits to come online again. */
+export function unreachable(state: DeviceUpdateState): DeviceUpdateState {
+  return state.status === 'notified' ? { ...state, status: 'pending', silences: 0 } : state;
+}
+
+export function silent(state: DeviceUpdateState): DeviceUpdateState {
+  return isOpen(state.status) ? { ...state, silences: state.silences + 1 } : state;
+}
+
+/** [seed: validate] the update counts as started only after the notification *and* a progress report. */
+export function progressed(state: DeviceUpdateState, step: number, atMs: number): DeviceUpdateState {
+  if (!isOpen(state.status) || state.notifiedAtMs === null) return state;
+  return {
+    ...state,
+    status: 'upgrading',
+    step: Math.max(state.step ?? 0, step),
+    startedAtMs: state.startedAtMs ?? atMs,
+    lastProgressAtMs: Math.max(state.lastProgressAtMs ?? 0, atMs),
+    hundredAtMs: state.hundredAtMs ?? (step >= 100 ? atMs : null),
+  };
+}
+
+/** The device has reported the target version as the one it runs: nothing less is success [design: succeeded]. */
+export function succeeded(state: DeviceUpdateState, atMs: number, detail: string | null = null): DeviceUpdateState {
+  if (!isOpen(state.status)) return state;
+  return { ...state, status: 'completed', outcome: 'succeeded', cause: null, detail, endedAtMs: atMs };
+}
+
+export function failed(
+  state: DeviceUpdateState,
+  cause: FailureCause,
+  atMs: number,
+  addition?: string,
+): DeviceUpdateState {
+  if (!isOpen(state.status)) return state;
+  return {
+    ...state,
+    status: 'completed',
+    outcome: 'failed',
+    cause,
+    detail: causeDetail(cause, addition),
+    endedAtMs: atMs,
+  };
+}
+
+export function cancelled(state: DeviceUpdateState, atMs: number, detail: string): DeviceUpdateState {
+  return isOpen(state.status) ? { ...state, status: 'cancelled', detail, endedAtMs: atMs } : state;
+}
+
+/** What an open device update waits for: with a clock and a consequence [design: every wait has a clock]. */
+export interface WaitingFor {
+  readonly what: 'its-turn' | 'online' | 'query' | 'response' | 'progress' | 'confirmation';
+  readonly sinceMs: number;
+  /** Null while the run has not begun: its clocks start with it. */
+  readonly untilMs: number | null;
+  /** The sentence for people: the same words in API, CLI and the Temporal UI. */
+  readonly then: string;
+}
+
+/** The response time after `silences` silent ones: doubled at each. */
+export const responseTimeoutMs = (policy: UpdatePolicy, silences: number): number =>
+  policy.responseTimeoutMs * 2 ** silences;
+
+/**
+ * What the device update waits for now, or undefined when it has ended.
+ *
+ * @param createdAtMs when the device update was recorded, for the time before its run begins
+ */
+export function waitingFor(
+  state: DeviceUpdateState,
+  policy: UpdatePolicy,
+  protocol: DeviceProtocol,
+  createdAtMs: number,
+): WaitingFor | undefined {
+  if (!isOpen(state.status)) return undefined;
+  if (state.begunAtMs === null) {
+    return { what: 'its-turn', sinceMs: createdAtMs, untilMs: null, then: 'starts as soon as its task reaches it' };
+  }
+  if (state.status === 'upgrading') return waitingWhileUpgrading(state, policy);
+  if (state.status === 'notified') return waitingForResponse(state, policy);
+  const untilMs = state.begunAtMs + policy.offlineTimeoutMs;
+  return protocol === 'mqtt'
+    ? {
+        what: 'online',
+        sinceMs: state.notifiedAtMs ?? state.begunAtMs,
+        untilMs,
+        then: 'notified when it comes online; else fails as offline-expired',
+      }
+    : {
+        what: 'query',
+        sinceMs: state.begunAtMs,
+        untilMs,
+        then: 'gets its update when it asks for it; else fails as unreachable-transient',
+      };
+}
+
+function waitingForResponse(state: DeviceUpdateState, policy: UpdatePolicy): WaitingFor {
+  const sinceMs = state.notifiedAtMs ?? 0;
+  const last = state.silences + 1 >= policy.notificationsMax;
+  return {
+    what: 'response',
+    sinceMs,
+    untilMs: sinceMs + responseTimeoutMs(policy, state.silences),
+    then: last ? 'fails as no-response' : 'notified again',
+  };
+}
+
+function waitingWhileUpgrading(state: DeviceUpdateState, policy: UpdatePolicy): WaitingFor {
+  const startedAtMs = state.startedAtMs ?? 0;
+  const overallMs = startedAtMs + policy.overallTimeoutMs;
+  const wait =
+    state.hundredAtMs === null
+      ? { what: 'progress' as const, sinceMs: state.lastProgressAtMs ?? startedAtMs, limitMs: policy.stallTimeoutMs }
+      : { what: 'confirmation' as const, sinceMs: state.hundredAtMs, limitMs: policy.confirmationTimeoutMs };
+  return {
+    what: wait.what,
+    sinceMs: wait.sinceMs,
+    untilMs: Math.min(wait.sinceMs + wait.limitMs, overallMs),
+    then: wait.what === 'progress' ? 'fails as stalled' : 'fails as version-unconfirmed',
+  };
+}
+
+/**
+ * How long after its last `online` signal a device that keeps reconnecting is reported online again: the first few at
+ * once, then doubling up to an hour, so that a flapping device never grows its run's history for ever.
+ */
+export function onlineBackoffMs(onlineSignals: number): number {
+  if (onlineSignals < 5) return 0;
+  return Math.min(1_000 * 2 ** (onlineSignals - 4), 3_600_000);
+}

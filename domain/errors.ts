@@ -1,0 +1,58 @@
+/**
+ * Every refusal that a person or a program can meet, by its stable code. The API's table (api/problem.ts) gives each
+ * its HTTP status; the text says what is wrong, which rule it breaks, and what to do.
+ */
+export const ErrorCode = {
+  INVALID_REQUEST: 'invalid-request',
+  UNAUTHORIZED: 'unauthorized',
+  NOT_FOUND: 'not-found',
+  PRODUCT_EXISTS: 'product-exists',
+  DEVICE_EXISTS: 'device-exists',
+  FIRMWARE_NAME_INVALID: 'firmware-name-invalid',
+  FIRMWARE_TOO_LARGE: 'firmware-too-large',
+  FIRMWARE_EMPTY: 'firmware-empty',
+  FIRMWARE_QUOTA_EXCEEDED: 'firmware-quota-exceeded',
+  FIRMWARE_VERSION_EXISTS: 'firmware-version-exists',
+  FIRMWARE_IN_USE: 'firmware-in-use',
+  FIRMWARE_DELETED: 'firmware-deleted',
+  FIRMWARE_NOT_VERIFIED: 'firmware-not-verified',
+  UPDATE_TASK_CONFLICT: 'update-task-conflict',
+  DOWNGRADE_NOT_ALLOWED: 'downgrade-not-allowed',
+  DEVICES_INVALID: 'devices-invalid',
+  NO_TARGET_DEVICES: 'no-target-devices',
+  TASK_NOT_OPEN: 'task-not-open',
+  TASK_NOT_ENDED: 'task-not-ended',
+  NOT_A_VERIFICATION: 'not-a-verification',
+  NOTHING_TO_REINITIATE: 'nothing-to-reinitiate',
+  DEVICE_UPDATE_ENDED: 'device-update-ended',
+  IDEMPOTENCY_KEY_REUSED: 'idempotency-key-reused',
+} as const;
+export type ErrorCode = (typeof ErrorCode)[keyof typeof ErrorCode];
+
+/** One field of a request that breaks a rule. */
+export interface FieldProblem {
+  /** Where: a dotted path such as `policy.stallTimeoutMs`, or a header or query parameter's name. */
+  readonly field: string;
+  /** The rule and the remedy, as a sentence. */
+  readonly message: string;
+}
+
+/** A refusal. Its message is written for the client: it never carries internals or secrets. */
+export class FerryError extends Error {
+  override readonly name = 'FerryError';
+
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    /** Extra members of the problem document, such as `conflicts` or `errors`; plain JSON. */
+    readonly extra: Readonly<Record<string, unknown>> = {},
+  ) {
+    super(message);
+  }
+}
+
+/** A request whose field breaks a rule (`invalid-request`). */
+export const invalidField = (field: string, message: string): FerryError =>
+  new FerryError('invalid-request', `${field}: ${message}`, { errors: [{ field, message }] satisfies FieldProblem[] });
+
+export const notFound = (what: string): FerryError => new FerryError('not-found', `${what} does not exist.`);

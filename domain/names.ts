@@ -1,0 +1,43 @@
+/** The rules of every name that comes from outside. Each answers the broken rule as a sentence, or undefined. */
+
+/** The module that a device means when it names none [protocol: inform]. */
+export const DEFAULT_MODULE = 'default';
+
+const FIRMWARE_NAME = /^[\p{Script=Han}A-Za-z0-9_]+$/u;
+const PRODUCT_KEY = /^[A-Za-z0-9_-]{1,32}$/;
+const DEVICE_NAME = /^[A-Za-z0-9_.:@-]{1,64}$/;
+const MODULE = /^[A-Za-z0-9_.-]{1,64}$/;
+/** Device secrets are HMAC keys; vendor tools write them as letters and digits. */
+const DEVICE_SECRET = /^[\x21-\x7e]{8,128}$/;
+/** No control characters; no quotes and backslashes, since C devices find JSON keys by text search [protocol]. */
+const VERSION = /^[^\p{C}\s"\\]([^\p{C}"\\]{0,62}[^\p{C}\s"\\])?$/u;
+
+/** Characters as a person counts them: code points, not UTF-16 units. */
+export const countCharacters = (text: string): number => Array.from(text).length;
+
+/** [seed: add] only Chinese characters, English letters, digits, underscore; 1 to `charactersMax` characters. */
+export function firmwareNameProblem(name: string, charactersMax: number): string | undefined {
+  const length = countCharacters(name);
+  if (length < 1 || length > charactersMax) return `must have 1 to ${charactersMax} characters; it has ${length}`;
+  if (!FIRMWARE_NAME.test(name)) return 'must have only Chinese characters, English letters, digits and underscores';
+  return undefined;
+}
+
+const rule = (pattern: RegExp, sentence: string) => (text: string) => (pattern.test(text) ? undefined : sentence);
+
+export const productKeyProblem = rule(PRODUCT_KEY, 'must be 1 to 32 English letters, digits, "_" or "-"');
+export const deviceNameProblem = rule(
+  DEVICE_NAME,
+  'must be 1 to 64 English letters, digits, "_", "-", ".", ":" or "@"',
+);
+export const moduleProblem = rule(MODULE, 'must be 1 to 64 English letters, digits, "_", "-" or "."');
+export const versionProblem = rule(
+  VERSION,
+  'must be 1 to 64 characters without control characters, quotes or backslashes, and no blank at either end',
+);
+export const deviceSecretProblem = rule(DEVICE_SECRET, 'must be 8 to 128 printable ASCII characters without blanks');
+
+export const isProductKey = (text: string): boolean => PRODUCT_KEY.test(text);
+export const isDeviceName = (text: string): boolean => DEVICE_NAME.test(text);
+export const isModule = (text: string): boolean => MODULE.test(text);
+export const isVersion = (text: string): boolean => VERSION.test(text);

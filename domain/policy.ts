@@ -1,0 +1,92 @@
+import { invalidField } from './errors.js';
+
+/** The limits that the seed sets; defaults of the config, never constants elsewhere [seed: add]. */
+export interface FirmwareLimits {
+  readonly nameCharactersMax: number;
+  readonly fileBytesMax: number;
+  /** Firmware that were ever added: deleted ones are counted. */
+  readonly firmwareMax: number;
+}
+
+export const DEFAULT_FIRMWARE_LIMITS: FirmwareLimits = {
+  nameCharactersMax: 32,
+  fileBytesMax: 10 * 1024 * 1024,
+  firmwareMax: 100,
+};
+
+/** "A small number of devices is tried first" [seed: validate]. */
+export const VERIFICATION_DEVICES_MAX = 100;
+
+/** How long each wait of a device update lasts. It travels in the workflow's input, so that a replay keeps it. */
+export interface UpdatePolicy {
+  /** From the start of the device update: how long an offline device is waited for. */
+  readonly offlineTimeoutMs: number;
+  /** After a notification: how long a device that is online may stay silent; doubled at each resend. */
+  readonly responseTimeoutMs: number;
+  /** Notifications to a silent device before it counts as failed, the first one included. */
+  readonly notificationsMax: number;
+  /** While upgrading: how long without any progress report. */
+  readonly stallTimeoutMs: number;
+  /** After step 100: how long until the target version must be reported. */
+  readonly confirmationTimeoutMs: number;
+  /** From the first progress to the end. */
+  readonly overallTimeoutMs: number;
+  /** A device that reconnects in mid-update has this long to go on by itself before it is notified again. */
+  readonly reconnectGraceMs: number;
+  /** Also update devices that run a newer version than the firmware's. */
+  readonly allowDowngrade: boolean;
+}
+
+const SECOND_MS = 1_000;
+const MINUTE_MS = 60 * SECOND_MS;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+
+const BATCH_POLICY: UpdatePolicy = {
+  offlineTimeoutMs: 7 * DAY_MS,
+  responseTimeoutMs: 5 * MINUTE_MS,
+  notificationsMax: 3,
+  stallTimeoutMs: 30 * MINUTE_MS,
+  confirmationTimeoutMs: 15 * MINUTE_MS,
+  overallTimeoutMs: 24 * HOUR_MS,
+  reconnectGraceMs: 15 * SECOND_MS,
+  allowDowngrade: false,
+};
+
+export const DEFAULT_POLICY = {
+  batch: BATCH_POLICY,
+  verification: { ...BATCH_POLICY, offlineTimeoutMs: HOUR_MS },
+} as const satisfies Record<string, UpdatePolicy>;
+
+/** Inclusive bounds of each number of a policy: the API's schema and `resolvePolicy` read them from here. */
+export const POLICY_BOUNDS = {
+  offlineTimeoutMs: { min: SECOND_MS, max: 366 * DAY_MS },
+  responseTimeoutMs: { min: SECOND_MS, max: 7 * DAY_MS },
+  notificationsMax: { min: 1, max: 20 },
+  stallTimeoutMs: { min: SECOND_MS, max: 30 * DAY_MS },
+  confirmationTimeoutMs: { min: SECOND_MS, max: 30 * DAY_MS },
+  overallTimeoutMs: { min: SECOND_MS, max: 90 * DAY_MS },
+  reconnectGraceMs: { min: 0, max: HOUR_MS },
+} as const satisfies Partial<Record<keyof UpdatePolicy, { min: number; max: number }>>;
+
+/**
+ * The whole policy of a task: what the operator set, over the defaults of its kind.
+ *
+ * @throws FerryError `invalid-request` naming the field and its bounds
+ */
+export function resolvePolicy(kind: keyof typeof DEFAULT_POLICY, set: Partial<UpdatePolicy> = {}): UpdatePolicy {
+  const given = Object.fromEntries(Object.entries(set).filter(([, value]) => value !== undefined));
+  const policy: UpdatePolicy = { ...DEFAULT_POLICY[kind], ...given };
+  for (const [field, { min, max }] of Object.entries(POLICY_BOUNDS)) {
+    const value = policy[field as keyof typeof POLICY_BOUNDS];
+    if (!Number.isInteger(value) || value < min || value > max) {
+      throw invalidField(`policy.${field}`, `must be a whole number from ${min} to ${max}`);
+    }
+  }
+  return policy;
+}
+
+/** Devices of a shard: its run starts them at a pace and follows them [design: workflows]. */
+export const SHARD_DEVICES = 200;
+/** Child starts that a shard has under way, not yet confirmed by the server, at once. */
+export const UNCONFIRMED_STARTS_MAX = 40;

@@ -1,0 +1,38 @@
+import type { Outcome } from './device-update.js';
+import type { TaskKind } from './ids.js';
+
+/** Where an update task stands. */
+export const TaskStatus = {
+  PENDING: 'pending', // recorded; its workflow has not begun
+  RUNNING: 'running',
+  COMPLETED: 'completed', // every device update has ended, or an operator ended a verification early
+  CANCELLED: 'cancelled', // ended by an operator
+} as const;
+export type TaskStatus = (typeof TaskStatus)[keyof typeof TaskStatus];
+
+export const isTaskOpen = (status: TaskStatus): boolean => status === 'pending' || status === 'running';
+
+/** A firmware's way: it stays verified once a verification has ended, whatever the results [seed: validate]. */
+export type FirmwareStatus = 'unverified' | 'verifying' | 'verified';
+
+/** Device updates of a task by where they stand. */
+export interface TaskCounts {
+  readonly pending: number;
+  readonly notified: number;
+  readonly upgrading: number;
+  readonly succeeded: number;
+  readonly failed: number;
+  readonly cancelled: number;
+  readonly total: number;
+}
+
+/** The member of `TaskCounts` in which a device update is counted. */
+export function countOf(
+  status: 'pending' | 'notified' | 'upgrading' | 'completed' | 'cancelled',
+  outcome: Outcome | null,
+): Exclude<keyof TaskCounts, 'total'> {
+  if (status !== 'completed') return status;
+  return outcome === 'succeeded' ? 'succeeded' : 'failed';
+}
+
+export type { TaskKind };

@@ -1,0 +1,356 @@
+import type { DeviceProtocol, DeviceUpdateState, DeviceUpdateStatus, Outcome } from '../domain/device-update.js';
+import type { DeviceKey, TaskKind } from '../domain/ids.js';
+import type { FirmwareLimits, UpdatePolicy } from '../domain/policy.js';
+import type { FirmwareStatus, TaskCounts, TaskStatus } from '../domain/update-task.js';
+
+/*
+ * The records: what operators list, count and filter, and the outbox of what the engine must still be told.
+ *
+ * Every method is one atomic step; none leaves a transaction open for its caller. All are async, so that a dialect over
+ * a network fits behind the same interface. A promise resolves only once the change is committed: broker and activities
+ * acknowledge on it. Every write can be repeated; its key is the business key. Times are epoch milliseconds, given by
+ * the caller. Refusals are `FerryError`s.
+ */
+
+export type DigestMethod = 'MD5' | 'SHA256';
+
+export interface PageRequest {
+  /** 1 to 500 rows. */
+  readonly limit: number;
+  /** From the page before; opaque. A malformed one is refused: `invalid-request`, field `cursor`. */
+  readonly cursor?: string | undefined;
+}
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly nextCursor: string | null;
+}
+
+/** Makes a creation repeatable: the same key answers what it created; with another fingerprint it is refused. */
+export interface Idempotency {
+  readonly key: string;
+  /** Of route and body: the same key with another fingerprint is `idempotency-key-reused`. */
+  readonly fingerprint: string;
+}
+/** What a creation answers: `replayed` is true when the idempotency key had created it before. */
+export interface Created<T> {
+  readonly value: T;
+  readonly replayed: boolean;
+}
+
+export interface Product {
+  readonly productKey: string;
+  readonly name: string;
+  readonly createdAtMs: number;
+}
+
+export interface NewDevice {
+  readonly deviceName: string;
+  readonly deviceSecret: string;
+  readonly protocol: DeviceProtocol;
+}
+
+export interface Device extends DeviceKey {
+  readonly protocol: DeviceProtocol;
+  /** Of the module `default`; null until the device has reported one. */
+  readonly version: string | null;
+  /** Every module that the device has reported, with the version it runs. */
+  readonly modules: readonly { readonly module: string; readonly version: string; readonly reportedAtMs: number }[];
+  readonly online: boolean;
+  readonly lastSeenAtMs: number | null;
+  readonly createdAtMs: number;
+  /** The open device update that holds the device, if any. */
+  readonly currentUpdate: DeviceUpdateRecord | null;
+}
+
+export interface DeviceFilter {
+  readonly version?: string | undefined;
+  /** The module that `version` is about; `default` if absent. */
+  readonly module?: string | undefined;
+  readonly online?: boolean | undefined;
+  /** Part of the device name. */
+  readonly search?: string | undefined;
+}
+
+export interface NewFirmware {
+  readonly id: string;
+  readonly name: string;
+  readonly productKey: string;
+  readonly module: string;
+  readonly version: string;
+  readonly sizeBytes: number;
+  readonly signMethod: DigestMethod;
+  /** Lower-case hex, of `signMethod`. */
+  readonly sign: string;
+  /** Lower-case hex: the content address in the firmware store. */
+  readonly sha256: string;
+  readonly createdAtMs: number;
+}
+export interface Firmware extends NewFirmware {
+  readonly status: FirmwareStatus;
+  readonly verifiedAtMs: number | null;
+  readonly deletedAtMs: number | null;
+  /** Open tasks that use it. */
+  readonly openTasks: number;
+}
+
+/** Every task that is created: verifications, batches, and re-initiations of either. */
+export interface NewTask {
+  readonly id: string;
+  readonly kind: TaskKind;
+  readonly firmwareId: string;
+  /** The versions that a batch updates: it claims them [seed: conflict]. Empty for a verification. */
+  readonly sourceVersions: readonly string[];
+  /** The devices, or null for all of the product that run one of the source versions. */
+  readonly deviceNames: readonly string[] | null;
+  readonly policy: UpdatePolicy;
+  readonly createdAtMs: number;
+  readonly idempotency?: Idempotency | undefined;
+}
+
+export interface TaskRecord {
+  readonly id: string;
+  readonly kind: TaskKind;
+  readonly status: TaskStatus;
+  readonly firmware: Pick<Firmware, 'id' | 'name' | 'productKey' | 'module' | 'version'>;
+  readonly sourceVersions: readonly string[];
+  readonly policy: UpdatePolicy;
+  readonly counts: TaskCounts;
+  /** The task whose failed devices this one re-initiates. */
+  readonly reinitiates: string | null;
+  readonly workflowId: string;
+  /** Null until the engine has begun it. */
+  readonly runId: string | null;
+  readonly createdAtMs: number;
+  readonly startedAtMs: number | null;
+  readonly endedAtMs: number | null;
+  readonly cancelRequestedAtMs: number | null;
+  /** A verification that an operator ended early. */
+  readonly endRequestedAtMs: number | null;
+  /** Number of the task's last change: `changesSince` answers what came after one. */
+  readonly change: number;
+}
+
+export interface DeviceUpdateRecord extends DeviceKey, DeviceUpdateState {
+  /** Decimal, unique over all tasks; part of download URLs. At most 2^47. */
+  readonly id: number;
+  readonly taskId: string;
+  /** Place in its task, from 0: shards are ranges of it. */
+  readonly ordinal: number;
+  readonly protocol: DeviceProtocol;
+  /** 1 for the first try, counted over the chain of re-initiations. */
+  readonly attempt: number;
+  readonly workflowId: string;
+  readonly runId: string | null;
+  readonly createdAtMs: number;
+  readonly cancelRequestedAtMs: number | null;
+  readonly change: number;
+}
+
+/** An open device update with what gateway and activities need of its task. */
+export interface OpenDeviceUpdate {
+  readonly record: DeviceUpdateRecord;
+  readonly firmware: Firmware;
+  readonly policy: UpdatePolicy;
+  readonly kind: TaskKind;
+  readonly sourceVersions: readonly string[];
+  /** The engine knows of the first progress / of step 100. */
+  readonly progressSignalled: boolean;
+  readonly hundredSignalled: boolean;
+  /** `online` signals sent so far, and the latest: a flapping device is held back (domain `onlineBackoffMs`). */
+  readonly onlineSignals: number;
+  readonly onlineSignalledAtMs: number | null;
+}
+
+export interface DeviceUpdateFilter {
+  readonly status?: DeviceUpdateStatus | undefined;
+  readonly outcome?: Outcome | undefined;
+  /** Part of the device name. */
+  readonly search?: string | undefined;
+}
+
+export interface TaskFilter {
+  readonly firmwareId?: string | undefined;
+  readonly productKey?: string | undefined;
+  readonly kind?: TaskKind | undefined;
+  readonly status?: TaskStatus | undefined;
+}
+
+/** What changed after a change number; the newest state of each, not each step between. */
+export interface Changes {
+  readonly tasks: readonly TaskRecord[];
+  readonly deviceUpdates: readonly DeviceUpdateRecord[];
+  /** Resume from here. */
+  readonly change: number;
+  /** There is more: ask again at once. */
+  readonly more: boolean;
+}
+
+/** A task that the engine must still be told about: not started, or a request not delivered. */
+export interface Undelivered {
+  readonly task: TaskRecord;
+  readonly start: boolean;
+  readonly cancel: boolean;
+  readonly end: boolean;
+}
+
+export interface Records {
+  // ── products and devices ──────────────────────────────────────────────────────────────────────
+  /** @throws FerryError `product-exists` */
+  createProduct(product: Product, idempotency?: Idempotency): Promise<Created<Product>>;
+  getProduct(productKey: string): Promise<Product | undefined>;
+  /** Newest first. */
+  listProducts(page: PageRequest): Promise<Page<Product>>;
+
+  /**
+   * All of them or none. A replay answers the devices as they were registered, secrets included.
+   *
+   * @throws FerryError `not-found` (product), `device-exists` with the names in `extra.deviceNames`
+   */
+  registerDevices(
+    productKey: string,
+    devices: readonly NewDevice[],
+    createdAtMs: number,
+    idempotency?: Idempotency,
+  ): Promise<Created<readonly NewDevice[]>>;
+  getDevice(key: DeviceKey): Promise<Device | undefined>;
+  /** By name. */
+  listDevices(productKey: string, filter: DeviceFilter, page: PageRequest): Promise<Page<Device>>;
+  /** For the sign-in of the broker; undefined for an unknown device. */
+  deviceSecret(key: DeviceKey): Promise<string | undefined>;
+
+  // ── what devices report ───────────────────────────────────────────────────────────────────────
+  /** The connection becomes the device's: an older one's end no longer counts. */
+  deviceConnected(key: DeviceKey, connectionId: string, atMs: number): Promise<void>;
+  /** Nothing when another connection has taken over. */
+  deviceDisconnected(key: DeviceKey, connectionId: string, atMs: number): Promise<void>;
+  /** At the start of an embedded broker: no connection has survived. */
+  allDevicesDisconnected(atMs: number): Promise<void>;
+  /** Records what the device runs. Answers its open, begun update of that module, if any. */
+  versionReported(
+    key: DeviceKey,
+    report: { readonly module: string; readonly version: string; readonly atMs: number },
+  ): Promise<OpenDeviceUpdate | undefined>;
+  /**
+   * Applies a percentage (domain `progressed`) to the open, begun update of that module, if the device was ever
+   * notified of it. Answers the update as it is *after* the report; undefined when there is nothing to apply it to.
+   */
+  progressReported(
+    key: DeviceKey,
+    report: { readonly module: string | null; readonly step: number; readonly atMs: number },
+  ): Promise<OpenDeviceUpdate | undefined>;
+  /** The open and begun update of a device; of any module when `module` is null. */
+  openDeviceUpdate(key: DeviceKey, module: string | null): Promise<OpenDeviceUpdate | undefined>;
+  /** The engine has been told: remembers it, so that it is not told at every report. */
+  signalled(updateId: number, what: 'progress' | 'hundred' | 'online', atMs: number): Promise<void>;
+  /** Open, begun, pending updates of devices that are online: their `online` signal may have been lost. */
+  pendingOnlineUpdates(limit: number): Promise<readonly OpenDeviceUpdate[]>;
+
+  // ── firmware ──────────────────────────────────────────────────────────────────────────────────
+  /**
+   * Adds it if the limits allow, decided within the transaction.
+   *
+   * @throws FerryError `not-found` (product), `firmware-quota-exceeded`, `firmware-version-exists`
+   */
+  addFirmware(
+    firmware: NewFirmware,
+    limits: Pick<FirmwareLimits, 'firmwareMax'>,
+    idempotency?: Idempotency,
+  ): Promise<Created<Firmware>>;
+  /** Deleted ones too. */
+  getFirmware(id: string): Promise<Firmware | undefined>;
+  /** Newest first, without deleted ones. */
+  listFirmware(filter: { readonly productKey?: string | undefined }, page: PageRequest): Promise<Page<Firmware>>;
+  /** All that were ever added, deleted ones counted [seed: add]. */
+  countFirmware(): Promise<number>;
+  /** Soft. @throws FerryError `not-found`, `firmware-in-use` naming the open tasks */
+  deleteFirmware(id: string, atMs: number): Promise<Firmware>;
+
+  // ── update tasks ──────────────────────────────────────────────────────────────────────────────
+  /**
+   * Records the task, its claims and its device updates (all pending) in one transaction.
+   *
+   * @throws FerryError `not-found` (firmware); `firmware-deleted`; `firmware-not-verified` (batch);
+   *   `update-task-conflict` with `extra.conflicts: [{taskId, firmware: {id, name, version}, sourceVersions}]`;
+   *   `devices-invalid` with `extra.devices: [{deviceName, problem}]` for listed devices that do not exist, are listed
+   *   twice, or (batch) run none of the source versions; `downgrade-not-allowed`; `no-target-devices`
+   */
+  createTask(task: NewTask): Promise<Created<TaskRecord>>;
+  /**
+   * A new task of the same kind, firmware, claims and policy over the failed devices of an ended one: all, or those
+   * named. Attempts count on.
+   *
+   * @throws FerryError as `createTask`, `not-found` (task), `task-not-ended`, `nothing-to-reinitiate`, `devices-invalid`
+   */
+  reinitiateTask(input: {
+    readonly id: string;
+    readonly reinitiates: string;
+    readonly deviceNames: readonly string[] | null;
+    readonly createdAtMs: number;
+    readonly idempotency?: Idempotency | undefined;
+  }): Promise<Created<TaskRecord>>;
+  getTask(id: string): Promise<TaskRecord | undefined>;
+  /** Newest first. */
+  listTasks(filter: TaskFilter, page: PageRequest): Promise<Page<TaskRecord>>;
+  /** In the order of their place in the task. */
+  listDeviceUpdates(taskId: string, filter: DeviceUpdateFilter, page: PageRequest): Promise<Page<DeviceUpdateRecord>>;
+  getDeviceUpdate(taskId: string, deviceName: string): Promise<DeviceUpdateRecord | undefined>;
+  getDeviceUpdateById(id: number): Promise<OpenDeviceUpdate | undefined>;
+  /** One device over all tasks, newest first. */
+  listDeviceHistory(key: DeviceKey, page: PageRequest): Promise<Page<DeviceUpdateRecord>>;
+  /** Failed device updates of a task by cause. */
+  countFailuresByCause(taskId: string): Promise<Readonly<Record<string, number>>>;
+
+  // ── requests of operators, and the outbox ─────────────────────────────────────────────────────
+  /** @throws FerryError `not-found`, `task-not-open` */
+  requestTaskCancel(taskId: string, atMs: number): Promise<TaskRecord>;
+  /** @throws FerryError `not-found`, `task-not-open`, `not-a-verification` */
+  requestVerificationEnd(taskId: string, atMs: number): Promise<TaskRecord>;
+  /** @throws FerryError `not-found`, `device-update-ended` */
+  requestDeviceCancel(taskId: string, deviceName: string, atMs: number): Promise<DeviceUpdateRecord>;
+  /** Oldest first. */
+  undeliveredTasks(limit: number): Promise<readonly Undelivered[]>;
+  undeliveredTask(taskId: string): Promise<Undelivered | undefined>;
+  /** Device updates whose cancel request the engine must still be told of: begun and open. */
+  undeliveredDeviceCancels(limit: number): Promise<readonly DeviceUpdateRecord[]>;
+  delivered(taskId: string, what: 'start' | 'cancel' | 'end'): Promise<void>;
+  deviceCancelDelivered(updateId: number): Promise<void>;
+
+  // ── the workflows' projection ─────────────────────────────────────────────────────────────────
+  taskBegun(taskId: string, runId: string, atMs: number): Promise<TaskRecord>;
+  /** Device updates of one shard that are still open, by place. */
+  loadShard(taskId: string, fromOrdinal: number, toOrdinal: number): Promise<readonly DeviceUpdateRecord[]>;
+  /**
+   * Stores the workflow's state of a device update. An ended one never changes; step and progress times never fall
+   * below what the gateway has recorded. Counts move in the same transaction.
+   *
+   * @returns the record after the write
+   */
+  recordDeviceUpdate(
+    taskId: string,
+    key: DeviceKey,
+    state: DeviceUpdateState,
+    runId: string | null,
+  ): Promise<DeviceUpdateRecord>;
+  /**
+   * Ends the task and releases its claims; device updates that never began become cancelled. A verification that
+   * completes makes its firmware verified. Repeatable: the first end stays.
+   */
+  taskEnded(taskId: string, status: 'completed' | 'cancelled', atMs: number): Promise<TaskRecord>;
+
+  // ── changes ───────────────────────────────────────────────────────────────────────────────────
+  /** What changed after `change`, in order; of one task, or of all tasks (then without device updates). */
+  changesSince(change: number, taskId: string | null, limit: number): Promise<Changes>;
+  /** The newest change number. */
+  lastChange(): Promise<number>;
+  /** Called after commits with the ids of the tasks that they changed; answers how to stop. */
+  onChange(listener: (taskIds: ReadonlySet<string>) => void): () => void;
+
+  // ── keeping ───────────────────────────────────────────────────────────────────────────────────
+  /** A key and its value that must outlive restarts, such as the key that signs download URLs. */
+  setting(name: string, create: () => string): Promise<string>;
+  /** Forgets idempotency keys older than this. */
+  forgetIdempotencyKeys(beforeMs: number): Promise<void>;
+  /** Throws if the database can't be read. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
