@@ -75,7 +75,7 @@ export const POLICY_BOUNDS = {
  * @throws FerryError `invalid-request` naming the field and its bounds
  */
 export function resolvePolicy(kind: keyof typeof DEFAULT_POLICY, set: Partial<UpdatePolicy> = {}): UpdatePolicy {
-  const given = Object.fromEntries(Object.entries(set).filter(([, value]) => value !== undefined));
+  const given = Object.fromEntries(Object.entries<unknown>(set).filter(([, value]) => value !== undefined));
   const policy: UpdatePolicy = { ...DEFAULT_POLICY[kind], ...given };
   for (const [field, { min, max }] of Object.entries(POLICY_BOUNDS)) {
     const value = policy[field as keyof typeof POLICY_BOUNDS];
