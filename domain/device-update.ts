@@ -90,6 +90,21 @@ export function progressed(state: DeviceUpdateState, step: number, atMs: number)
   };
 }
 
+/** What the records saw of the device's progress; the run may not have been told of all of it. */
+export type RecordedProgress = Pick<DeviceUpdateState, 'step' | 'startedAtMs' | 'lastProgressAtMs' | 'hundredAtMs'>;
+
+export function caughtUp(state: DeviceUpdateState, seen: RecordedProgress): DeviceUpdateState {
+  if (!isOpen(state.status) || seen.startedAtMs === null) return state;
+  return {
+    ...state,
+    status: 'upgrading',
+    step: Math.max(state.step ?? 0, seen.step ?? 0),
+    startedAtMs: state.startedAtMs ?? seen.startedAtMs,
+    lastProgressAtMs: Math.max(state.lastProgressAtMs ?? 0, seen.lastProgressAtMs ?? 0),
+    hundredAtMs: state.hundredAtMs ?? seen.hundredAtMs,
+  };
+}
+
 /** The device has reported the target version as the one it runs: nothing less is success [design: succeeded]. */
 export function succeeded(state: DeviceUpdateState, atMs: number, detail: string | null = null): DeviceUpdateState {
   if (!isOpen(state.status)) return state;

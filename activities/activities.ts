@@ -1,0 +1,181 @@
+import { ApplicationFailure } from '@temporalio/common';
+import { cancelled, failed, isOpen, notified, type DeviceUpdateState } from '../domain/device-update.js';
+import type { DeviceKey } from '../domain/ids.js';
+import { compareVersions } from '../domain/versions.js';
+import type { DeviceUpdateRecord, OpenDeviceUpdate, Records } from '../records/records.js';
+import type { Publisher } from './publisher.js';
+
+export interface ActivityDeps {
+  readonly records: Pick<
+    Records,
+    | 'getDevice'
+    | 'getDeviceUpdate'
+    | 'getDeviceUpdateById'
+    | 'recordDeviceUpdate'
+    | 'taskBegun'
+    | 'taskEnded'
+    | 'loadShard'
+    | 'openDeviceUpdate'
+  >;
+  readonly publisher: Publisher;
+}
+
+/** One device in one task. */
+export interface DeviceUpdateRef extends DeviceKey {
+  readonly taskId: string;
+}
+
+/** What became of an attempt to notify a device. */
+export type NotifyAnswer =
+  /** The notification is on its way to a connected device. */
+  | { readonly kind: 'sent' }
+  /** Not connected, or not subscribed: nothing was sent. */
+  | { readonly kind: 'unreachable' }
+  /** The device runs the target version already: nothing was sent. */
+  | { readonly kind: 'on-target' }
+  /** The update does not fit the device: nothing was sent. */
+  | { readonly kind: 'unfit'; readonly reason: string }
+  /** An operator cancelled it before it began. */
+  | { readonly kind: 'cancelled' };
+
+/** How a device update ends that no run of its own can end. */
+export type ForeignEnd =
+  { readonly kind: 'busy' } | { readonly kind: 'terminated' } | { readonly kind: 'lost'; readonly reason: string };
+
+/** What the records know of a device in mid-update: a signal may have been lost, the record was not. */
+export interface Sighting {
+  readonly reachable: boolean;
+  /** The version that the device last reported for the firmware's module. */
+  readonly version: string | null;
+  readonly versionReportedAtMs: number | null;
+  readonly step: number | null;
+  readonly startedAtMs: number | null;
+  readonly lastProgressAtMs: number | null;
+  readonly hundredAtMs: number | null;
+}
+
+/** A device of a shard, as its run's input needs it. */
+export type ShardDevice = Pick<DeviceUpdateRecord, 'deviceName' | 'protocol' | 'attempt'>;
+
+/** Side effects of the workflows. Each can be repeated; none remembers anything between calls. */
+export function createActivities({ records, publisher }: ActivityDeps) {
+  const load = async (ref: DeviceUpdateRef): Promise<OpenDeviceUpdate> => {
+    const record = await records.getDeviceUpdate(ref.taskId, ref.deviceName);
+    const update = record && (await records.getDeviceUpdateById(record.id));
+    if (!update) {
+      throw ApplicationFailure.nonRetryable(`No record of ${ref.deviceName} in task ${ref.taskId}`, 'record-missing');
+    }
+    return update;
+  };
+
+  const installed = async ({ record, firmware }: OpenDeviceUpdate) => {
+    const device = await records.getDevice(record);
+    return device?.modules.find(({ module }) => module === firmware.module);
+  };
+
+  return {
+    /** The task's run has begun: its status becomes running. */
+    async beginTask(taskId: string, runId: string, atMs: number): Promise<void> {
+      await records.taskBegun(taskId, runId, atMs);
+    },
+
+    /** The task is over: its claims are released, a verification's firmware becomes verified. */
+    async endTask(taskId: string, status: 'completed' | 'cancelled', atMs: number): Promise<void> {
+      await records.taskEnded(taskId, status, atMs);
+    },
+
+    /** Open device updates from one place of the task to another (the end excluded). */
+    async loadShard(taskId: string, fromOrdinal: number, toOrdinal: number): Promise<ShardDevice[]> {
+      const updates = await records.loadShard(taskId, fromOrdinal, toOrdinal);
+      return updates.map(({ deviceName, protocol, attempt }) => ({ deviceName, protocol, attempt }));
+    },
+
+    /**
+     * Notifies the device, if the update still fits it. The record says *notified* before the message leaves: a device
+     * that answers at once must find its update begun.
+     *
+     * @param run the run's id, its state before the notification, and its time
+     */
+    async notifyDevice(ref: DeviceUpdateRef, { runId, state, atMs }: RunAt): Promise<NotifyAnswer> {
+      const update = await load(ref);
+      if (update.record.cancelRequestedAtMs !== null || !isOpen(update.record.status)) return { kind: 'cancelled' };
+      const current = await installed(update);
+      if (current?.version === update.firmware.version) return { kind: 'on-target' };
+      const reason = state.status === 'upgrading' ? undefined : misfit(update, current?.version);
+      if (reason !== undefined) return { kind: 'unfit', reason };
+      if (!publisher.isReachable(ref)) {
+        await records.recordDeviceUpdate(ref.taskId, ref, state, runId);
+        return { kind: 'unreachable' };
+      }
+      await records.recordDeviceUpdate(ref.taskId, ref, notified(state, atMs), runId);
+      if (await publisher.notify(update)) return { kind: 'sent' };
+      await records.recordDeviceUpdate(ref.taskId, ref, state, runId);
+      return { kind: 'unreachable' };
+    },
+
+    /** Looks a device up whose time has run out: was there a report that the run was not told of? */
+    async lookAtDevice(ref: DeviceUpdateRef): Promise<Sighting> {
+      const update = await load(ref);
+      const current = await installed(update);
+      const { step, startedAtMs, lastProgressAtMs, hundredAtMs } = update.record;
+      return {
+        reachable: publisher.isReachable(ref),
+        version: current?.version ?? null,
+        versionReportedAtMs: current?.reportedAtMs ?? null,
+        step,
+        startedAtMs,
+        lastProgressAtMs,
+        hundredAtMs,
+      };
+    },
+
+    /** Ends a device update whose run was refused, terminated or lost: there is always an outcome. */
+    async endDeviceUpdate(ref: DeviceUpdateRef, end: ForeignEnd, atMs: number): Promise<void> {
+      const { record } = await load(ref);
+      const holder = end.kind === 'busy' ? await records.openDeviceUpdate(ref, null) : undefined;
+      const state = endedBy(record, end, { atMs, holder: holder?.record.taskId });
+      await records.recordDeviceUpdate(ref.taskId, ref, state, record.runId);
+    },
+
+    /** Writes the run's state of a device update into the records. */
+    async recordDeviceUpdate(ref: DeviceUpdateRef, state: DeviceUpdateState, runId: string | null): Promise<void> {
+      await records.recordDeviceUpdate(ref.taskId, ref, state, runId);
+    },
+  };
+}
+
+/** A run's id, state and time, as it calls an activity. */
+export interface RunAt {
+  readonly runId: string;
+  readonly state: DeviceUpdateState;
+  readonly atMs: number;
+}
+
+export type Activities = ReturnType<typeof createActivities>;
+
+/** Why the firmware must not go to a device that runs `version` now; it may have changed since the task was created. */
+function misfit({ kind, sourceVersions, firmware, policy }: OpenDeviceUpdate, version?: string): string | undefined {
+  if (version === undefined) return undefined;
+  if (kind === 'batch' && !sourceVersions.includes(version)) {
+    return `It now runs ${version}, which is none of the task's source versions.`;
+  }
+  if (!policy.allowDowngrade && compareVersions(version, firmware.version) > 0) {
+    return `It runs ${version}, which is newer than ${firmware.version}, and the task does not allow downgrades.`;
+  }
+  return undefined;
+}
+
+function endedBy(
+  record: DeviceUpdateRecord,
+  end: ForeignEnd,
+  { atMs, holder }: { atMs: number; holder: string | undefined },
+): DeviceUpdateState {
+  switch (end.kind) {
+    case 'busy':
+      return failed(record, 'device-busy', atMs, holder === undefined ? '' : `It is still open in task ${holder}.`);
+    case 'terminated':
+      return cancelled(record, atMs, 'Its run was terminated in Temporal.');
+    case 'lost':
+      return failed(record, 'update-failed', atMs, `Its run ended unexpectedly: ${end.reason}`);
+  }
+}

@@ -1,0 +1,74 @@
+import {
+  CancellationScope,
+  condition,
+  isCancellation,
+  setCurrentDetails,
+  setHandler,
+  startChild,
+  type ChildWorkflowHandle,
+} from '@temporalio/workflow';
+import { shardWorkflowId } from '../domain/ids.js';
+import { describeOutcomes } from './descriptions.js';
+import { CHILD_POLICIES, NO_OUTCOMES } from './device-runs.js';
+import { shardStartedSignal } from './messages.js';
+import type { shard } from './shard.js';
+import { searchAttributes, type OutcomeCounts, type TaskInput } from './task-input.js';
+import { runTask } from './task-run.js';
+
+/**
+ * Updates all devices of a task, in shards. The next shard begins once the one before has started all of its runs, so
+ * that the pace of starts holds for the whole batch.
+ */
+export async function batchUpdate(input: TaskInput): Promise<OutcomeCounts> {
+  /** Shards that hold up the next one no longer: all their runs are started, or they have ended. */
+  const passed = new Set<number>();
+  setHandler(shardStartedSignal, (index) => void passed.add(index));
+  return runTask(input, runShards);
+
+  async function runShards(): Promise<OutcomeCounts> {
+    const shards = Math.ceil(input.devicesTotal / input.shardDevices);
+    let counts = NO_OUTCOMES;
+    const ends: Promise<void>[] = [];
+    const add = (index: number, ended: OutcomeCounts) => {
+      passed.add(index);
+      counts = sum(counts, ended);
+      setCurrentDetails(describeOutcomes(counts, input.devicesTotal));
+    };
+    try {
+      for (let index = 0; index < shards; index++) {
+        const shardRun = await startShard(input, index);
+        ends.push(followShard(shardRun).then((ended) => add(index, ended)));
+        await condition(() => passed.has(index));
+      }
+    } catch (error) {
+      // Cancelled: shards not started stay so; their devices are cancelled by the task's end.
+      if (!isCancellation(error)) throw error;
+    }
+    await CancellationScope.nonCancellable(() => Promise.all(ends));
+    return counts;
+  }
+}
+
+const startShard = (input: TaskInput, index: number): Promise<ChildWorkflowHandle<typeof shard>> =>
+  startChild<typeof shard>('shard', {
+    workflowId: shardWorkflowId(input.taskId, index),
+    args: [{ ...input, shard: index }],
+    typedSearchAttributes: searchAttributes(input),
+    staticSummary: `Shard ${index} of batch update ${input.taskId}`,
+    ...CHILD_POLICIES,
+  });
+
+/** A shard that was cancelled or terminated has no counts to give: its devices' runs record their own ends. */
+async function followShard(handle: ChildWorkflowHandle<typeof shard>): Promise<OutcomeCounts> {
+  try {
+    return await handle.result();
+  } catch {
+    return NO_OUTCOMES;
+  }
+}
+
+const sum = (a: OutcomeCounts, b: OutcomeCounts): OutcomeCounts => ({
+  succeeded: a.succeeded + b.succeeded,
+  failed: a.failed + b.failed,
+  cancelled: a.cancelled + b.cancelled,
+});

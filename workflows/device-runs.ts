@@ -1,0 +1,112 @@
+import { ApplicationFailure, TerminatedFailure, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import {
+  CancellationScope,
+  ChildWorkflowCancellationType,
+  ChildWorkflowFailure,
+  isCancellation,
+  ParentClosePolicy,
+  setCurrentDetails,
+  startChild,
+  type ChildWorkflowHandle,
+} from '@temporalio/workflow';
+import type { ForeignEnd, ShardDevice } from '../activities/activities.js';
+import { FailureCause } from '../domain/causes.js';
+import { deviceUpdateWorkflowId } from '../domain/ids.js';
+import { describeOutcomes } from './descriptions.js';
+import type { deviceUpdate } from './device-update.js';
+import { activities } from './proxies.js';
+import { searchAttributes, type OutcomeCounts, type TaskInput } from './task-input.js';
+
+export const NO_OUTCOMES: OutcomeCounts = { succeeded: 0, failed: 0, cancelled: 0 };
+
+/** A run that is cancelled must tell its records, and its parent must wait for that; so must one whose parent is gone. */
+export const CHILD_POLICIES = {
+  cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+  parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+} as const;
+
+/**
+ * Starts a run per device and follows each to its end. All get started, at a pace: a bounded number of starts is
+ * unconfirmed at once, while a bound on *open* runs would be blocked by offline devices [design: workflows].
+ * A cancellation of the scope goes to every run; the promise still resolves once all have ended.
+ */
+export async function runDevices(
+  input: TaskInput,
+  devices: readonly ShardDevice[],
+  allStarted: () => Promise<void> = () => Promise.resolve(),
+): Promise<OutcomeCounts> {
+  let counts = NO_OUTCOMES;
+  const ends: Promise<void>[] = [];
+  const remaining = devices.values();
+
+  const count = (end: keyof OutcomeCounts) => {
+    counts = { ...counts, [end]: counts[end] + 1 };
+    setCurrentDetails(describeOutcomes(counts, devices.length));
+  };
+  const startNext = async () => {
+    for (const device of remaining) {
+      const run = await startRun(input, device);
+      if (run === 'busy') count('failed');
+      else ends.push(followRun(input, device, run).then(count));
+    }
+  };
+  // A cancelled scope makes the next start throw; devices not started are then cancelled by the task's end.
+  const starters = Array.from({ length: Math.min(input.unconfirmedStartsMax, devices.length) }, startNext);
+  const started = await Promise.allSettled(starters);
+  const broken = started.find((result) => result.status === 'rejected' && !isCancellation(result.reason));
+  if (broken?.status === 'rejected') throw broken.reason;
+  await CancellationScope.nonCancellable(allStarted);
+  await Promise.all(ends);
+  return counts;
+}
+
+/** [seed: batch update] a device that has not finished its last update task fails: the server refuses its second run. */
+async function startRun(
+  input: TaskInput,
+  device: ShardDevice,
+): Promise<ChildWorkflowHandle<typeof deviceUpdate> | 'busy'> {
+  const { taskId, kind, productKey, firmware, policy } = input;
+  try {
+    return await startChild<typeof deviceUpdate>('deviceUpdate', {
+      workflowId: deviceUpdateWorkflowId({ productKey, deviceName: device.deviceName }),
+      args: [{ taskId, kind, productKey, firmware, policy, ...device }],
+      typedSearchAttributes: searchAttributes(input, device.deviceName),
+      staticSummary: `${device.deviceName}: ${firmware.name} ${firmware.version}, attempt ${device.attempt}`,
+      ...CHILD_POLICIES,
+    });
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    await endForeign(input, device, { kind: 'busy' });
+    return 'busy';
+  }
+}
+
+/** Follows a run to its end, whatever it is; the records have an outcome when it resolves. */
+async function followRun(
+  input: TaskInput,
+  device: ShardDevice,
+  run: ChildWorkflowHandle<typeof deviceUpdate>,
+): Promise<keyof OutcomeCounts> {
+  try {
+    const { status } = await run.result();
+    return status === 'cancelled' ? 'cancelled' : 'succeeded';
+  } catch (error) {
+    if (isCancellation(error)) return 'cancelled';
+    const cause = error instanceof ChildWorkflowFailure ? error.cause : undefined;
+    if (cause instanceof ApplicationFailure && isFailureCause(cause.type)) return 'failed';
+    if (cause instanceof TerminatedFailure) {
+      await endForeign(input, device, { kind: 'terminated' });
+      return 'cancelled';
+    }
+    await endForeign(input, device, { kind: 'lost', reason: cause?.message ?? String(error) });
+    return 'failed';
+  }
+}
+
+const isFailureCause = (type: string | null | undefined): boolean =>
+  (Object.values(FailureCause) as string[]).includes(type ?? '');
+
+const endForeign = ({ taskId, productKey }: TaskInput, { deviceName }: ShardDevice, end: ForeignEnd): Promise<void> =>
+  CancellationScope.nonCancellable(() =>
+    activities.endDeviceUpdate({ taskId, productKey, deviceName }, end, Date.now()),
+  );

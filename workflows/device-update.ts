@@ -1,0 +1,214 @@
+import { ApplicationFailure } from '@temporalio/common';
+import {
+  CancellationScope,
+  condition,
+  isCancellation,
+  setCurrentDetails,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { NotifyAnswer, RunAt } from '../activities/activities.js';
+import {
+  cancelled,
+  caughtUp,
+  failed,
+  initialState,
+  isOpen,
+  notified,
+  progressed,
+  silent,
+  succeeded,
+  unreachable,
+  waitingFor,
+  type DeviceUpdateState,
+} from '../domain/device-update.js';
+import { describeDeviceUpdate } from './descriptions.js';
+import { failureSignal, fetchedSignal, onlineSignal, progressSignal, stateQuery, versionSignal } from './messages.js';
+import { activities } from './proxies.js';
+import type { DeviceUpdateInput } from './task-input.js';
+
+export type DeviceUpdateResult = Pick<DeviceUpdateState, 'status' | 'outcome' | 'cause' | 'detail'>;
+
+/**
+ * One device in one task: notify it, follow its progress, and end with a proven outcome. A failed device ends the run
+ * as Failed with the cause as failure type, so that the Temporal UI's own filter finds it.
+ */
+export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpdateResult> {
+  const { policy, firmware, taskId } = input;
+  const ref = { taskId, productKey: input.productKey, deviceName: input.deviceName };
+  const startedAtMs = Date.now();
+  let state = initialState(startedAtMs);
+  // Counters, not flags: what comes in during an await is not lost.
+  let heard = 0;
+  let notificationsAsked = 1;
+  let notificationsTried = 0;
+  let onlines = 0;
+
+  /** A report that names another task is an earlier update's, come late. */
+  const mine = (report: { readonly taskId: string }, apply: () => void) => {
+    if (report.taskId !== taskId) return;
+    apply();
+    heard++;
+    describe();
+  };
+  setHandler(progressSignal, (report) =>
+    mine(report, () => {
+      // The gateway has seen that the device was notified; this run may not have its activity's answer yet.
+      state = progressed({ ...state, notifiedAtMs: state.notifiedAtMs ?? report.atMs }, report.step, report.atMs);
+    }),
+  );
+  setHandler(failureSignal, (report) =>
+    mine(report, () => (state = failed(state, report.cause, report.atMs, report.description))),
+  );
+  setHandler(versionSignal, (report) =>
+    mine(report, () => {
+      if (report.version === firmware.version) state = succeeded(state, report.atMs);
+    }),
+  );
+  setHandler(fetchedSignal, (report) => mine(report, () => (state = notified(state, report.atMs))));
+  setHandler(onlineSignal, (report) =>
+    mine(report, () => {
+      onlines++;
+      if (state.status !== 'upgrading') notificationsAsked++;
+    }),
+  );
+  setHandler(stateQuery, () => ({ ...state, waitingFor: wait() ?? null }));
+
+  try {
+    while (isOpen(state.status)) {
+      if (state.status === 'upgrading') await followProgress();
+      else if (notificationsAsked > notificationsTried) await notify();
+      else await awaitFirstProgress();
+      describe();
+    }
+  } catch (error) {
+    if (!isCancellation(error)) throw error;
+    state = cancelled(state, Date.now(), 'An operator cancelled it.');
+    await CancellationScope.nonCancellable(record);
+    throw error; // the run closes as Canceled, as ops staff expect to see it
+  }
+  await CancellationScope.nonCancellable(record);
+  return result();
+
+  /** [seed: validate] online devices get the notification at once; others when they come online. */
+  async function notify(): Promise<void> {
+    const asked = notificationsAsked;
+    const answer = await activities.notifyDevice(ref, now());
+    notificationsTried = asked;
+    state = afterNotify(state, answer);
+  }
+
+  async function awaitFirstProgress(): Promise<void> {
+    if (await somethingHeard()) return;
+    const sighting = await look();
+    // A lost signal may have made it an update in progress, or have ended it.
+    if (state.status !== 'pending' && state.status !== 'notified') return;
+    if (!timeIsUp()) return;
+    if (state.status === 'pending') {
+      state = failed(state, input.protocol === 'mqtt' ? 'offline-expired' : 'unreachable-transient', Date.now());
+    } else if (!sighting.reachable) {
+      state = unreachable(state);
+      notificationsAsked++;
+    } else {
+      state = silent(state);
+      if (state.silences >= policy.notificationsMax) {
+        state = failed(state, 'no-response', Date.now(), `It was notified ${state.notifications} time(s).`);
+      }
+      notificationsAsked++;
+    }
+  }
+
+  async function followProgress(): Promise<void> {
+    const onlinesSeen = onlines;
+    if (await somethingHeard()) {
+      if (onlines > onlinesSeen && isOpen(state.status)) await resendUnlessItGoesOn();
+      return;
+    }
+    const sighting = await look();
+    if (!isOpen(state.status) || !timeIsUp()) return;
+    const atMs = Date.now();
+    if (state.hundredAtMs !== null) {
+      state = failed(
+        state,
+        'version-unconfirmed',
+        atMs,
+        `It reported step 100, and runs ${sighting.version ?? 'an unknown version'}.`,
+      );
+    } else if (atMs >= (state.startedAtMs ?? 0) + policy.overallTimeoutMs) {
+      state = failed(state, 'stalled', atMs, `It was not finished in time; its last step was ${state.step ?? 0}.`);
+    } else {
+      state = failed(state, 'stalled', atMs, `Its last step was ${state.step ?? 0}.`);
+    }
+  }
+
+  /**
+   * A device that reconnects in mid-update mostly goes on by itself, or is about to report its new version; one that
+   * stays silent has lost the notification and gets it again.
+   */
+  async function resendUnlessItGoesOn(): Promise<void> {
+    const onlineAtMs = Date.now();
+    const finishing = () => !isOpen(state.status) || state.hundredAtMs !== null;
+    if (await condition(finishing, policy.reconnectGraceMs)) return;
+    const sighting = await look();
+    if (finishing() || (sighting.lastProgressAtMs ?? 0) > onlineAtMs) return;
+    state = afterNotify(state, await activities.notifyDevice(ref, now()));
+  }
+
+  /** True when anything came in before the time of the present wait was up. */
+  async function somethingHeard(): Promise<boolean> {
+    const heardBefore = heard;
+    const untilMs = wait()?.untilMs ?? Date.now();
+    return condition(() => heard > heardBefore, Math.max(1, untilMs - Date.now()));
+  }
+
+  /** Before a time limit ends anything, the records have a say: a signal may be lost, a recorded report is not. */
+  async function look() {
+    const sighting = await activities.lookAtDevice(ref);
+    if (sighting.version === firmware.version) state = succeeded(state, Date.now());
+    else state = caughtUp(state, sighting);
+    return sighting;
+  }
+
+  function afterNotify(before: DeviceUpdateState, answer: NotifyAnswer): DeviceUpdateState {
+    const atMs = Date.now();
+    switch (answer.kind) {
+      case 'sent':
+        return notified(before, atMs);
+      case 'unreachable':
+        return unreachable(before);
+      case 'on-target':
+        return succeeded(before, atMs, before.notifications === 0 ? 'It already ran the target version.' : null);
+      case 'unfit':
+        return failed(before, 'update-failed', atMs, answer.reason);
+      case 'cancelled':
+        return cancelled(before, atMs, 'An operator cancelled it.');
+    }
+  }
+
+  function wait() {
+    return waitingFor(state, policy, input.protocol, startedAtMs);
+  }
+  function timeIsUp(): boolean {
+    return Date.now() >= (wait()?.untilMs ?? 0);
+  }
+  function now(): RunAt {
+    return { runId: workflowInfo().runId, state, atMs: Date.now() };
+  }
+  function record(): Promise<void> {
+    return activities.recordDeviceUpdate(ref, state, workflowInfo().runId);
+  }
+  function describe(): void {
+    setCurrentDetails(describeDeviceUpdate(state, wait()));
+  }
+  function result(): DeviceUpdateResult {
+    const { status, outcome, cause, detail } = state;
+    const ended = { status, outcome, cause, detail };
+    if (outcome !== 'failed') return ended;
+    throw ApplicationFailure.create({
+      type: cause ?? 'update-failed',
+      message: detail ?? '',
+      nonRetryable: true,
+      details: [ended],
+    });
+  }
+}

@@ -1,0 +1,81 @@
+import { defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/common';
+import type { DeviceProtocol } from '../domain/device-update.js';
+import { SEARCH_ATTRIBUTES, TASK_QUEUE, taskWorkflowId, type TaskKind } from '../domain/ids.js';
+import type { UpdatePolicy } from '../domain/policy.js';
+
+/** What every run of a task needs to know of the firmware; the file itself travels as a URL in the notification. */
+export interface FirmwareInput {
+  readonly id: string;
+  readonly name: string;
+  readonly module: string;
+  readonly version: string;
+}
+
+/** The input of a `verification` or a `batchUpdate`. The devices are not in it: shards load theirs [design]. */
+export interface TaskInput {
+  readonly taskId: string;
+  readonly kind: TaskKind;
+  readonly productKey: string;
+  readonly firmware: FirmwareInput;
+  readonly policy: UpdatePolicy;
+  readonly devicesTotal: number;
+  readonly shardDevices: number;
+  readonly unconfirmedStartsMax: number;
+}
+
+export interface ShardInput extends TaskInput {
+  /** From 0. */
+  readonly shard: number;
+}
+
+export interface DeviceUpdateInput {
+  readonly taskId: string;
+  readonly kind: TaskKind;
+  readonly productKey: string;
+  readonly deviceName: string;
+  readonly protocol: DeviceProtocol;
+  readonly attempt: number;
+  readonly firmware: FirmwareInput;
+  readonly policy: UpdatePolicy;
+}
+
+/** Device updates by their end. */
+export interface OutcomeCounts {
+  readonly succeeded: number;
+  readonly failed: number;
+  readonly cancelled: number;
+}
+
+const KEYS = {
+  productKey: defineSearchAttributeKey(SEARCH_ATTRIBUTES.productKey, 'KEYWORD'),
+  taskId: defineSearchAttributeKey(SEARCH_ATTRIBUTES.taskId, 'KEYWORD'),
+  firmwareVersion: defineSearchAttributeKey(SEARCH_ATTRIBUTES.firmwareVersion, 'KEYWORD'),
+  deviceName: defineSearchAttributeKey(SEARCH_ATTRIBUTES.deviceName, 'KEYWORD'),
+};
+
+/** By these, ops staff find a run in the Temporal UI. */
+export function searchAttributes(
+  input: Pick<TaskInput, 'productKey' | 'taskId' | 'firmware'>,
+  deviceName?: string,
+): SearchAttributePair[] {
+  const pairs: SearchAttributePair[] = [
+    { key: KEYS.productKey, value: input.productKey },
+    { key: KEYS.taskId, value: input.taskId },
+    { key: KEYS.firmwareVersion, value: input.firmware.version },
+  ];
+  return deviceName === undefined ? pairs : [...pairs, { key: KEYS.deviceName, value: deviceName }];
+}
+
+/** How a task's run is started: its workflow id is the business key, so that a second start is refused. */
+export function taskRunOptions(input: TaskInput) {
+  const { kind, firmware, productKey, devicesTotal } = input;
+  const word = kind === 'batch' ? 'Batch update' : 'Verification';
+  return {
+    workflowId: taskWorkflowId(kind, input.taskId),
+    taskQueue: TASK_QUEUE,
+    args: [input] as [TaskInput],
+    typedSearchAttributes: searchAttributes(input),
+    staticSummary: `${word} of ${productKey} to ${firmware.version}: ${devicesTotal} device(s)`,
+    staticDetails: `Firmware **${firmware.name}** ${firmware.version}, module ${firmware.module}. Task \`${input.taskId}\`.`,
+  };
+}
