@@ -1,0 +1,88 @@
+// Builds dist/: the command (bundled by esbuild, packages left outside) and the workflows' bundle, so that the service
+// starts without compiling anything.
+import { mkdir, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
+const DIST = join(ROOT, 'dist');
+const STAMP = join(DIST, '.built');
+const SOURCES = [
+  'domain',
+  'workflows',
+  'activities',
+  'records',
+  'firmware',
+  'broker',
+  'api',
+  'worker',
+  'cli',
+  'scripts',
+  'package-lock.json',
+];
+
+/** Builds if a source is newer than the last build. */
+export async function ensureBuilt() {
+  const built = await stat(STAMP).then(
+    (s) => s.mtimeMs,
+    () => 0,
+  );
+  if (built > 0 && (await newest(SOURCES.map((source) => join(ROOT, source)))) < built) return;
+  await build();
+}
+
+async function newest(paths) {
+  const times = await Promise.all(
+    paths.map(async (path) => {
+      const s = await stat(path).catch(() => undefined);
+      if (!s) return 0;
+      if (!s.isDirectory()) return s.mtimeMs;
+      // A folder's own time tells of deleted files.
+      return Math.max(s.mtimeMs, await newest((await readdir(path)).map((name) => join(path, name))));
+    }),
+  );
+  return Math.max(0, ...times);
+}
+
+export async function build() {
+  // Before anything is read: a file that changes meanwhile is newer than the build.
+  const startedAt = new Date();
+  const { build: esbuild } = await import('esbuild');
+  await rm(DIST, { recursive: true, force: true });
+  await mkdir(DIST, { recursive: true });
+  await esbuild({
+    absWorkingDir: ROOT,
+    entryPoints: { ferry: 'cli/main.ts' },
+    outdir: 'dist',
+    bundle: true,
+    splitting: true,
+    packages: 'external',
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    sourcemap: true,
+    logLevel: 'warning',
+  });
+  await writeFile(join(DIST, 'workflow-bundle.js'), await bundleWorkflows());
+  await writeFile(STAMP, '');
+  await utimes(STAMP, startedAt, startedAt);
+}
+
+async function bundleWorkflows() {
+  const { bundleWorkflowCode } = await import('@temporalio/worker');
+  const problems = [];
+  const keep = (level) => (message) => level === 'error' && problems.push(message);
+  const levels = ['trace', 'debug', 'info', 'warn', 'error'];
+  const logger = {
+    log: (level, message) => keep(level.toLowerCase())(message),
+    ...Object.fromEntries(levels.map((l) => [l, keep(l)])),
+  };
+  try {
+    const { code } = await bundleWorkflowCode({ workflowsPath: join(ROOT, 'workflows/index.ts'), logger });
+    return code;
+  } catch (error) {
+    throw new Error(`The workflows do not bundle: ${problems.join('\n')}`, { cause: error });
+  }
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await build();

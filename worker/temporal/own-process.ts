@@ -1,0 +1,69 @@
+import { execFile } from 'node:child_process';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+/** The note that Ferry leaves about the Temporal process it started, so that the next start knows its own orphan. */
+interface ProcessNote {
+  readonly pid: number;
+  readonly database: string;
+}
+
+export const noteProcess = (path: string, note: ProcessNote): Promise<void> =>
+  writeFile(path, JSON.stringify(note), { mode: 0o600 });
+
+export const forgetProcess = (path: string): Promise<void> => rm(path, { force: true });
+
+/**
+ * Ends the Temporal process that a killed Ferry left behind. A process that does not serve this very database is a
+ * stranger whose number was reused: it is left alone.
+ *
+ * @returns the number of the process that was ended
+ */
+export async function endOrphan(path: string): Promise<number | undefined> {
+  const note = await readNote(path);
+  if (!note || !(await commandOf(note.pid)).includes(note.database)) return undefined;
+  await endProcess(note.pid);
+  await forgetProcess(path);
+  return note.pid;
+}
+
+async function readNote(path: string): Promise<ProcessNote | undefined> {
+  try {
+    const note: unknown = JSON.parse(await readFile(path, 'utf8'));
+    const { pid, database } = note as Partial<ProcessNote>;
+    return typeof pid === 'number' && typeof database === 'string' ? { pid, database } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const commandOf = async (pid: number): Promise<string> =>
+  run('ps', ['-p', String(pid), '-o', 'args=']).then(
+    ({ stdout }) => stdout,
+    () => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => ''),
+  );
+
+const GRACE_MS = 10_000;
+const POLL_MS = 50;
+
+/** Asks the process to end, and kills it if it has not within the grace time. */
+export async function endProcess(pid: number): Promise<void> {
+  send(pid, 'SIGTERM');
+  for (let waitedMs = 0; waitedMs < GRACE_MS; waitedMs += POLL_MS) {
+    if (!isRunning(pid)) return;
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+  send(pid, 'SIGKILL');
+}
+
+const isRunning = (pid: number): boolean => send(pid, 0);
+
+function send(pid: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch {
+    return false;
+  }
+}
