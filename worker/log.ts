@@ -1,0 +1,26 @@
+import { DefaultLogger, Runtime } from '@temporalio/worker';
+import { pino, type Logger } from 'pino';
+
+/** The service's log: JSON lines, or readable ones on a terminal. */
+export function createLog(level: string): Logger {
+  if (!process.stdout.isTTY) return pino({ level, base: null });
+  return pino({
+    level,
+    base: null,
+    transport: { target: 'pino-pretty', options: { translateTime: 'SYS:HH:MM:ss' } },
+  });
+}
+
+const SDK_LEVELS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'debug', WARN: 'warn', ERROR: 'error' } as const;
+
+/** Sends the SDK's own messages (from WARN up) into the service's log. Once a process: the SDK has one runtime. */
+export function installSdkLog(log: Logger): void {
+  const logger = new DefaultLogger('WARN', ({ level, message, meta }) => {
+    log[SDK_LEVELS[level]]({ sdk: meta }, message);
+  });
+  try {
+    Runtime.install({ logger, shutdownSignals: [] });
+  } catch {
+    // Installed already by an earlier service in this process (the tests, a demo): it logs to that one's log.
+  }
+}

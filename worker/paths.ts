@@ -1,0 +1,12 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+/** The project's folder, from a source file as well as from the built command. */
+export const PROJECT_FOLDER = findUp(import.meta.dirname);
+
+function findUp(folder: string): string {
+  if (existsSync(join(folder, 'package.json'))) return folder;
+  const parent = dirname(folder);
+  if (parent === folder) throw new Error('package.json was not found above the program');
+  return findUp(parent);
+}
