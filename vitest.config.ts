@@ -1,12 +1,27 @@
 import { defineConfig } from 'vitest/config';
 
+/** Folders whose tests need Temporal or the built command; the others start at once. */
+const STACK = ['workflows', 'replay', 'worker', 'cli', 'e2e'];
+
 export default defineConfig({
   test: {
-    include: ['tests/**/*.test.ts'],
-    globalSetup: ['tests/support/global-setup.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 300_000,
     // Real servers run beside the tests: more workers than cores only make them wait for each other.
     maxWorkers: 2,
+    projects: [
+      {
+        extends: true,
+        test: { name: 'unit', include: ['tests/**/*.test.ts'], exclude: STACK.map((folder) => `tests/${folder}/**`) },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'stack',
+          include: STACK.map((folder) => `tests/${folder}/**/*.test.ts`),
+          globalSetup: ['tests/support/global-setup.ts'],
+        },
+      },
+    ],
+    testTimeout: 60_000,
+    hookTimeout: 300_000,
   },
 });

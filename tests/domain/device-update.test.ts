@@ -1,0 +1,168 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { causeOfStep } from '../../domain/causes.js';
+import {
+  cancelled,
+  caughtUp,
+  failed,
+  initialState,
+  isOpen,
+  notified,
+  onlineBackoffMs,
+  progressed,
+  responseTimeoutMs,
+  silent,
+  succeeded,
+  unreachable,
+  waitingFor,
+  type DeviceUpdateState,
+} from '../../domain/device-update.js';
+import { DEFAULT_POLICY, POLICY_BOUNDS, resolvePolicy } from '../../domain/policy.js';
+
+type Event = (state: DeviceUpdateState, atMs: number) => DeviceUpdateState;
+
+const anyEvent: fc.Arbitrary<Event> = fc.oneof(
+  fc.constant<Event>(notified),
+  fc.constant<Event>(unreachable),
+  fc.constant<Event>(silent),
+  fc.integer({ min: 0, max: 100 }).map<Event>((step) => (state, atMs) => progressed(state, step, atMs)),
+  fc.constant<Event>((state, atMs) => succeeded(state, atMs)),
+  fc.constant<Event>((state, atMs) => failed(state, 'stalled', atMs)),
+  fc.constant<Event>((state, atMs) => cancelled(state, atMs, 'by hand')),
+  fc
+    .integer({ min: 0, max: 100 })
+    .map<Event>(
+      (step) => (state, atMs) =>
+        caughtUp(state, { step, startedAtMs: atMs, lastProgressAtMs: atMs, hundredAtMs: step === 100 ? atMs : null }),
+    ),
+);
+
+const story = (events: readonly Event[]): DeviceUpdateState[] =>
+  events.reduce<DeviceUpdateState[]>(
+    (states, event, i) => [...states, event(states.at(-1) ?? initialState(0), i + 1)],
+    [initialState(0)],
+  );
+
+describe('the state of a device update', () => {
+  it('never changes once it has ended, whatever is reported later', () => {
+    fc.assert(
+      fc.property(fc.array(anyEvent, { maxLength: 30 }), (events) => {
+        const states = story(events);
+        const end = states.findIndex(({ status }) => !isOpen(status));
+        if (end >= 0) for (const state of states.slice(end)) expect(state).toEqual(states[end]);
+      }),
+    );
+  });
+
+  it('never loses percent, nor goes back from upgrading while it is open', () => {
+    fc.assert(
+      fc.property(fc.array(anyEvent, { maxLength: 30 }), (events) => {
+        story(events).reduce((before, after) => {
+          expect(after.step ?? -1).toBeGreaterThanOrEqual(before.step ?? -1);
+          if (before.status === 'upgrading') expect(['pending', 'notified']).not.toContain(after.status);
+          return after;
+        });
+      }),
+    );
+  });
+
+  it('has an outcome just when it is completed, and a cause just when it has failed', () => {
+    fc.assert(
+      fc.property(fc.array(anyEvent, { maxLength: 30 }), (events) => {
+        for (const { status, outcome, cause, endedAtMs } of story(events)) {
+          expect(outcome !== null).toBe(status === 'completed');
+          expect(cause !== null).toBe(outcome === 'failed');
+          expect(endedAtMs !== null).toBe(!isOpen(status));
+        }
+      }),
+    );
+  });
+
+  it('always waits for something with a clock while it is open, and for nothing afterwards', () => {
+    fc.assert(
+      fc.property(fc.array(anyEvent, { maxLength: 30 }), (events) => {
+        for (const state of story(events)) {
+          const wait = waitingFor(state, DEFAULT_POLICY.batch, 'mqtt', 0);
+          expect(wait !== undefined).toBe(isOpen(state.status));
+          if (wait) expect(wait.untilMs).toBeGreaterThan(wait.sinceMs);
+        }
+      }),
+    );
+  });
+
+  it('counts as started only after the notification and a progress report [seed: validate]', () => {
+    expect(progressed(initialState(0), 10, 1)).toEqual(initialState(0));
+    expect(notified(initialState(0), 1)).toMatchObject({ status: 'notified', startedAtMs: null });
+    expect(progressed(notified(initialState(0), 1), 0, 2)).toMatchObject({
+      status: 'upgrading',
+      startedAtMs: 2,
+      step: 0,
+    });
+  });
+
+  it('keeps the first report of step 100 as the start of the confirmation time', () => {
+    const done = progressed(progressed(notified(initialState(0), 1), 100, 5), 100, 9);
+    expect(done.hundredAtMs).toBe(5);
+  });
+});
+
+describe('steps that mean failure [protocol: progress]', () => {
+  it.each([
+    [-1, 'update-failed'],
+    [-2, 'download-failed'],
+    [-3, 'verification-failed'],
+    [-4, 'extraction-failed'],
+    [-5, undefined],
+    [0, undefined],
+    [50, undefined],
+  ])('%i stands for %s', (step, cause) => {
+    expect(causeOfStep(step)).toBe(cause);
+  });
+});
+
+describe('what a device update waits for', () => {
+  const policy = DEFAULT_POLICY.batch;
+  it('doubles the response time at each silence', () => {
+    const times = [0, 1, 2].map((silences) => responseTimeoutMs(policy, silences) / policy.responseTimeoutMs);
+    expect(times).toEqual([1, 2, 4]);
+  });
+
+  it('never promises more than the overall time', () => {
+    const state = progressed(progressed(notified(initialState(0), 1), 0, 2), 50, 2 + policy.overallTimeoutMs - 5);
+    expect(waitingFor(state, policy, 'mqtt', 0)?.untilMs).toBe(2 + policy.overallTimeoutMs);
+  });
+
+  it('names the cause with which the wait would end', () => {
+    const offline = initialState(0);
+    expect(waitingFor(offline, policy, 'mqtt', 0)?.then).toContain('offline-expired');
+    expect(waitingFor(offline, policy, 'coap', 0)?.then).toContain('unreachable-transient');
+    const silentTwice = silent(silent(notified(offline, 1)));
+    expect(waitingFor(silentTwice, policy, 'mqtt', 0)?.then).toContain('no-response');
+  });
+});
+
+describe('the hold on devices that keep reconnecting', () => {
+  it('lets the first five through and never waits more than an hour', () => {
+    expect([0, 1, 4].map(onlineBackoffMs)).toEqual([0, 0, 0]);
+    expect(onlineBackoffMs(5)).toBeGreaterThan(0);
+    expect(onlineBackoffMs(1_000)).toBe(3_600_000);
+  });
+});
+
+describe('the policy of a task', () => {
+  it('takes the defaults of its kind, and what the operator set over them', () => {
+    expect(resolvePolicy('verification')).toEqual(DEFAULT_POLICY.verification);
+    expect(resolvePolicy('batch', { stallTimeoutMs: 5_000 })).toEqual({
+      ...DEFAULT_POLICY.batch,
+      stallTimeoutMs: 5_000,
+    });
+  });
+
+  it.each(Object.entries(POLICY_BOUNDS))('holds %s to its bounds', (field, { min, max }) => {
+    for (const value of [min, max])
+      expect(resolvePolicy('batch', { [field]: value })).toMatchObject({ [field]: value });
+    for (const value of [min - 1, max + 1, min + 0.5, Number.NaN]) {
+      expect(() => resolvePolicy('batch', { [field]: value })).toThrow(`policy.${field}`);
+    }
+  });
+});

@@ -1,0 +1,264 @@
+import { join } from 'node:path';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { Worker } from '@temporalio/worker';
+import { inject } from 'vitest';
+import { createActivities } from '../../activities/activities.js';
+import type { Publisher } from '../../activities/publisher.js';
+import type { FailureCause } from '../../domain/causes.js';
+import type { DeviceProtocol } from '../../domain/device-update.js';
+import { deviceUpdateWorkflowId, SEARCH_ATTRIBUTES, TASK_QUEUE, type TaskKind } from '../../domain/ids.js';
+import { resolvePolicy, type UpdatePolicy } from '../../domain/policy.js';
+import type { DeviceUpdateRecord, OpenDeviceUpdate, Records, TaskRecord } from '../../records/records.js';
+import { failureSignal, fetchedSignal, onlineSignal, progressSignal, versionSignal } from '../../workflows/messages.js';
+import { taskRunOptions } from '../../workflows/task-input.js';
+import { PROJECT_FOLDER } from '../../worker/paths.js';
+import { openTestRecords } from '../support/records.js';
+
+/** Temporal's wire number of the search attribute type. */
+const KEYWORD = 2;
+
+export const SECOND_MS = 1_000;
+export const MINUTE_MS = 60 * SECOND_MS;
+export const HOUR_MS = 60 * MINUTE_MS;
+export const DAY_MS = 24 * HOUR_MS;
+
+/**
+ * The real workflows and activities over real records on a server that skips time; only the devices are the test's.
+ * One world a file: time is the server's.
+ */
+export async function startWorld() {
+  const env = await TestWorkflowEnvironment.createTimeSkipping({
+    server: { executable: { type: 'existing-path', path: inject('timeSkippingServer') } },
+  });
+  await env.connection.operatorService.addSearchAttributes({
+    namespace: env.namespace ?? 'default',
+    searchAttributes: Object.fromEntries(Object.values(SEARCH_ATTRIBUTES).map((name) => [name, KEYWORD])),
+  });
+  const { records, close } = await openTestRecords();
+  const devices = new FakeDevices(env);
+  const worker = await Worker.create({
+    connection: env.nativeConnection,
+    namespace: env.namespace ?? 'default',
+    taskQueue: TASK_QUEUE,
+    workflowBundle: { codePath: join(PROJECT_FOLDER, 'dist', 'workflow-bundle.js') },
+    activities: createActivities({ records, publisher: devices }),
+  });
+  const running = worker.run();
+  const stop = async () => {
+    worker.shutdown();
+    await running;
+    await env.teardown();
+    await close();
+  };
+  return new World(env, records, devices, stop);
+}
+
+/** Which devices can be reached, and what was sent to each, with the server's time. */
+export class FakeDevices implements Publisher {
+  readonly online = new Set<string>();
+  readonly sent: { readonly deviceName: string; readonly atMs: number }[] = [];
+
+  constructor(private readonly env: TestWorkflowEnvironment) {}
+
+  async notify(update: OpenDeviceUpdate): Promise<boolean> {
+    if (!this.isReachable(update.record)) return false;
+    this.sent.push({ deviceName: update.record.deviceName, atMs: await this.env.currentTimeMs() });
+    return true;
+  }
+
+  isReachable({ deviceName }: { readonly deviceName: string }): boolean {
+    return this.online.has(deviceName);
+  }
+
+  sentTo(deviceName: string): number[] {
+    return this.sent.filter((sent) => sent.deviceName === deviceName).map(({ atMs }) => atMs);
+  }
+}
+
+let worlds = 0;
+
+export class World {
+  private products = 0;
+  productKey = '';
+  firmwareId = '';
+
+  constructor(
+    readonly env: TestWorkflowEnvironment,
+    readonly records: Records,
+    readonly devices: FakeDevices,
+    readonly stop: () => Promise<void>,
+  ) {
+    worlds++;
+  }
+
+  /** A fresh product with devices, all on 1.0.0 and online, and a firmware 2.0.0. */
+  async seed(
+    deviceNames: readonly string[],
+    { version = '1.0.0' as string | null, protocol = 'mqtt' as DeviceProtocol } = {},
+  ): Promise<void> {
+    this.productKey = `product-${worlds}-${++this.products}`;
+    this.firmwareId = `firmware-${worlds}-${this.products}`;
+    const atMs = await this.env.currentTimeMs();
+    await this.records.createProduct({ productKey: this.productKey, name: 'Lamp', createdAtMs: atMs });
+    const credentials = deviceNames.map((deviceName) => ({ deviceName, deviceSecret: 'secret-secret', protocol }));
+    await this.records.registerDevices(this.productKey, credentials, atMs);
+    for (const deviceName of deviceNames) {
+      this.devices.online.add(deviceName);
+      if (version !== null) await this.reportedVersion(deviceName, version);
+    }
+    await this.records.addFirmware(
+      {
+        id: this.firmwareId,
+        name: 'lamp',
+        productKey: this.productKey,
+        module: 'default',
+        version: '2.0.0',
+        sizeBytes: 3,
+        signMethod: 'SHA256',
+        sign: 'ab'.repeat(32),
+        sha256: 'ab'.repeat(32),
+        createdAtMs: atMs,
+      },
+      { firmwareMax: 1_000 },
+    );
+  }
+
+  verify(deviceNames: readonly string[], policy: Partial<UpdatePolicy> = {}): Promise<TaskRecord> {
+    return this.task('verification', [], deviceNames, policy);
+  }
+
+  /** Verifies the firmware without devices having a part in it, then creates the batch. */
+  async batch(policy: Partial<UpdatePolicy> = {}, shardDevices = 200): Promise<TaskRecord> {
+    await this.makeVerified();
+    return this.task('batch', ['1.0.0'], null, policy, shardDevices);
+  }
+
+  /** A verification that an operator ends at once: enough to make the firmware verified. */
+  async makeVerified(): Promise<void> {
+    const id = `warm-up-${this.firmwareId}`;
+    const atMs = await this.env.currentTimeMs();
+    const { items } = await this.records.listDevices(this.productKey, {}, { limit: 1 });
+    await this.records.createTask({
+      id,
+      kind: 'verification',
+      firmwareId: this.firmwareId,
+      sourceVersions: [],
+      deviceNames: items.map(({ deviceName }) => deviceName),
+      policy: resolvePolicy('verification'),
+      createdAtMs: atMs,
+    });
+    await this.records.taskEnded(id, 'completed', atMs);
+  }
+
+  private async task(
+    kind: TaskKind,
+    sourceVersions: readonly string[],
+    deviceNames: readonly string[] | null,
+    policy: Partial<UpdatePolicy>,
+    shardDevices = 200,
+  ): Promise<TaskRecord> {
+    const { value: task } = await this.records.createTask({
+      id: `task-${this.firmwareId}-${kind}-${Math.random().toString(36).slice(2, 8)}`,
+      kind,
+      firmwareId: this.firmwareId,
+      sourceVersions,
+      deviceNames,
+      policy: resolvePolicy(kind, policy),
+      createdAtMs: await this.env.currentTimeMs(),
+    });
+    await this.startRun(task, shardDevices);
+    return task;
+  }
+
+  async startRun(task: TaskRecord, shardDevices = 200): Promise<void> {
+    const options = taskRunOptions({
+      taskId: task.id,
+      kind: task.kind,
+      productKey: task.firmware.productKey,
+      firmware: task.firmware,
+      policy: task.policy,
+      devicesTotal: task.counts.total,
+      shardDevices,
+      unconfirmedStartsMax: 4,
+    });
+    await this.env.client.workflow.start(task.kind === 'batch' ? 'batchUpdate' : 'verification', options);
+  }
+
+  run(deviceName: string) {
+    return this.env.client.workflow.getHandle(deviceUpdateWorkflowId({ productKey: this.productKey, deviceName }));
+  }
+  taskRun(task: TaskRecord) {
+    return this.env.client.workflow.getHandle(task.workflowId);
+  }
+
+  // What the gateway does with a device's reports: records first, then the run.
+
+  async reportProgress(task: TaskRecord, deviceName: string, step: number): Promise<void> {
+    await this.recordProgress(deviceName, step);
+    const atMs = await this.env.currentTimeMs();
+    await this.run(deviceName).signal(progressSignal, { taskId: task.id, step, atMs });
+  }
+
+  /** A percentage of which the run is not told. */
+  async recordProgress(deviceName: string, step: number): Promise<void> {
+    const key = { productKey: this.productKey, deviceName };
+    await this.records.progressReported(key, { module: null, step, atMs: await this.env.currentTimeMs() });
+  }
+
+  async reportFailure(task: TaskRecord, deviceName: string, cause: FailureCause, description = ''): Promise<void> {
+    const atMs = await this.env.currentTimeMs();
+    await this.run(deviceName).signal(failureSignal, { taskId: task.id, cause, description, atMs });
+  }
+
+  async reportVersion(task: TaskRecord, deviceName: string, version: string): Promise<void> {
+    await this.reportedVersion(deviceName, version);
+    const atMs = await this.env.currentTimeMs();
+    await this.run(deviceName).signal(versionSignal, { taskId: task.id, version, atMs });
+  }
+
+  /** A version report of which the run is not told. */
+  async reportedVersion(deviceName: string, version: string): Promise<void> {
+    const key = { productKey: this.productKey, deviceName };
+    await this.records.versionReported(key, { module: 'default', version, atMs: await this.env.currentTimeMs() });
+  }
+
+  async comesOnline(task: TaskRecord, deviceName: string): Promise<void> {
+    this.devices.online.add(deviceName);
+    await this.run(deviceName).signal(onlineSignal, { taskId: task.id, atMs: await this.env.currentTimeMs() });
+  }
+
+  async asksForItsUpdate(task: TaskRecord, deviceName: string): Promise<void> {
+    await this.run(deviceName).signal(fetchedSignal, { taskId: task.id, atMs: await this.env.currentTimeMs() });
+  }
+
+  /** Resolves once the record of the device update is as wanted. */
+  async until(
+    task: TaskRecord,
+    deviceName: string,
+    wanted: (record: DeviceUpdateRecord) => boolean,
+  ): Promise<DeviceUpdateRecord> {
+    return this.changed(async () => {
+      const record = await this.records.getDeviceUpdate(task.id, deviceName);
+      return record && wanted(record) ? record : undefined;
+    });
+  }
+
+  async untilTask(task: TaskRecord, wanted: (record: TaskRecord) => boolean): Promise<TaskRecord> {
+    return this.changed(async () => {
+      const record = await this.records.getTask(task.id);
+      return record && wanted(record) ? record : undefined;
+    });
+  }
+
+  private async changed<T>(look: () => Promise<T | undefined>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const check = () => void look().then((found) => found !== undefined && done(found), reject);
+      const stop = this.records.onChange(check);
+      const done = (found: T) => {
+        stop();
+        resolve(found);
+      };
+      check();
+    });
+  }
+}
