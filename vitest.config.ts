@@ -3,6 +3,9 @@ import { defineConfig } from 'vitest/config';
 /** Folders whose tests need Temporal or the built command; the others start at once. */
 const STACK = ['workflows', 'replay', 'worker', 'cli', 'e2e'];
 
+/** Saves histories when asked to (`npm run histories`); no test. */
+const RECORDER = 'tests/replay/record-histories.test.ts';
+
 export default defineConfig({
   test: {
     // Real servers run beside the tests: more workers than cores only make them wait for each other.
@@ -17,8 +20,13 @@ export default defineConfig({
         test: {
           name: 'stack',
           include: STACK.map((folder) => `tests/${folder}/**/*.test.ts`),
+          exclude: [RECORDER],
           globalSetup: ['tests/support/global-setup.ts'],
         },
+      },
+      {
+        extends: true,
+        test: { name: 'histories', include: [RECORDER], globalSetup: ['tests/support/global-setup.ts'] },
       },
     ],
     testTimeout: 60_000,

@@ -1,0 +1,88 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils';
+import { afterAll, beforeAll, it } from 'vitest';
+import { startWorld, type World } from '../workflows/world.js';
+import { HISTORIES_FOLDER } from './histories.js';
+
+/*
+ * `npm run histories`: plays each story on a real server and saves the histories of its runs as a new released shape.
+ * Not part of `npm test`.
+ */
+
+const SHAPE = process.env.FERRY_SHAPE ?? '';
+let world: World;
+
+beforeAll(async () => {
+  if (SHAPE === '') throw new Error('Name the released shape: FERRY_SHAPE=2 npm run histories');
+  world = await startWorld();
+});
+afterAll(() => world.stop());
+
+const save = async (workflowId: string, type: string, story: string) => {
+  const history = await world.env.client.workflow.getHandle(workflowId).fetchHistory();
+  const folder = join(HISTORIES_FOLDER, SHAPE);
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, `${type}-${story}.json`), historyToJSON(history));
+};
+const deviceRun = (deviceName: string) => `device-update/${world.productKey}/${deviceName}`;
+
+it('saves a verification with devices that succeed, fail, stay silent and stay away', async () => {
+  const names = ['succeeds', 'fails', 'silent', 'offline', 'stalls', 'unconfirmed', 'returns'];
+  await world.seed(names);
+  world.devices.online.delete('offline');
+  world.devices.online.delete('returns');
+  const task = await world.verify(names);
+  for (const name of ['succeeds', 'fails', 'stalls', 'unconfirmed']) {
+    await world.until(task, name, ({ status }) => status === 'notified');
+  }
+  await world.reportProgress(task, 'succeeds', 0);
+  await world.reportProgress(task, 'succeeds', 100);
+  await world.reportVersion(task, 'succeeds', '2.0.0');
+  await world.reportFailure(task, 'fails', 'verification-failed', 'digest differs');
+  await world.reportProgress(task, 'stalls', 40);
+  await world.reportProgress(task, 'unconfirmed', 100);
+  await world.comesOnline(task, 'returns');
+  await world.until(task, 'returns', ({ status }) => status === 'notified');
+  await world.reportVersion(task, 'returns', '2.0.0');
+  await world.taskRun(task).result();
+  await save(task.workflowId, 'verification', 'mixed');
+  for (const name of names) await save(deviceRun(name), 'deviceUpdate', name);
+});
+
+it('saves a batch of three shards with a busy device', async () => {
+  const names = ['a', 'b', 'c', 'd', 'e'];
+  await world.seed(names);
+  await world.makeVerified();
+  const other = await world.verify(['c']);
+  await world.until(other, 'c', ({ status }) => status === 'notified');
+  const task = await world.batch({}, 2);
+  for (const name of ['a', 'b', 'd', 'e']) {
+    await world.until(task, name, ({ status }) => status === 'notified');
+    await world.reportVersion(task, name, '2.0.0');
+  }
+  await world.taskRun(task).result();
+  await save(task.workflowId, 'batchUpdate', 'completed');
+  await save(`batch/${task.id}/shard-1`, 'shard', 'busy');
+  await world.taskRun(other).cancel();
+  await world
+    .taskRun(other)
+    .result()
+    .catch(() => undefined);
+  await save(other.workflowId, 'verification', 'cancelled');
+  await save(deviceRun('c'), 'deviceUpdate', 'cancelled');
+});
+
+it('saves a batch that is cancelled', async () => {
+  await world.seed(['a', 'b', 'c']);
+  for (const name of ['a', 'b', 'c']) world.devices.online.delete(name);
+  const task = await world.batch({}, 2);
+  await world.until(task, 'c', ({ begunAtMs }) => begunAtMs !== null);
+  await world.taskRun(task).cancel();
+  await world
+    .taskRun(task)
+    .result()
+    .catch(() => undefined);
+  await save(task.workflowId, 'batchUpdate', 'cancelled');
+  await save(`batch/${task.id}/shard-0`, 'shard', 'cancelled');
+});

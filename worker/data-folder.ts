@@ -1,0 +1,27 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { StartupError } from './startup-error.js';
+
+/**
+ * Makes the data folder ready, and claims it for this process: two services over one database would each believe that
+ * the devices are theirs. The claim is a database lock, which the system itself lifts when the process dies.
+ *
+ * @returns how to give it back
+ * @throws StartupError when it can't be written, or a running service has claimed it
+ */
+export async function claimDataFolder(path: string): Promise<() => void> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    const claim = new Database(join(path, 'claim.lock'), { timeout: 0 });
+    claim.pragma('journal_mode = MEMORY');
+    claim.exec('BEGIN EXCLUSIVE');
+    return () => claim.close();
+  } catch (error) {
+    const code = (error as { code?: string }).code ?? String(error);
+    if (code === 'SQLITE_BUSY') {
+      throw new StartupError(`The data folder ${path} is in use by a running Ferry. Stop that one, or set FERRY_DATA_DIR.`);
+    }
+    throw new StartupError(`The data folder ${path} can't be written (${code}). Set FERRY_DATA_DIR to one that can.`);
+  }
+}
