@@ -224,7 +224,7 @@ export interface Records {
   /** Nothing when another connection has taken over. */
   deviceDisconnected(key: DeviceKey, connectionId: string, atMs: number): Promise<void>;
   /** At the start of an embedded broker: no connection has survived. */
-  allDevicesDisconnected(atMs: number): Promise<void>;
+  allDevicesDisconnected(): Promise<void>;
   /** Records what the device runs. Answers its open, begun update of that module, if any. */
   versionReported(
     key: DeviceKey,

@@ -1,0 +1,42 @@
+import Database from 'better-sqlite3';
+import { drizzle, type BetterSQLite3Database } from 'drizzle-orm/better-sqlite3';
+import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
+import * as schema from './schema.js';
+import { WriteQueue } from './write-queue.js';
+
+export interface SqliteOptions {
+  readonly path: string;
+  /** `normal`: committed changes survive a killed process; `full`: also a power cut. */
+  readonly synchronous: 'normal' | 'full';
+  readonly migrationsFolder: string;
+}
+
+export interface Connection {
+  readonly sqlite: Database.Database;
+  readonly db: BetterSQLite3Database<typeof schema>;
+  readonly writes: WriteQueue;
+}
+
+const BUSY_TIMEOUT_MS = 5_000;
+
+/** @throws Error that names the file, when it can't be opened or is no database of Ferry's */
+export function connect({ path, synchronous, migrationsFolder }: SqliteOptions): Connection {
+  try {
+    const sqlite = new Database(path, { timeout: BUSY_TIMEOUT_MS });
+    sqlite.pragma('journal_mode = WAL');
+    sqlite.pragma(`synchronous = ${synchronous}`);
+    sqlite.pragma('foreign_keys = ON');
+    const db = drizzle(sqlite, { schema });
+    migrate(db, { migrationsFolder });
+    sqlite.prepare('INSERT OR IGNORE INTO change_counter (id, value) VALUES (1, 0)').run();
+    return { sqlite, db, writes: new WriteQueue(sqlite) };
+  } catch (error) {
+    throw new Error(`The database ${path} can't be opened: ${String(error)}`, { cause: error });
+  }
+}
+
+/** True for an insert that a unique index has refused. */
+export const isUniqueViolation = (error: unknown): boolean => {
+  const { code } = error as { code?: string };
+  return code === 'SQLITE_CONSTRAINT_UNIQUE' || code === 'SQLITE_CONSTRAINT_PRIMARYKEY';
+};

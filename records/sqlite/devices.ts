@@ -1,0 +1,267 @@
+import { and, asc, desc, eq, gt, inArray, lt, or, sql, type SQL } from 'drizzle-orm';
+import { FerryError, notFound } from '../../domain/errors.js';
+import type { DeviceKey } from '../../domain/ids.js';
+import { DEFAULT_MODULE } from '../../domain/names.js';
+import type { Device, DeviceFilter, NewDevice, Page, PageRequest, Product, Records } from '../records.js';
+import { isUniqueViolation, type Connection } from './connection.js';
+import { deviceUpdateFinder } from './device-updates.js';
+import { requireProduct } from './firmware.js';
+import { createOnce } from './idempotency.js';
+import { pageOf, readCursor } from './paging.js';
+import { devices, deviceVersions, products } from './schema.js';
+
+type DeviceRecords = Pick<
+  Records,
+  | 'createProduct'
+  | 'getProduct'
+  | 'listProducts'
+  | 'registerDevices'
+  | 'getDevice'
+  | 'listDevices'
+  | 'deviceSecret'
+  | 'deviceConnected'
+  | 'deviceDisconnected'
+  | 'allDevicesDisconnected'
+  | 'versionReported'
+>;
+type DeviceRow = typeof devices.$inferSelect;
+
+/** Names that an error lists at most. */
+const NAMES_SHOWN_MAX = 20;
+
+export function deviceRecords(connection: Connection): DeviceRecords {
+  const { db, writes } = connection;
+  const find = deviceUpdateFinder(connection);
+  const isDevice = ({ productKey, deviceName }: DeviceKey) =>
+    and(eq(devices.productKey, productKey), eq(devices.deviceName, deviceName));
+  const secretOf = db
+    .select({ secret: devices.deviceSecret })
+    .from(devices)
+    .where(
+      and(eq(devices.productKey, sql.placeholder('productKey')), eq(devices.deviceName, sql.placeholder('deviceName'))),
+    )
+    .prepare();
+  const existingProduct = (productKey: string): Product => {
+    const found = db.select().from(products).where(eq(products.productKey, productKey)).get();
+    if (!found) throw notFound(`Product ${productKey}`);
+    return found;
+  };
+  const isKnown = (key: DeviceKey): boolean => secretOf.get({ ...key }) !== undefined;
+
+  return {
+    createProduct: (product, idempotency) =>
+      writes.run(() =>
+        createOnce(connection, {
+          idempotency,
+          atMs: product.createdAtMs,
+          create: () => insertProduct(connection, product),
+          read: existingProduct,
+        }),
+      ),
+
+    async getProduct(productKey) {
+      return db.select().from(products).where(eq(products.productKey, productKey)).get();
+    },
+
+    async listProducts(page) {
+      const cursor = readCursor(page.cursor, ['number', 'string']);
+      const [createdAtMs, key] = [Number(cursor?.[0]), String(cursor?.[1])];
+      const rows = db
+        .select()
+        .from(products)
+        .where(
+          cursor &&
+            or(
+              lt(products.createdAtMs, createdAtMs),
+              and(eq(products.createdAtMs, createdAtMs), lt(products.productKey, key)),
+            ),
+        )
+        .orderBy(desc(products.createdAtMs), desc(products.productKey))
+        .limit(page.limit + 1)
+        .all();
+      return pageOf(rows, page, { key: (row) => [row.createdAtMs, row.productKey], item: (row) => row });
+    },
+
+    registerDevices: (productKey, added, createdAtMs, idempotency) =>
+      writes.run(() =>
+        createOnce<readonly NewDevice[]>(connection, {
+          idempotency,
+          atMs: createdAtMs,
+          create: () => {
+            requireProduct(connection, productKey);
+            insertDevices(connection, { productKey, added, createdAtMs, registration: idempotency?.key ?? null });
+            return productKey;
+          },
+          read: () => (idempotency ? registeredBy(connection, idempotency.key) : added),
+        }),
+      ),
+
+    async getDevice(key) {
+      const row = db.select().from(devices).where(isDevice(key)).get();
+      return row && devicesOf(connection, find, [row])[0];
+    },
+
+    listDevices: async (productKey, filter, page) => listDevices(connection, { productKey, filter, page }, find),
+
+    deviceSecret: async ({ productKey, deviceName }) => secretOf.get({ productKey, deviceName })?.secret,
+
+    deviceConnected: (key, connectionId, atMs) =>
+      writes.run(() => {
+        db.update(devices).set({ online: true, connectionId, lastSeenAtMs: atMs }).where(isDevice(key)).run();
+      }),
+
+    deviceDisconnected: (key, connectionId, atMs) =>
+      writes.run(() => {
+        db.update(devices)
+          .set({ online: false, connectionId: null, lastSeenAtMs: atMs })
+          .where(and(isDevice(key), eq(devices.connectionId, connectionId)))
+          .run();
+      }),
+
+    allDevicesDisconnected: () =>
+      writes.run(() => {
+        db.update(devices)
+          .set({ online: false, connectionId: null })
+          .where(sql`${devices.online} = 1`)
+          .run();
+      }),
+
+    versionReported: (key, { module, version, atMs }) =>
+      writes.run(() => {
+        if (!isKnown({ productKey: key.productKey, deviceName: key.deviceName })) return undefined;
+        const { productKey, deviceName } = key;
+        db.insert(deviceVersions)
+          .values({ productKey, deviceName, module, version, reportedAtMs: atMs })
+          .onConflictDoUpdate({
+            target: [deviceVersions.productKey, deviceVersions.deviceName, deviceVersions.module],
+            set: { version, reportedAtMs: atMs },
+          })
+          .run();
+        db.update(devices).set({ lastSeenAtMs: atMs }).where(isDevice(key)).run();
+        return find.open(key, module);
+      }),
+  };
+}
+
+function insertProduct({ db }: Connection, product: Product): string {
+  try {
+    db.insert(products).values(product).run();
+  } catch (error) {
+    if (!isUniqueViolation(error)) throw error;
+    throw new FerryError(
+      'product-exists',
+      `productKey: product ${product.productKey} exists already; choose another key.`,
+      {
+        errors: [{ field: 'productKey', message: 'exists already' }],
+      },
+    );
+  }
+  return product.productKey;
+}
+
+interface Registration {
+  readonly productKey: string;
+  readonly added: readonly NewDevice[];
+  readonly createdAtMs: number;
+  readonly registration: string | null;
+}
+
+function insertDevices({ db }: Connection, { productKey, added, createdAtMs, registration }: Registration): void {
+  const taken: string[] = [];
+  for (const device of added) {
+    const { changes } = db
+      .insert(devices)
+      .values({ ...device, productKey, createdAtMs, registration })
+      .onConflictDoNothing()
+      .run();
+    if (changes === 0) taken.push(device.deviceName);
+  }
+  if (taken.length === 0) return;
+  throw new FerryError(
+    'device-exists',
+    `deviceName: ${taken.length} device(s) exist already or are named twice: ${taken.slice(0, NAMES_SHOWN_MAX).join(', ')}. None was registered.`,
+    { deviceNames: taken },
+  );
+}
+
+const registeredBy = ({ db }: Connection, registration: string): NewDevice[] =>
+  db
+    .select({ deviceName: devices.deviceName, deviceSecret: devices.deviceSecret, protocol: devices.protocol })
+    .from(devices)
+    .where(eq(devices.registration, registration))
+    .orderBy(sql`rowid`)
+    .all();
+
+interface DeviceList {
+  readonly productKey: string;
+  readonly filter: DeviceFilter;
+  readonly page: PageRequest;
+}
+
+function listDevices(
+  connection: Connection,
+  { productKey, filter, page }: DeviceList,
+  find: ReturnType<typeof deviceUpdateFinder>,
+): Page<Device> {
+  const { db } = connection;
+  const cursor = readCursor(page.cursor, ['string']);
+  const runsVersion = db
+    .select({ name: deviceVersions.deviceName })
+    .from(deviceVersions)
+    .where(
+      and(
+        eq(deviceVersions.productKey, productKey),
+        eq(deviceVersions.module, filter.module ?? DEFAULT_MODULE),
+        eq(deviceVersions.version, filter.version ?? ''),
+      ),
+    );
+  const conditions: (SQL | undefined)[] = [
+    eq(devices.productKey, productKey),
+    filter.online === undefined ? undefined : eq(devices.online, filter.online),
+    filter.version === undefined ? undefined : inArray(devices.deviceName, runsVersion),
+    filter.search ? sql`instr(${devices.deviceName}, ${filter.search}) > 0` : undefined,
+    cursor && gt(devices.deviceName, String(cursor[0])),
+  ];
+  const rows = db
+    .select()
+    .from(devices)
+    .where(and(...conditions))
+    .orderBy(asc(devices.deviceName))
+    .limit(page.limit + 1)
+    .all();
+  const shown = new Map(devicesOf(connection, find, rows).map((device) => [device.deviceName, device]));
+  return pageOf(rows, page, {
+    key: ({ deviceName }) => [deviceName],
+    item: ({ deviceName }) => shown.get(deviceName) as Device,
+  });
+}
+
+/** The rows, all of one product, with the versions that they report and the update that holds them. */
+function devicesOf(
+  { db }: Connection,
+  find: ReturnType<typeof deviceUpdateFinder>,
+  rows: readonly DeviceRow[],
+): Device[] {
+  const names = rows.map(({ deviceName }) => deviceName);
+  const versions = db
+    .select()
+    .from(deviceVersions)
+    .where(and(eq(deviceVersions.productKey, rows[0]?.productKey ?? ''), inArray(deviceVersions.deviceName, names)))
+    .all();
+  return rows.map((row) => {
+    const modules = versions
+      .filter(({ deviceName }) => deviceName === row.deviceName)
+      .map(({ module, version, reportedAtMs }) => ({ module, version, reportedAtMs }));
+    return {
+      productKey: row.productKey,
+      deviceName: row.deviceName,
+      protocol: row.protocol,
+      version: modules.find(({ module }) => module === DEFAULT_MODULE)?.version ?? null,
+      modules,
+      online: row.online,
+      lastSeenAtMs: row.lastSeenAtMs,
+      createdAtMs: row.createdAtMs,
+      currentUpdate: find.open(row, null)?.record ?? null,
+    };
+  });
+}

@@ -1,0 +1,136 @@
+import { and, count, desc, eq, isNull, or, lt, sql } from 'drizzle-orm';
+import { FerryError, notFound } from '../../domain/errors.js';
+import type { FirmwareStatus } from '../../domain/update-task.js';
+import type { Firmware, NewFirmware, Records } from '../records.js';
+import { isUniqueViolation, type Connection } from './connection.js';
+import { createOnce } from './idempotency.js';
+import { pageOf, readCursor } from './paging.js';
+import type { FirmwareRow } from './rows.js';
+import { firmware, products, tasks } from './schema.js';
+
+type FirmwareRecords = Pick<
+  Records,
+  'addFirmware' | 'getFirmware' | 'listFirmware' | 'countFirmware' | 'deleteFirmware'
+>;
+
+const IS_OPEN_TASK = sql`${tasks.status} IN ('pending', 'running')`;
+
+export function firmwareRecords(connection: Connection): FirmwareRecords {
+  const { db, writes } = connection;
+  const get = (id: string): Firmware | undefined => {
+    const row = db.select().from(firmware).where(eq(firmware.id, id)).get();
+    return row && firmwareOf(connection, row);
+  };
+  const existing = (id: string): Firmware => {
+    const found = get(id);
+    if (!found) throw notFound(`Firmware ${id}`);
+    return found;
+  };
+  const countAll = () => db.select({ count: count() }).from(firmware).get()?.count ?? 0;
+
+  const insert = (added: NewFirmware, firmwareMax: number): string => {
+    requireProduct(connection, added.productKey);
+    if (countAll() >= firmwareMax) {
+      throw new FerryError(
+        'firmware-quota-exceeded',
+        `There are ${firmwareMax} firmware already, deleted ones counted; no more can be added. FERRY_FIRMWARE_MAX raises the limit.`,
+        { firmwareMax },
+      );
+    }
+    try {
+      db.insert(firmware).values(added).run();
+    } catch (error) {
+      if (!isUniqueViolation(error)) throw error;
+      throw new FerryError(
+        'firmware-version-exists',
+        `version: product ${added.productKey} has firmware of version ${added.version} for module ${added.module} already; choose another version.`,
+        { errors: [{ field: 'version', message: 'exists already for this product and module' }] },
+      );
+    }
+    return added.id;
+  };
+
+  return {
+    addFirmware: (added, { firmwareMax }, idempotency) =>
+      writes.run(() =>
+        createOnce(connection, {
+          idempotency,
+          atMs: added.createdAtMs,
+          create: () => insert(added, firmwareMax),
+          read: existing,
+        }),
+      ),
+
+    getFirmware: async (id) => get(id),
+
+    async listFirmware({ productKey }, page) {
+      const cursor = readCursor(page.cursor, ['number', 'string']);
+      const [createdAtMs, id] = [Number(cursor?.[0]), String(cursor?.[1])];
+      const rows = db
+        .select()
+        .from(firmware)
+        .where(
+          and(
+            isNull(firmware.deletedAtMs),
+            productKey === undefined ? undefined : eq(firmware.productKey, productKey),
+            cursor &&
+              or(
+                lt(firmware.createdAtMs, createdAtMs),
+                and(eq(firmware.createdAtMs, createdAtMs), lt(firmware.id, id)),
+              ),
+          ),
+        )
+        .orderBy(desc(firmware.createdAtMs), desc(firmware.id))
+        .limit(page.limit + 1)
+        .all();
+      return pageOf(rows, page, {
+        key: (row) => [row.createdAtMs, row.id],
+        item: (row) => firmwareOf(connection, row),
+      });
+    },
+
+    countFirmware: async () => countAll(),
+
+    deleteFirmware: (id, atMs) =>
+      writes.run(() => {
+        const found = existing(id);
+        if (found.deletedAtMs !== null) return found;
+        const users = openTasksOf(connection, id);
+        if (users.length > 0) {
+          throw new FerryError(
+            'firmware-in-use',
+            `Firmware ${id} is used by ${users.length} open task(s): ${users.slice(0, 5).join(', ')}. Cancel them or wait for their end.`,
+            { taskIds: users },
+          );
+        }
+        db.update(firmware).set({ deletedAtMs: atMs }).where(eq(firmware.id, id)).run();
+        return existing(id);
+      }),
+  };
+}
+
+/** @throws FerryError `not-found` */
+export function requireProduct({ db }: Pick<Connection, 'db'>, productKey: string): void {
+  const found = db.select({ key: products.productKey }).from(products).where(eq(products.productKey, productKey)).get();
+  if (!found) throw notFound(`Product ${productKey}`);
+}
+
+const openTasksOf = ({ db }: Pick<Connection, 'db'>, firmwareId: string): string[] =>
+  db
+    .select({ id: tasks.id })
+    .from(tasks)
+    .where(and(eq(tasks.firmwareId, firmwareId), IS_OPEN_TASK))
+    .all()
+    .map(({ id }) => id);
+
+/** The row with what follows from its tasks. */
+export function firmwareOf({ db }: Pick<Connection, 'db'>, row: FirmwareRow): Firmware {
+  const open = db
+    .select({ kind: tasks.kind })
+    .from(tasks)
+    .where(and(eq(tasks.firmwareId, row.id), IS_OPEN_TASK))
+    .all();
+  const isVerifying = open.some(({ kind }) => kind === 'verification');
+  const status: FirmwareStatus = row.verifiedAtMs !== null ? 'verified' : isVerifying ? 'verifying' : 'unverified';
+  return { ...row, status, openTasks: open.length };
+}

@@ -1,0 +1,130 @@
+import { and, asc, eq, sql } from 'drizzle-orm';
+import { FerryError, notFound } from '../../domain/errors.js';
+import { isOpen } from '../../domain/device-update.js';
+import { isTaskOpen } from '../../domain/update-task.js';
+import type { Records, TaskRecord, Undelivered } from '../records.js';
+import type { Connection } from './connection.js';
+import { deviceUpdateFinder } from './device-updates.js';
+import { deviceUpdateOf, taskOf, type FirmwareRow, type TaskRow } from './rows.js';
+import { deviceUpdates, firmware, tasks } from './schema.js';
+import { taskFinder } from './tasks.js';
+
+type OutboxRecords = Pick<
+  Records,
+  | 'requestTaskCancel'
+  | 'requestVerificationEnd'
+  | 'requestDeviceCancel'
+  | 'undeliveredTasks'
+  | 'undeliveredTask'
+  | 'undeliveredDeviceCancels'
+  | 'delivered'
+  | 'deviceCancelDelivered'
+>;
+
+/** As in the partial index on open tasks. */
+const HAS_UNDELIVERED = sql`${tasks.status} IN ('pending', 'running') AND (
+  ${tasks.startDelivered} = 0
+  OR (${tasks.cancelRequestedAtMs} IS NOT NULL AND ${tasks.cancelDelivered} = 0)
+  OR (${tasks.endRequestedAtMs} IS NOT NULL AND ${tasks.endDelivered} = 0))`;
+
+export function outboxRecords(connection: Connection): OutboxRecords {
+  const { db, writes } = connection;
+  const { existing } = taskFinder(connection);
+  const find = deviceUpdateFinder(connection);
+
+  const openTask = (taskId: string): TaskRecord => {
+    const task = existing(taskId);
+    if (isTaskOpen(task.status)) return task;
+    throw new FerryError('task-not-open', `Task ${taskId} is ${task.status} already.`);
+  };
+  const requested = (taskId: string, set: Partial<TaskRow>) =>
+    writes.run(({ nextChange, touched }) => {
+      const task = openTask(taskId);
+      if (set.endRequestedAtMs !== undefined && task.kind !== 'verification') {
+        throw new FerryError(
+          'not-a-verification',
+          `Task ${taskId} is a batch; only a verification can be ended early. Cancel it instead.`,
+        );
+      }
+      if (task.cancelRequestedAtMs !== null || task.endRequestedAtMs !== null) return task;
+      db.update(tasks)
+        .set({ ...set, change: nextChange() })
+        .where(eq(tasks.id, taskId))
+        .run();
+      touched(taskId);
+      return existing(taskId);
+    });
+  const undelivered = () => db.select().from(tasks).innerJoin(firmware, eq(firmware.id, tasks.firmwareId));
+
+  return {
+    requestTaskCancel: (taskId, atMs) => requested(taskId, { cancelRequestedAtMs: atMs }),
+    requestVerificationEnd: (taskId, atMs) => requested(taskId, { endRequestedAtMs: atMs }),
+
+    requestDeviceCancel: (taskId, deviceName, atMs) =>
+      writes.run(({ nextChange, touched }) => {
+        const row = find.row(taskId, deviceName);
+        if (!row) throw notFound(`Device ${deviceName} in task ${taskId}`);
+        if (!isOpen(row.status)) {
+          throw new FerryError(
+            'device-update-ended',
+            `The update of ${deviceName} in task ${taskId} has ended already: ${row.outcome ?? row.status}.`,
+          );
+        }
+        if (row.cancelRequestedAtMs === null) {
+          db.update(deviceUpdates)
+            .set({ cancelRequestedAtMs: atMs, change: nextChange() })
+            .where(eq(deviceUpdates.id, row.id))
+            .run();
+          touched(taskId);
+        }
+        return deviceUpdateOf(find.row(taskId, deviceName) ?? row);
+      }),
+
+    async undeliveredTasks(limit) {
+      const rows = undelivered().where(HAS_UNDELIVERED).orderBy(asc(tasks.createdAtMs)).limit(limit).all();
+      return rows.map(undeliveredOf);
+    },
+
+    async undeliveredTask(taskId) {
+      const row = undelivered()
+        .where(and(eq(tasks.id, taskId), HAS_UNDELIVERED))
+        .get();
+      return row && undeliveredOf(row);
+    },
+
+    async undeliveredDeviceCancels(limit) {
+      return db
+        .select()
+        .from(deviceUpdates)
+        .where(
+          sql`${deviceUpdates.cancelRequestedAtMs} IS NOT NULL AND ${deviceUpdates.cancelDelivered} = 0
+            AND ${deviceUpdates.begunAtMs} IS NOT NULL AND ${deviceUpdates.status} IN ('pending', 'notified', 'upgrading')`,
+        )
+        .limit(limit)
+        .all()
+        .map(deviceUpdateOf);
+    },
+
+    delivered: (taskId, what) =>
+      writes.run(() => {
+        const set = { start: { startDelivered: true }, cancel: { cancelDelivered: true }, end: { endDelivered: true } }[
+          what
+        ];
+        db.update(tasks).set(set).where(eq(tasks.id, taskId)).run();
+      }),
+
+    deviceCancelDelivered: (updateId) =>
+      writes.run(() => {
+        db.update(deviceUpdates).set({ cancelDelivered: true }).where(eq(deviceUpdates.id, updateId)).run();
+      }),
+  };
+}
+
+function undeliveredOf({ tasks: task, firmware: used }: { tasks: TaskRow; firmware: FirmwareRow }): Undelivered {
+  return {
+    task: taskOf(task, used),
+    start: !task.startDelivered,
+    cancel: task.cancelRequestedAtMs !== null && !task.cancelDelivered,
+    end: task.endRequestedAtMs !== null && !task.endDelivered,
+  };
+}

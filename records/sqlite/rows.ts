@@ -1,0 +1,50 @@
+import { deviceUpdateWorkflowId, taskWorkflowId } from '../../domain/ids.js';
+import type { DeviceUpdateRecord, TaskRecord } from '../records.js';
+import type { deviceUpdates, firmware, tasks } from './schema.js';
+
+export type DeviceUpdateRow = typeof deviceUpdates.$inferSelect;
+export type TaskRow = typeof tasks.$inferSelect;
+export type FirmwareRow = typeof firmware.$inferSelect;
+
+/** The row without what only gateway and outbox need. */
+export function deviceUpdateOf(row: DeviceUpdateRow): DeviceUpdateRecord {
+  const {
+    module,
+    cancelDelivered,
+    progressSignalled,
+    hundredSignalled,
+    onlineSignals,
+    onlineSignalledAtMs,
+    ...record
+  } = row;
+  return { ...record, workflowId: deviceUpdateWorkflowId(row) };
+}
+
+export function taskOf(task: TaskRow, { id, name, productKey, module, version }: FirmwareRow): TaskRecord {
+  return {
+    id: task.id,
+    kind: task.kind,
+    status: task.status,
+    firmware: { id, name, productKey, module, version },
+    sourceVersions: task.sourceVersions,
+    policy: task.policy,
+    counts: {
+      pending: task.pending,
+      notified: task.notified,
+      upgrading: task.upgrading,
+      succeeded: task.succeeded,
+      failed: task.failed,
+      cancelled: task.cancelled,
+      total: task.total,
+    },
+    reinitiates: task.reinitiates,
+    workflowId: taskWorkflowId(task.kind, task.id),
+    runId: task.runId,
+    createdAtMs: task.createdAtMs,
+    startedAtMs: task.startedAtMs,
+    endedAtMs: task.endedAtMs,
+    cancelRequestedAtMs: task.cancelRequestedAtMs,
+    endRequestedAtMs: task.endRequestedAtMs,
+    change: task.change,
+  };
+}

@@ -1,0 +1,233 @@
+import { sql } from 'drizzle-orm';
+import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
+import type { FailureCause } from '../../domain/causes.js';
+import type { DeviceProtocol, DeviceUpdateStatus, Outcome } from '../../domain/device-update.js';
+import type { TaskKind } from '../../domain/ids.js';
+import type { UpdatePolicy } from '../../domain/policy.js';
+import type { TaskStatus } from '../../domain/update-task.js';
+import type { DigestMethod } from '../records.js';
+
+/*
+ * Closed sets are stored as their words, times as epoch milliseconds. Rows that operators watch carry the number of
+ * their last change (docs/decisions.md, 11).
+ */
+
+export const products = sqliteTable('products', {
+  productKey: text('product_key').primaryKey(),
+  name: text('name').notNull(),
+  createdAtMs: integer('created_at_ms').notNull(),
+});
+
+export const devices = sqliteTable(
+  'devices',
+  {
+    productKey: text('product_key')
+      .notNull()
+      .references(() => products.productKey),
+    deviceName: text('device_name').notNull(),
+    deviceSecret: text('device_secret').notNull(),
+    protocol: text('protocol').$type<DeviceProtocol>().notNull(),
+    online: integer('online', { mode: 'boolean' }).notNull().default(false),
+    /** Of the latest connection: the end of an older one doesn't count. */
+    connectionId: text('connection_id'),
+    lastSeenAtMs: integer('last_seen_at_ms'),
+    createdAtMs: integer('created_at_ms').notNull(),
+    /** The idempotency key under which it was registered. */
+    registration: text('registration'),
+  },
+  (t) => [
+    primaryKey({ columns: [t.productKey, t.deviceName] }),
+    index('devices_by_online').on(t.productKey, t.online, t.deviceName),
+    index('devices_online')
+      .on(t.online)
+      .where(sql`online = 1`),
+    index('devices_by_registration')
+      .on(t.registration)
+      .where(sql`registration IS NOT NULL`),
+  ],
+);
+
+export const deviceVersions = sqliteTable(
+  'device_versions',
+  {
+    productKey: text('product_key').notNull(),
+    deviceName: text('device_name').notNull(),
+    module: text('module').notNull(),
+    version: text('version').notNull(),
+    reportedAtMs: integer('reported_at_ms').notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.productKey, t.deviceName, t.module] }),
+    index('device_versions_by_version').on(t.productKey, t.module, t.version, t.deviceName),
+  ],
+);
+
+export const firmware = sqliteTable(
+  'firmware',
+  {
+    id: text('id').primaryKey(),
+    name: text('name').notNull(),
+    productKey: text('product_key')
+      .notNull()
+      .references(() => products.productKey),
+    module: text('module').notNull(),
+    version: text('version').notNull(),
+    sizeBytes: integer('size_bytes').notNull(),
+    signMethod: text('sign_method').$type<DigestMethod>().notNull(),
+    sign: text('sign').notNull(),
+    sha256: text('sha256').notNull(),
+    createdAtMs: integer('created_at_ms').notNull(),
+    verifiedAtMs: integer('verified_at_ms'),
+    deletedAtMs: integer('deleted_at_ms'),
+  },
+  (t) => [
+    // A deleted firmware gives its version free; it still counts for the quota [seed: add].
+    uniqueIndex('firmware_version')
+      .on(t.productKey, t.module, t.version)
+      .where(sql`deleted_at_ms IS NULL`),
+    index('firmware_by_age').on(t.createdAtMs, t.id),
+    index('firmware_by_file').on(t.sha256),
+  ],
+);
+
+export const tasks = sqliteTable(
+  'tasks',
+  {
+    id: text('id').primaryKey(),
+    kind: text('kind').$type<TaskKind>().notNull(),
+    status: text('status').$type<TaskStatus>().notNull().default('pending'),
+    firmwareId: text('firmware_id')
+      .notNull()
+      .references(() => firmware.id),
+    productKey: text('product_key').notNull(),
+    sourceVersions: text('source_versions', { mode: 'json' }).$type<readonly string[]>().notNull(),
+    policy: text('policy', { mode: 'json' }).$type<UpdatePolicy>().notNull(),
+    reinitiates: text('reinitiates'),
+    runId: text('run_id'),
+    createdAtMs: integer('created_at_ms').notNull(),
+    startedAtMs: integer('started_at_ms'),
+    endedAtMs: integer('ended_at_ms'),
+    cancelRequestedAtMs: integer('cancel_requested_at_ms'),
+    endRequestedAtMs: integer('end_requested_at_ms'),
+    startDelivered: integer('start_delivered', { mode: 'boolean' }).notNull().default(false),
+    cancelDelivered: integer('cancel_delivered', { mode: 'boolean' }).notNull().default(false),
+    endDelivered: integer('end_delivered', { mode: 'boolean' }).notNull().default(false),
+    // Device updates by where they stand, moved by each change in its own transaction.
+    pending: integer('pending').notNull().default(0),
+    notified: integer('notified').notNull().default(0),
+    upgrading: integer('upgrading').notNull().default(0),
+    succeeded: integer('succeeded').notNull().default(0),
+    failed: integer('failed').notNull().default(0),
+    cancelled: integer('cancelled').notNull().default(0),
+    total: integer('total').notNull().default(0),
+    change: integer('change').notNull(),
+  },
+  (t) => [
+    index('tasks_by_age').on(t.createdAtMs, t.id),
+    index('tasks_by_firmware').on(t.firmwareId, t.createdAtMs, t.id),
+    index('tasks_by_product').on(t.productKey, t.createdAtMs, t.id),
+    index('tasks_by_status').on(t.status, t.createdAtMs, t.id),
+    index('tasks_by_change').on(t.change),
+    index('tasks_open')
+      .on(t.createdAtMs)
+      .where(sql`status IN ('pending', 'running')`),
+  ],
+);
+
+/** The source versions that a batch updates; no two open ones for the same version [seed: conflict]. */
+export const claims = sqliteTable(
+  'claims',
+  {
+    taskId: text('task_id')
+      .notNull()
+      .references(() => tasks.id),
+    productKey: text('product_key').notNull(),
+    module: text('module').notNull(),
+    sourceVersion: text('source_version').notNull(),
+    releasedAtMs: integer('released_at_ms'),
+  },
+  (t) => [
+    primaryKey({ columns: [t.taskId, t.sourceVersion] }),
+    uniqueIndex('claims_open')
+      .on(t.productKey, t.module, t.sourceVersion)
+      .where(sql`released_at_ms IS NULL`),
+  ],
+);
+
+export const deviceUpdates = sqliteTable(
+  'device_updates',
+  {
+    id: integer('id').primaryKey({ autoIncrement: true }),
+    taskId: text('task_id')
+      .notNull()
+      .references(() => tasks.id),
+    ordinal: integer('ordinal').notNull(),
+    productKey: text('product_key').notNull(),
+    deviceName: text('device_name').notNull(),
+    module: text('module').notNull(),
+    protocol: text('protocol').$type<DeviceProtocol>().notNull(),
+    attempt: integer('attempt').notNull(),
+    status: text('status').$type<DeviceUpdateStatus>().notNull().default('pending'),
+    outcome: text('outcome').$type<Outcome>(),
+    step: integer('step'),
+    cause: text('cause').$type<FailureCause>(),
+    detail: text('detail'),
+    begunAtMs: integer('begun_at_ms'),
+    notifiedAtMs: integer('notified_at_ms'),
+    notifications: integer('notifications').notNull().default(0),
+    silences: integer('silences').notNull().default(0),
+    startedAtMs: integer('started_at_ms'),
+    lastProgressAtMs: integer('last_progress_at_ms'),
+    hundredAtMs: integer('hundred_at_ms'),
+    endedAtMs: integer('ended_at_ms'),
+    runId: text('run_id'),
+    createdAtMs: integer('created_at_ms').notNull(),
+    cancelRequestedAtMs: integer('cancel_requested_at_ms'),
+    cancelDelivered: integer('cancel_delivered', { mode: 'boolean' }).notNull().default(false),
+    progressSignalled: integer('progress_signalled', { mode: 'boolean' }).notNull().default(false),
+    hundredSignalled: integer('hundred_signalled', { mode: 'boolean' }).notNull().default(false),
+    onlineSignals: integer('online_signals').notNull().default(0),
+    onlineSignalledAtMs: integer('online_signalled_at_ms'),
+    change: integer('change').notNull(),
+  },
+  (t) => [
+    uniqueIndex('device_updates_by_place').on(t.taskId, t.ordinal),
+    uniqueIndex('device_updates_by_device').on(t.taskId, t.deviceName),
+    index('device_updates_by_status').on(t.taskId, t.status, t.ordinal),
+    index('device_updates_by_outcome').on(t.taskId, t.outcome, t.ordinal),
+    index('device_updates_by_cause')
+      .on(t.taskId, t.cause)
+      .where(sql`cause IS NOT NULL`),
+    index('device_updates_by_change').on(t.taskId, t.change),
+    index('device_updates_history').on(t.productKey, t.deviceName, t.id),
+    index('device_updates_open')
+      .on(t.productKey, t.deviceName)
+      .where(sql`status IN ('pending', 'notified', 'upgrading') AND begun_at_ms IS NOT NULL`),
+    index('device_updates_to_cancel')
+      .on(t.id)
+      .where(sql`cancel_requested_at_ms IS NOT NULL AND cancel_delivered = 0`),
+  ],
+);
+
+export const idempotencyKeys = sqliteTable(
+  'idempotency_keys',
+  {
+    key: text('key').primaryKey(),
+    fingerprint: text('fingerprint').notNull(),
+    /** What the key created: the id of it. */
+    resource: text('resource').notNull(),
+    createdAtMs: integer('created_at_ms').notNull(),
+  },
+  (t) => [index('idempotency_keys_by_age').on(t.createdAtMs)],
+);
+
+export const settings = sqliteTable('settings', {
+  name: text('name').primaryKey(),
+  value: text('value').notNull(),
+});
+
+/** One row: the number of the newest change. */
+export const changeCounter = sqliteTable('change_counter', {
+  id: integer('id').primaryKey(),
+  value: integer('value').notNull(),
+});

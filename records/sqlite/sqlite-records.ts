@@ -1,0 +1,47 @@
+import { join } from 'node:path';
+import { eq } from 'drizzle-orm';
+import type { Records } from '../records.js';
+import { changeRecords } from './changes.js';
+import { connect, type SqliteOptions } from './connection.js';
+import { deviceUpdateRecords } from './device-updates.js';
+import { deviceRecords } from './devices.js';
+import { firmwareRecords } from './firmware.js';
+import { forgetIdempotencyKeys } from './idempotency.js';
+import { outboxRecords } from './outbox.js';
+import { settings } from './schema.js';
+import { taskRecords } from './tasks.js';
+
+/**
+ * Records in a SQLite file, brought to the newest schema.
+ *
+ * @throws Error that names the file, when it can't be opened
+ */
+export function openSqliteRecords(
+  options: Omit<SqliteOptions, 'migrationsFolder'> & { migrationsFolder?: string },
+): Records {
+  const migrationsFolder = options.migrationsFolder ?? join(import.meta.dirname, '..', 'migrations');
+  const connection = connect({ ...options, migrationsFolder });
+  const { db, sqlite, writes } = connection;
+  const setting = (name: string) => db.select().from(settings).where(eq(settings.name, name)).get()?.value;
+
+  return {
+    ...deviceRecords(connection),
+    ...firmwareRecords(connection),
+    ...taskRecords(connection),
+    ...deviceUpdateRecords(connection),
+    ...outboxRecords(connection),
+    ...changeRecords(connection),
+
+    setting: (name, create) =>
+      writes.run(() => {
+        db.insert(settings).values({ name, value: create() }).onConflictDoNothing().run();
+        return setting(name) ?? '';
+      }),
+    forgetIdempotencyKeys: (beforeMs) => writes.run(() => forgetIdempotencyKeys(connection, beforeMs)),
+    ping: async () => void sqlite.prepare('SELECT 1').get(),
+    close: async () => {
+      writes.close();
+      sqlite.close();
+    },
+  };
+}

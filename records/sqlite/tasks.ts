@@ -1,0 +1,243 @@
+import { and, count, desc, eq, lt, or, sql, type SQL } from 'drizzle-orm';
+import { FerryError, invalidField, notFound } from '../../domain/errors.js';
+import { VERIFICATION_DEVICES_MAX } from '../../domain/policy.js';
+import { isTaskOpen } from '../../domain/update-task.js';
+import { compareVersions } from '../../domain/versions.js';
+import type { Created, NewTask, Records, TaskRecord } from '../records.js';
+import { claimVersions } from './claims.js';
+import type { Connection } from './connection.js';
+import { neverBegun } from './device-updates.js';
+import { createOnce } from './idempotency.js';
+import { pageOf, readCursor } from './paging.js';
+import { taskOf, type FirmwareRow } from './rows.js';
+import { claims, deviceUpdates, firmware, tasks } from './schema.js';
+import { downgrade, failedDevices, insertRunning, insertTargets, listedTargets } from './targets.js';
+import type { WriteContext } from './write-queue.js';
+
+type TaskRecords = Pick<Records, 'createTask' | 'reinitiateTask' | 'getTask' | 'listTasks' | 'taskBegun' | 'taskEnded'>;
+
+export function taskRecords(connection: Connection): TaskRecords {
+  const { db, writes } = connection;
+  const { find, existing } = taskFinder(connection);
+
+  return {
+    createTask: (task) => writes.run((context) => createTask(connection, task, context)),
+
+    reinitiateTask: ({ id, reinitiates, deviceNames, createdAtMs, idempotency }) =>
+      writes.run((context) =>
+        createOnce(connection, {
+          idempotency,
+          atMs: createdAtMs,
+          read: existing,
+          create: () => {
+            const { kind, firmware: used, sourceVersions, policy, status } = existing(reinitiates);
+            if (isTaskOpen(status)) {
+              throw new FerryError(
+                'task-not-ended',
+                `Task ${reinitiates} is ${status}; only an ended task can be re-initiated.`,
+              );
+            }
+            const targets = failedDevices(connection, reinitiates, deviceNames);
+            const task = { id, kind, firmwareId: used.id, sourceVersions, policy, createdAtMs, reinitiates };
+            const row = requireUsable(connection, task);
+            insertTask(connection, task, row, context);
+            insertTargets(connection, { task, firmware: row }, targets, context);
+            return finish(connection, id);
+          },
+        }),
+      ),
+
+    getTask: async (id) => find(id),
+
+    async listTasks(filter, page) {
+      const cursor = readCursor(page.cursor, ['number', 'string']);
+      const [createdAtMs, id] = [Number(cursor?.[0]), String(cursor?.[1])];
+      const conditions: (SQL | undefined)[] = [
+        filter.firmwareId === undefined ? undefined : eq(tasks.firmwareId, filter.firmwareId),
+        filter.productKey === undefined ? undefined : eq(tasks.productKey, filter.productKey),
+        filter.kind === undefined ? undefined : eq(tasks.kind, filter.kind),
+        filter.status === undefined ? undefined : eq(tasks.status, filter.status),
+        cursor && or(lt(tasks.createdAtMs, createdAtMs), and(eq(tasks.createdAtMs, createdAtMs), lt(tasks.id, id))),
+      ];
+      const rows = db
+        .select()
+        .from(tasks)
+        .innerJoin(firmware, eq(firmware.id, tasks.firmwareId))
+        .where(and(...conditions))
+        .orderBy(desc(tasks.createdAtMs), desc(tasks.id))
+        .limit(page.limit + 1)
+        .all();
+      return pageOf(rows, page, {
+        key: ({ tasks: task }) => [task.createdAtMs, task.id],
+        item: (row) => taskOf(row.tasks, row.firmware),
+      });
+    },
+
+    taskBegun: (id, runId, atMs) =>
+      writes.run(({ nextChange, touched }) => {
+        const task = existing(id);
+        if (!isTaskOpen(task.status)) return task;
+        db.update(tasks)
+          .set({
+            status: 'running',
+            runId,
+            startedAtMs: task.startedAtMs ?? atMs,
+            startDelivered: true,
+            change: nextChange(),
+          })
+          .where(eq(tasks.id, id))
+          .run();
+        touched(id);
+        return existing(id);
+      }),
+
+    taskEnded: (id, status, atMs) =>
+      writes.run((context) => {
+        const task = existing(id);
+        if (!isTaskOpen(task.status)) return task;
+        cancelUnbegun(connection, id, atMs, context);
+        db.update(claims)
+          .set({ releasedAtMs: atMs })
+          .where(and(eq(claims.taskId, id), sql`${claims.releasedAtMs} IS NULL`))
+          .run();
+        db.update(tasks).set({ status, endedAtMs: atMs, change: context.nextChange() }).where(eq(tasks.id, id)).run();
+        if (task.kind === 'verification' && status === 'completed') {
+          // Once verified, always verified, whatever the results [seed: validate].
+          db.update(firmware)
+            .set({ verifiedAtMs: sql`coalesce(${firmware.verifiedAtMs}, ${atMs})` })
+            .where(eq(firmware.id, task.firmware.id))
+            .run();
+        }
+        context.touched(id);
+        return existing(id);
+      }),
+  };
+}
+
+export function taskFinder({ db }: Pick<Connection, 'db'>) {
+  const byId = db
+    .select()
+    .from(tasks)
+    .innerJoin(firmware, eq(firmware.id, tasks.firmwareId))
+    .where(eq(tasks.id, sql.placeholder('id')))
+    .prepare();
+  const find = (id: string): TaskRecord | undefined => {
+    const row = byId.get({ id });
+    return row && taskOf(row.tasks, row.firmware);
+  };
+  const existing = (id: string): TaskRecord => {
+    const found = find(id);
+    if (!found) throw notFound(`Task ${id}`);
+    return found;
+  };
+  return { find, existing };
+}
+
+/** What every task row is made from. */
+export type TaskDraft = Pick<NewTask, 'id' | 'kind' | 'firmwareId' | 'sourceVersions' | 'policy' | 'createdAtMs'> & {
+  readonly reinitiates?: string;
+};
+
+function createTask(connection: Connection, task: NewTask, context: WriteContext): Created<TaskRecord> {
+  const { existing } = taskFinder(connection);
+  return createOnce(connection, {
+    idempotency: task.idempotency,
+    atMs: task.createdAtMs,
+    read: existing,
+    create: () => {
+      const row = requireUsable(connection, task);
+      insertTask(connection, task, row, context);
+      if (task.deviceNames === null) insertRunning(connection, { task, firmware: row }, context);
+      else
+        insertTargets(connection, { task, firmware: row }, listedTargets(connection, { task, firmware: row }), context);
+      return finish(connection, task.id);
+    },
+  });
+}
+
+/** The firmware, if this task may use it and its numbers are right. */
+function requireUsable(
+  { db }: Connection,
+  task: TaskDraft & { readonly deviceNames?: readonly string[] | null },
+): FirmwareRow {
+  const row = db.select().from(firmware).where(eq(firmware.id, task.firmwareId)).get();
+  if (!row) throw notFound(`Firmware ${task.firmwareId}`);
+  if (row.deletedAtMs !== null) {
+    throw new FerryError('firmware-deleted', `Firmware ${row.name} ${row.version} is deleted; add it again to use it.`);
+  }
+  if (task.kind === 'batch') requireBatchable(row, task);
+  else requireFew(task.deviceNames);
+  return row;
+}
+
+function requireFew(deviceNames: readonly string[] | null | undefined): void {
+  if (deviceNames === undefined) return;
+  const count = deviceNames?.length ?? 0;
+  if (count >= 1 && count <= VERIFICATION_DEVICES_MAX) return;
+  throw invalidField(
+    'deviceNames',
+    `a verification takes 1 to ${VERIFICATION_DEVICES_MAX} devices; ${count} are named`,
+  );
+}
+
+function requireBatchable(row: FirmwareRow, { sourceVersions, policy }: TaskDraft): void {
+  if (row.verifiedAtMs === null) {
+    throw new FerryError(
+      'firmware-not-verified',
+      `Firmware ${row.name} ${row.version} is not verified; validate it on a few devices first.`,
+    );
+  }
+  if (sourceVersions.length === 0) throw invalidField('sourceVersions', 'must name at least one version');
+  if (sourceVersions.includes(row.version)) {
+    throw invalidField('sourceVersions', `must not contain the firmware's own version ${row.version}`);
+  }
+  const newer = sourceVersions.filter((version) => compareVersions(version, row.version) > 0);
+  if (newer.length > 0 && !policy.allowDowngrade) throw downgrade(row, newer.join(', '));
+}
+
+function insertTask(
+  connection: Connection,
+  task: TaskDraft,
+  row: FirmwareRow,
+  { nextChange, touched }: WriteContext,
+): void {
+  const { id, kind, firmwareId, policy, createdAtMs } = task;
+  const sourceVersions = [...new Set(task.sourceVersions)];
+  const { productKey, module } = row;
+  connection.db
+    .insert(tasks)
+    .values({
+      ...{ id, kind, firmwareId, productKey, sourceVersions, policy, createdAtMs },
+      reinitiates: task.reinitiates ?? null,
+      change: nextChange(),
+    })
+    .run();
+  touched(id);
+  if (kind === 'batch') claimVersions(connection, { taskId: id, productKey, module, sourceVersions });
+}
+
+/** Counts the task's devices, once they are in. */
+function finish({ db }: Connection, id: string): string {
+  const total = db.select({ count: count() }).from(deviceUpdates).where(eq(deviceUpdates.taskId, id)).get()?.count ?? 0;
+  if (total === 0) {
+    throw new FerryError(
+      'no-target-devices',
+      'No device of the product runs one of the source versions; nothing to update.',
+    );
+  }
+  db.update(tasks).set({ pending: total, total }).where(eq(tasks.id, id)).run();
+  return id;
+}
+
+function cancelUnbegun({ db }: Connection, id: string, atMs: number, { nextChange }: WriteContext): void {
+  const { changes } = db
+    .update(deviceUpdates)
+    .set({ status: 'cancelled', detail: 'The task ended before its turn came.', endedAtMs: atMs, change: nextChange() })
+    .where(neverBegun(id))
+    .run();
+  if (changes === 0) return;
+  db.update(tasks)
+    .set({ pending: sql`${tasks.pending} - ${changes}`, cancelled: sql`${tasks.cancelled} + ${changes}` })
+    .where(eq(tasks.id, id))
+    .run();
+}
