@@ -1,0 +1,158 @@
+import { z } from '@hono/zod-openapi';
+import {
+  deviceNameProblem,
+  deviceSecretProblem,
+  moduleProblem,
+  productKeyProblem,
+  versionProblem,
+} from '../domain/names.js';
+import { POLICY_BOUNDS, VERIFICATION_DEVICES_MAX } from '../domain/policy.js';
+import { DeviceUpdateStatus } from '../domain/device-update.js';
+import { TaskStatus } from '../domain/update-task.js';
+import { ProtocolSchema } from './schemas.js';
+
+/* What the API is asked: every object is strict, so that a mistyped field is named instead of ignored. */
+
+/** Devices of one registration request. */
+export const REGISTERED_DEVICES_MAX = 10_000;
+/** Devices that a batch may list by name; one without a list has no such limit. */
+export const LISTED_DEVICES_MAX = 100_000;
+const SOURCE_VERSIONS_MAX = 100;
+
+/** A text under one of the domain's name rules, which answers the broken rule as a sentence. */
+const ruled = (problem: (text: string) => string | undefined) =>
+  z.string().superRefine((text, context) => {
+    const message = problem(text);
+    if (message !== undefined) context.addIssue({ code: 'custom', message });
+  });
+
+const deviceName = ruled(deviceNameProblem);
+const version = ruled(versionProblem);
+const moduleName = ruled(moduleProblem);
+const id = z.string().min(1).max(64);
+
+export const ProductParams = z.strictObject({ productKey: z.string() });
+export const DeviceParams = z.strictObject({ productKey: z.string(), deviceName: z.string() });
+export const IdParams = z.strictObject({ id: z.string() });
+export const TaskDeviceParams = z.strictObject({ id: z.string(), deviceName: z.string() });
+
+export const PageQuery = z.strictObject({
+  limit: z.coerce.number({ error: 'must be a number' }).int().min(1).max(500).default(50).openapi({ type: 'integer' }),
+  cursor: z.string().min(1).max(1_000).optional().openapi({ description: '`nextCursor` of the page before.' }),
+});
+
+export const DevicesQuery = PageQuery.extend({
+  version: version.optional(),
+  module: moduleName.optional().openapi({ description: 'The module that `version` is about; else `default`.' }),
+  online: z
+    .stringbool({ truthy: ['true'], falsy: ['false'], error: 'must be true or false' })
+    .optional()
+    .openapi({
+      type: 'boolean',
+    }),
+  search: z.string().min(1).max(64).optional().openapi({ description: 'Part of the device name.' }),
+});
+export const FirmwareQuery = PageQuery.extend({ productKey: z.string().optional() });
+export const TasksQuery = PageQuery.extend({
+  firmwareId: id.optional(),
+  productKey: z.string().optional(),
+  kind: z.enum(['verification', 'batch']).optional(),
+  status: z.enum(TaskStatus).optional(),
+});
+const deviceUpdateFilter = {
+  status: z.enum(DeviceUpdateStatus).optional(),
+  outcome: z.enum(['succeeded', 'failed']).optional(),
+  search: z.string().min(1).max(64).optional().openapi({ description: 'Part of the device name.' }),
+};
+export const DeviceUpdatesQuery = PageQuery.extend(deviceUpdateFilter);
+export const DeviceUpdatesCsvQuery = z.strictObject(deviceUpdateFilter);
+
+export const CreateProduct = z
+  .strictObject({
+    productKey: ruled(productKeyProblem).optional().openapi({ description: 'Generated if absent.' }),
+    name: z.string().trim().min(1).max(64),
+  })
+  .openapi('CreateProduct');
+
+export const NewDeviceSchema = z
+  .strictObject({
+    deviceName,
+    deviceSecret: ruled(deviceSecretProblem).optional().openapi({ description: 'Generated if absent.' }),
+    protocol: ProtocolSchema.default('mqtt'),
+  })
+  .openapi('NewDevice');
+
+const NewDevicesSchema = z
+  .strictObject({ devices: z.array(NewDeviceSchema).min(1).max(REGISTERED_DEVICES_MAX) })
+  .openapi('NewDevices');
+
+/** One device, or many: told apart by `devices`, so that an error names the fields of the form that was meant. */
+export const RegisterDevices = z.union([NewDeviceSchema, NewDevicesSchema]);
+export const registrationSchema = (body: unknown) =>
+  typeof body === 'object' && body !== null && 'devices' in body ? NewDevicesSchema : NewDeviceSchema;
+
+const bounded = ({ min, max }: { readonly min: number; readonly max: number }) => z.int().min(min).max(max).optional();
+export const PolicyRequest = z
+  .strictObject({
+    offlineTimeoutMs: bounded(POLICY_BOUNDS.offlineTimeoutMs),
+    responseTimeoutMs: bounded(POLICY_BOUNDS.responseTimeoutMs),
+    notificationsMax: bounded(POLICY_BOUNDS.notificationsMax),
+    stallTimeoutMs: bounded(POLICY_BOUNDS.stallTimeoutMs),
+    confirmationTimeoutMs: bounded(POLICY_BOUNDS.confirmationTimeoutMs),
+    overallTimeoutMs: bounded(POLICY_BOUNDS.overallTimeoutMs),
+    reconnectGraceMs: bounded(POLICY_BOUNDS.reconnectGraceMs),
+    allowDowngrade: z.boolean().optional(),
+  })
+  .openapi('PolicyRequest', { description: 'What differs from the defaults of the kind of task.' });
+
+export const CreateVerification = z
+  .strictObject({
+    deviceNames: z.array(deviceName).min(1).max(VERIFICATION_DEVICES_MAX),
+    policy: PolicyRequest.optional(),
+  })
+  .openapi('CreateVerification');
+
+export const CreateBatchUpdate = z
+  .strictObject({
+    sourceVersions: z.array(version).min(1).max(SOURCE_VERSIONS_MAX),
+    deviceNames: z
+      .array(deviceName)
+      .min(1)
+      .max(LISTED_DEVICES_MAX)
+      .optional()
+      .openapi({ description: 'Else all devices of the product that run one of the source versions.' }),
+    policy: PolicyRequest.optional(),
+  })
+  .openapi('CreateBatchUpdate');
+
+export const Reinitiate = z
+  .strictObject({
+    deviceNames: z
+      .array(deviceName)
+      .min(1)
+      .max(LISTED_DEVICES_MAX)
+      .optional()
+      .openapi({ description: 'Else all failed devices of the task.' }),
+  })
+  .openapi('Reinitiate');
+
+/** The fields of a firmware upload, beside its `file`. The name has a rule and a code of its own. */
+export const FirmwareFields = z.strictObject({
+  name: z.string(),
+  productKey: ruled(productKeyProblem),
+  version,
+  module: moduleName.default('default'),
+  signMethod: z.enum(['MD5', 'SHA256']).default('SHA256'),
+});
+
+export type CreateProductRequest = z.input<typeof CreateProduct>;
+export type NewDeviceRequest = z.input<typeof NewDeviceSchema>;
+export type PolicyRequestBody = z.input<typeof PolicyRequest>;
+export type CreateVerificationRequest = z.input<typeof CreateVerification>;
+export type CreateBatchUpdateRequest = z.input<typeof CreateBatchUpdate>;
+export type ReinitiateRequest = z.input<typeof Reinitiate>;
+export type FirmwareFieldsRequest = z.input<typeof FirmwareFields>;
+export interface PageParams {
+  limit?: number;
+  cursor?: string;
+}

@@ -1,0 +1,222 @@
+import { z } from '@hono/zod-openapi';
+import { ErrorCode } from '../domain/errors.js';
+import { FailureCause } from '../domain/causes.js';
+import { DeviceUpdateStatus } from '../domain/device-update.js';
+import { TaskStatus } from '../domain/update-task.js';
+
+/*
+ * What the API answers, as schemas: OpenAPI shows them, the routes are type-checked against them, and the client's types
+ * are inferred from them. Times are ISO 8601 in UTC.
+ */
+
+const time = z.iso.datetime();
+const count = z.int().min(0);
+
+/** A page of a list, newest or first by name first; `nextCursor` is null on the last one. */
+export const pageOf = <T extends z.ZodType>(item: T) =>
+  z.object({ items: z.array(item), nextCursor: z.string().nullable() });
+
+export const FieldProblemSchema = z.object({
+  field: z.string().openapi({ description: 'A dotted path, a query parameter or a header.' }),
+  message: z.string(),
+});
+
+/** RFC 9457. */
+export const ProblemSchema = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    code: z.enum(ErrorCode),
+    detail: z.string(),
+    requestId: z.string().optional().openapi({ description: 'Of an `internal` problem: the log names it too.' }),
+    errors: z.array(FieldProblemSchema).optional().openapi({ description: 'The fields that break a rule.' }),
+    conflicts: z
+      .array(
+        z.object({
+          taskId: z.string(),
+          firmware: z.object({ id: z.string(), name: z.string(), version: z.string() }),
+          sourceVersions: z.array(z.string()),
+        }),
+      )
+      .optional()
+      .openapi({ description: 'Of an `update-task-conflict`: the batches that hold the source versions.' }),
+    deviceNames: z.array(z.string()).optional().openapi({ description: 'Of `device-exists`.' }),
+    devices: z
+      .array(z.object({ deviceName: z.string(), problem: z.string() }))
+      .optional()
+      .openapi({ description: 'Of `devices-invalid`.' }),
+  })
+  .openapi('Problem');
+
+export const ProductSchema = z.object({ productKey: z.string(), name: z.string(), createdAt: time }).openapi('Product');
+
+export const ProtocolSchema = z.enum(['mqtt', 'http', 'coap']);
+
+export const WorkflowSchema = z
+  .object({
+    id: z.string(),
+    runId: z.string().nullable(),
+    url: z.string().nullable().openapi({ description: 'The run in the Temporal UI, if there is one.' }),
+  })
+  .openapi('Workflow');
+
+export const WaitingForSchema = z
+  .object({
+    what: z.enum(['its-turn', 'online', 'query', 'response', 'progress', 'confirmation']),
+    since: time,
+    until: time.nullable(),
+    then: z.string().openapi({ description: 'What happens next, as a sentence.' }),
+  })
+  .openapi('WaitingFor');
+
+export const DeviceUpdateSchema = z
+  .object({
+    taskId: z.string(),
+    productKey: z.string(),
+    deviceName: z.string(),
+    protocol: ProtocolSchema,
+    status: z.enum(DeviceUpdateStatus),
+    outcome: z.enum(['succeeded', 'failed']).nullable(),
+    step: z.int().nullable().openapi({ description: 'Highest percentage reported.' }),
+    cause: z.enum(FailureCause).nullable(),
+    detail: z.string().nullable(),
+    attempt: z.int(),
+    notifications: count,
+    waitingFor: WaitingForSchema.nullable(),
+    createdAt: time,
+    notifiedAt: time.nullable(),
+    startedAt: time.nullable().openapi({ description: 'Its first progress report.' }),
+    lastProgressAt: time.nullable(),
+    endedAt: time.nullable(),
+    cancelRequestedAt: time.nullable(),
+    workflow: WorkflowSchema,
+  })
+  .openapi('DeviceUpdate');
+
+export const DeviceSchema = z
+  .object({
+    productKey: z.string(),
+    deviceName: z.string(),
+    protocol: ProtocolSchema,
+    version: z.string().nullable().openapi({ description: 'Of the module `default`.' }),
+    modules: z.array(z.object({ module: z.string(), version: z.string(), reportedAt: time })),
+    online: z.boolean(),
+    lastSeenAt: time.nullable(),
+    createdAt: time,
+    currentUpdate: DeviceUpdateSchema.nullable(),
+  })
+  .openapi('Device');
+
+export const DeviceDetailSchema = DeviceSchema.extend({
+  history: pageOf(DeviceUpdateSchema).openapi({ description: 'Newest first; more at `…/updates`.' }),
+}).openapi('DeviceDetail');
+
+export const RegisteredDevicesSchema = z
+  .object({
+    devices: z.array(z.object({ deviceName: z.string(), deviceSecret: z.string(), protocol: ProtocolSchema })),
+  })
+  .openapi('RegisteredDevices', { description: 'The only answer that ever shows the secrets.' });
+
+export const FirmwareSchema = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    productKey: z.string(),
+    module: z.string(),
+    version: z.string(),
+    status: z.enum(['unverified', 'verifying', 'verified']),
+    sizeBytes: z.int(),
+    signMethod: z.enum(['MD5', 'SHA256']),
+    sign: z.string(),
+    sha256: z.string(),
+    openTasks: count.openapi({ description: 'Open tasks that use it.' }),
+    createdAt: time,
+    verifiedAt: time.nullable(),
+    deletedAt: time.nullable(),
+  })
+  .openapi('Firmware');
+
+export const FirmwarePageSchema = pageOf(FirmwareSchema)
+  .extend({ quota: z.object({ used: count, max: count }).openapi({ description: 'Deleted firmware is counted.' }) })
+  .openapi('FirmwarePage');
+
+export const PolicySchema = z
+  .object({
+    offlineTimeoutMs: z.int(),
+    responseTimeoutMs: z.int(),
+    notificationsMax: z.int(),
+    stallTimeoutMs: z.int(),
+    confirmationTimeoutMs: z.int(),
+    overallTimeoutMs: z.int(),
+    reconnectGraceMs: z.int(),
+    allowDowngrade: z.boolean(),
+  })
+  .openapi('Policy');
+
+export const CountsSchema = z
+  .object({
+    pending: count,
+    notified: count,
+    upgrading: count,
+    succeeded: count,
+    failed: count,
+    cancelled: count,
+    total: count,
+  })
+  .openapi('Counts');
+
+export const TaskSchema = z
+  .object({
+    id: z.string(),
+    kind: z.enum(['verification', 'batch']),
+    status: z.enum(TaskStatus),
+    firmware: z.object({
+      id: z.string(),
+      name: z.string(),
+      productKey: z.string(),
+      module: z.string(),
+      version: z.string(),
+    }),
+    sourceVersions: z.array(z.string()),
+    policy: PolicySchema,
+    counts: CountsSchema,
+    reinitiates: z.string().nullable().openapi({ description: 'The task whose failed devices it re-initiates.' }),
+    workflow: WorkflowSchema,
+    createdAt: time,
+    startedAt: time.nullable(),
+    endedAt: time.nullable(),
+    cancelRequestedAt: time.nullable(),
+    endRequestedAt: time.nullable(),
+  })
+  .openapi('Task');
+
+export const TaskDetailSchema = TaskSchema.extend({
+  failuresByCause: z.partialRecord(z.enum(FailureCause), count),
+}).openapi('TaskDetail');
+
+export const HealthSchema = z.object({ status: z.literal('ok') }).openapi('Health');
+
+export const ReadinessSchema = z
+  .object({
+    status: z.enum(['ready', 'not-ready']),
+    parts: z.record(z.string(), z.enum(['up', 'down'])),
+  })
+  .openapi('Readiness');
+
+export type Problem = z.infer<typeof ProblemSchema>;
+export type ProductAnswer = z.infer<typeof ProductSchema>;
+export type DeviceAnswer = z.infer<typeof DeviceSchema>;
+export type DeviceDetailAnswer = z.infer<typeof DeviceDetailSchema>;
+export type RegisteredDevicesAnswer = z.infer<typeof RegisteredDevicesSchema>;
+export type FirmwareAnswer = z.infer<typeof FirmwareSchema>;
+export type FirmwarePageAnswer = z.infer<typeof FirmwarePageSchema>;
+export type TaskAnswer = z.infer<typeof TaskSchema>;
+export type TaskDetailAnswer = z.infer<typeof TaskDetailSchema>;
+export type DeviceUpdateAnswer = z.infer<typeof DeviceUpdateSchema>;
+export type ReadinessAnswer = z.infer<typeof ReadinessSchema>;
+/** A page of a list, as the API answers it. */
+export interface PageAnswer<T> {
+  items: T[];
+  nextCursor: string | null;
+}
