@@ -26,6 +26,10 @@ export const ErrorCode = {
   NOTHING_TO_REINITIATE: 'nothing-to-reinitiate',
   DEVICE_UPDATE_ENDED: 'device-update-ended',
   IDEMPOTENCY_KEY_REUSED: 'idempotency-key-reused',
+  METHOD_NOT_ALLOWED: 'method-not-allowed',
+  UNSUPPORTED_MEDIA_TYPE: 'unsupported-media-type',
+  REQUEST_TOO_LARGE: 'request-too-large',
+  INTERNAL: 'internal', // a fault of the service, not of the request
 } as const;
 export type ErrorCode = (typeof ErrorCode)[keyof typeof ErrorCode];
 

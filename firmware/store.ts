@@ -10,18 +10,36 @@ export interface StoredFile {
 }
 
 /**
+ * A file that was put in. It is at its address already, and until it is settled the upload has the content once more
+ * for itself: two uploads of the same content can't take the file from each other.
+ */
+export interface StoredUpload extends StoredFile {
+  /** The records have it: the file is at its address now, also if another upload has removed it meanwhile. */
+  keep(): Promise<void>;
+  /** The records refused it: it goes, unless `isUsed` answers that a firmware needs the content. */
+  discard(isUsed: () => Promise<boolean>): Promise<void>;
+}
+
+/** The first and the last byte, both inclusive. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
  * Stored firmware files, addressed by their SHA-256. The local folder comes first; an object store fits the same
  * streams.
  */
 export interface FirmwareStore {
   /**
-   * Streams a file in, digests included. Past `bytesMax` it stops reading, and nothing stays behind.
+   * Streams a file in, digests included. Past `bytesMax` it stops reading, and nothing stays behind. The caller settles
+   * what it answers, by `keep` or `discard`.
    *
    * @throws FerryError `firmware-too-large`, `firmware-empty`
    */
-  put(file: Readable, bytesMax: number): Promise<StoredFile>;
-  /** The bytes from `start` to `end` (both inclusive). Rejects when the file is not there. */
-  read(sha256: string, range?: { readonly start: number; readonly end: number }): Promise<Readable>;
-  /** Removes the file if it is there. The caller makes sure that no firmware uses it. */
-  remove(sha256: string): Promise<void>;
+  put(file: Readable, bytesMax: number): Promise<StoredUpload>;
+  /** The bytes of a range, or all. Rejects when the file is not there. */
+  read(sha256: string, range?: ByteRange): Promise<Readable>;
+  /** Removes the file if it is there, unless `isUsed` answers that a firmware needs it. */
+  remove(sha256: string, isUsed: () => Promise<boolean>): Promise<void>;
 }
