@@ -43,6 +43,7 @@ export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpda
   let notificationsAsked = 1;
   let notificationsTried = 0;
   let onlines = 0;
+  let onlinesAnswered = 0;
 
   /** A report that names another task is an earlier update's, come late. */
   const mine = (report: { readonly taskId: string }, apply: () => void) => {
@@ -93,6 +94,7 @@ export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpda
   /** [seed: validate] online devices get the notification at once; others when they come online. */
   async function notify(): Promise<void> {
     const asked = notificationsAsked;
+    onlinesAnswered = onlines;
     const answer = await activities.notifyDevice(ref, now());
     notificationsTried = asked;
     state = afterNotify(state, answer);
@@ -119,11 +121,8 @@ export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpda
   }
 
   async function followProgress(): Promise<void> {
-    const onlinesSeen = onlines;
-    if (await somethingHeard()) {
-      if (onlines > onlinesSeen && isOpen(state.status)) await resendUnlessItGoesOn();
-      return;
-    }
+    if (onlines > onlinesAnswered) return resendUnlessItGoesOn();
+    if (await somethingHeard()) return;
     const sighting = await look();
     if (!isOpen(state.status) || !timeIsUp()) return;
     const atMs = Date.now();
@@ -147,6 +146,7 @@ export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpda
    */
   async function resendUnlessItGoesOn(): Promise<void> {
     const onlineAtMs = Date.now();
+    onlinesAnswered = onlines;
     const finishing = () => !isOpen(state.status) || state.hundredAtMs !== null;
     if (await condition(finishing, policy.reconnectGraceMs)) return;
     const sighting = await look();

@@ -1,6 +1,7 @@
 import { WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { TaskRecord } from '../../records/records.js';
 import { stateQuery } from '../../workflows/messages.js';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, startWorld, type World } from './world.js';
 
@@ -13,7 +14,9 @@ afterAll(() => world.stop());
 const DEVICE = 'lamp-1';
 beforeEach(() => world.seed([DEVICE]));
 
-const failureOf = async (deviceName = DEVICE): Promise<{ type: string; message: string }> => {
+/** How the run has failed, once the time that it takes has been skipped. */
+const failureOf = async (task: TaskRecord, deviceName = DEVICE): Promise<{ type: string; message: string }> => {
+  await world.until(task, deviceName, ({ begunAtMs }) => begunAtMs !== null);
   const error: unknown = await world
     .run(deviceName)
     .result()
@@ -94,7 +97,7 @@ describe('failures that the device reports', () => {
       await world.until(task, DEVICE, ({ status }) => status === 'notified');
       await world.reportProgress(task, DEVICE, 30);
       await world.reportFailure(task, DEVICE, cause, 'flash sector 7');
-      expect(await failureOf()).toMatchObject({
+      expect(await failureOf(task)).toMatchObject({
         type: cause,
         message: expect.stringContaining('flash sector 7') as string,
       });
@@ -126,7 +129,7 @@ describe('offline devices', () => {
   ])('fail as offline-expired when the offline time of a $kind is over', async ({ days, start }) => {
     const task = await start();
     await world.until(task, DEVICE, ({ begunAtMs }) => begunAtMs !== null);
-    expect(await failureOf()).toMatchObject({ type: 'offline-expired' });
+    expect(await failureOf(task)).toMatchObject({ type: 'offline-expired' });
     const { begunAtMs, endedAtMs } = await world.until(task, DEVICE, ({ outcome }) => outcome === 'failed');
     expect(Math.round(((endedAtMs ?? 0) - (begunAtMs ?? 0)) / MINUTE_MS)).toBe(days * 24 * 60);
   });
@@ -151,7 +154,7 @@ describe('devices of transient protocols', () => {
       await world.asksForItsUpdate(task, 'asker');
       await world.reportVersion(task, 'asker', '2.0.0');
       expect(await world.run('asker').result()).toMatchObject({ outcome: 'succeeded' });
-      expect(await failureOf('sleeper')).toMatchObject({ type: 'unreachable-transient' });
+      expect(await failureOf(task, 'sleeper')).toMatchObject({ type: 'unreachable-transient' });
     },
   );
 });
@@ -159,7 +162,7 @@ describe('devices of transient protocols', () => {
 describe('silent devices', () => {
   it('are notified three times, after doubled waits, and fail as no-response', async () => {
     const task = await world.verify([DEVICE]);
-    expect(await failureOf()).toMatchObject({ type: 'no-response' });
+    expect(await failureOf(task)).toMatchObject({ type: 'no-response' });
     const sent = world.devices.sentTo(DEVICE);
     const waits = sent.slice(1).map((atMs, i) => Math.round((atMs - (sent[i] ?? 0)) / MINUTE_MS));
     expect(waits).toEqual([5, 10]);
@@ -214,7 +217,7 @@ describe('an update under way', () => {
 
   it('fails as stalled when no progress comes for the stall time', async () => {
     const task = await upgrade();
-    expect(await failureOf()).toMatchObject({
+    expect(await failureOf(task)).toMatchObject({
       type: 'stalled',
       message: expect.stringContaining('step was 10') as string,
     });
@@ -223,24 +226,24 @@ describe('an update under way', () => {
   });
 
   it('is kept alive by progress that only the records know', async () => {
-    await upgrade();
+    const task = await upgrade();
     await world.env.sleep(25 * MINUTE_MS);
     await world.recordProgress(DEVICE, 50);
     await world.env.sleep(20 * MINUTE_MS);
     expect(await world.run(DEVICE).query(stateQuery)).toMatchObject({ status: 'upgrading', step: 50 });
-    expect(await failureOf()).toMatchObject({
+    expect(await failureOf(task)).toMatchObject({
       type: 'stalled',
       message: expect.stringContaining('step was 50') as string,
     });
   });
 
   it('fails as stalled when it is not finished in the overall time, however much it reports', async () => {
-    await upgrade(1);
+    const task = await upgrade(1);
     for (let hours = 0; hours < 24; hours += 0.4) {
       await world.env.sleep(0.4 * HOUR_MS);
       await world.recordProgress(DEVICE, 2);
     }
-    expect(await failureOf()).toMatchObject({
+    expect(await failureOf(task)).toMatchObject({
       type: 'stalled',
       message: expect.stringContaining('not finished in time') as string,
     });
@@ -249,7 +252,7 @@ describe('an update under way', () => {
   it('fails as version-unconfirmed when step 100 is not followed by the target version', async () => {
     const task = await upgrade(100);
     await world.reportedVersion(DEVICE, '1.0.0');
-    expect(await failureOf()).toMatchObject({
+    expect(await failureOf(task)).toMatchObject({
       type: 'version-unconfirmed',
       message: expect.stringContaining('runs 1.0.0') as string,
     });
@@ -297,7 +300,7 @@ describe('updates that no longer fit', () => {
     await world.until(task, DEVICE, ({ begunAtMs }) => begunAtMs !== null);
     await world.reportedVersion(DEVICE, '1.5.0');
     await world.comesOnline(task, DEVICE);
-    expect(await failureOf()).toMatchObject({
+    expect(await failureOf(task)).toMatchObject({
       type: 'update-failed',
       message: expect.stringContaining('1.5.0') as string,
     });

@@ -26,10 +26,24 @@ export const DAY_MS = 24 * HOUR_MS;
  * The real workflows and activities over real records on a server that skips time; only the devices are the test's.
  * One world a file: time is the server's.
  */
-export async function startWorld() {
-  const env = await TestWorkflowEnvironment.createTimeSkipping({
-    server: { executable: { type: 'existing-path', path: inject('timeSkippingServer') } },
-  });
+export async function startWorld(): Promise<World> {
+  return populate(
+    await TestWorkflowEnvironment.createTimeSkipping({
+      server: { executable: { type: 'existing-path', path: inject('timeSkippingServer') } },
+    }),
+  );
+}
+
+/** The same on Temporal's dev server, for what the time-skipping one does not do: tell a parent of a termination. */
+export async function startRealTimeWorld(): Promise<World> {
+  return populate(
+    await TestWorkflowEnvironment.createLocal({
+      server: { executable: { type: 'existing-path', path: inject('temporalCli') } },
+    }),
+  );
+}
+
+async function populate(env: TestWorkflowEnvironment): Promise<World> {
   await env.connection.operatorService.addSearchAttributes({
     namespace: env.namespace ?? 'default',
     searchAttributes: Object.fromEntries(Object.values(SEARCH_ATTRIBUTES).map((name) => [name, KEYWORD])),
@@ -56,7 +70,7 @@ export async function startWorld() {
 /** Which devices can be reached, and what was sent to each, with the server's time. */
 export class FakeDevices implements Publisher {
   readonly online = new Set<string>();
-  readonly sent: { readonly deviceName: string; readonly atMs: number }[] = [];
+  private readonly sent: { readonly deviceName: string; readonly atMs: number }[] = [];
 
   constructor(private readonly env: TestWorkflowEnvironment) {}
 
@@ -68,6 +82,11 @@ export class FakeDevices implements Publisher {
 
   isReachable({ deviceName }: { readonly deviceName: string }): boolean {
     return this.online.has(deviceName);
+  }
+
+  forget(): void {
+    this.online.clear();
+    this.sent.length = 0;
   }
 
   sentTo(deviceName: string): number[] {
@@ -98,6 +117,7 @@ export class World {
   ): Promise<void> {
     this.productKey = `product-${worlds}-${++this.products}`;
     this.firmwareId = `firmware-${worlds}-${this.products}`;
+    this.devices.forget();
     const atMs = await this.env.currentTimeMs();
     await this.records.createProduct({ productKey: this.productKey, name: 'Lamp', createdAtMs: atMs });
     const credentials = deviceNames.map((deviceName) => ({ deviceName, deviceSecret: 'secret-secret', protocol }));
@@ -133,9 +153,10 @@ export class World {
     return this.task('batch', ['1.0.0'], null, policy, shardDevices);
   }
 
-  /** A verification that an operator ends at once: enough to make the firmware verified. */
+  /** A verification that ends at once, without a run: enough to make the firmware verified. */
   async makeVerified(): Promise<void> {
     const id = `warm-up-${this.firmwareId}`;
+    if (await this.records.getTask(id)) return;
     const atMs = await this.env.currentTimeMs();
     const { items } = await this.records.listDevices(this.productKey, {}, { limit: 1 });
     await this.records.createTask({

@@ -1,0 +1,110 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { inject } from 'vitest';
+import { up, type Running } from '../../worker/up.js';
+
+export type Json = Record<string, unknown>;
+export interface Answer<T = Json> {
+  readonly status: number;
+  readonly body: T;
+  readonly headers: Headers;
+}
+
+/** The whole service on free ports and a data folder of its own, as `npm start` runs it. */
+export class Ferry {
+  private constructor(
+    readonly folder: string,
+    private running: Running,
+  ) {}
+
+  static async start(env: Record<string, string> = {}): Promise<Ferry> {
+    const folder = await mkdtemp(join(tmpdir(), 'ferry-e2e-'));
+    return new Ferry(folder, await up(environment(folder, env)));
+  }
+
+  get url(): string {
+    return this.running.httpUrl;
+  }
+  get mqttUrl(): string {
+    return this.running.mqttUrl;
+  }
+  get temporalAddress(): string {
+    return this.running.temporalAddress;
+  }
+
+  async restart(): Promise<void> {
+    await this.running.stop();
+    this.running = await up(environment(this.folder));
+  }
+
+  async stop(): Promise<void> {
+    await this.running.stop();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  async call<T = Json>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer<T>> {
+    const response = await fetch(new URL(path, this.url), {
+      method,
+      headers: {
+        authorization: `Bearer ${this.running.adminToken}`,
+        ...(body === undefined || body instanceof FormData ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      body: body === undefined || body instanceof FormData ? body : JSON.stringify(body),
+    });
+    const text = await response.text();
+    return { status: response.status, headers: response.headers, body: (text === '' ? {} : JSON.parse(text)) as T };
+  }
+  get<T = Json>(path: string): Promise<Answer<T>> {
+    return this.call<T>('GET', path);
+  }
+  post<T = Json>(path: string, body: unknown = {}): Promise<Answer<T>> {
+    return this.call<T>('POST', path, body);
+  }
+
+  async addFirmware(productKey: string, name: string, version: string, bytes: Uint8Array = Buffer.from(`firmware ${version}`)) {
+    const form = new FormData();
+    for (const [field, value] of Object.entries({ name, productKey, version })) form.set(field, value);
+    form.set('file', new Blob([Buffer.from(bytes)]), `${name}.bin`);
+    return this.call<{ id: string; status: string; code?: string; detail?: string }>('POST', '/v1/firmware', form);
+  }
+
+  /** Polls the API, as an operator's script would, until the answer is as wanted. */
+  async until<T = Json>(path: string, wanted: (body: T) => boolean): Promise<T> {
+    const stream = new AbortController();
+    try {
+      const first = (await this.get<T>(path)).body;
+      if (wanted(first)) return first;
+      for await (const _change of this.changes(stream.signal)) {
+        const { body } = await this.get<T>(path);
+        if (wanted(body)) return body;
+      }
+      throw new Error(`The event stream ended while waiting for ${path}`);
+    } finally {
+      stream.abort();
+    }
+  }
+
+  /** A tick for every piece of the live stream, its heartbeats included; one at the start. */
+  private async *changes(signal: AbortSignal): AsyncGenerator<void> {
+    const response = await fetch(new URL('/v1/events', this.url), {
+      headers: { authorization: `Bearer ${this.running.adminToken}` },
+      signal,
+    });
+    yield;
+    for await (const _piece of response.body ?? []) yield;
+  }
+}
+
+const environment = (folder: string, env: Record<string, string> = {}): NodeJS.ProcessEnv => ({
+  ...process.env,
+  TEMPORAL_CLI: inject('temporalCli'),
+  FERRY_DATA_DIR: folder,
+  FERRY_HTTP_PORT: '0',
+  FERRY_MQTT_PORT: '0',
+  FERRY_TEMPORAL_PORT: '0',
+  FERRY_TEMPORAL_UI_PORT: '0',
+  FERRY_LOG_LEVEL: 'fatal',
+  ...env,
+});

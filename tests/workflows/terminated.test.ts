@@ -1,0 +1,37 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startRealTimeWorld, type World } from './world.js';
+
+let world: World;
+beforeAll(async () => {
+  world = await startRealTimeWorld();
+});
+afterAll(() => world.stop());
+
+const names = (count: number) => Array.from({ length: count }, (_, i) => `lamp-${i}`);
+
+describe('a run that somebody terminates in Temporal', () => {
+  it('leaves its device update recorded as cancelled', async () => {
+    await world.seed(names(2));
+    const task = await world.batch();
+    await world.until(task, 'lamp-0', ({ status }) => status === 'notified');
+    await world.until(task, 'lamp-1', ({ status }) => status === 'notified');
+    await world.run('lamp-0').terminate('by hand');
+    await world.reportVersion(task, 'lamp-1', '2.0.0');
+    expect(await world.taskRun(task).result()).toEqual({ succeeded: 1, failed: 0, cancelled: 1 });
+    expect(await world.records.getDeviceUpdate(task.id, 'lamp-0')).toMatchObject({
+      status: 'cancelled',
+      detail: expect.stringContaining('terminated') as string,
+    });
+  });
+
+  it('does not keep its batch from ending when it is a shard’s: no claim stays behind', async () => {
+    await world.seed(names(4));
+    const task = await world.batch({}, 2);
+    for (const name of names(4)) await world.until(task, name, ({ status }) => status === 'notified');
+    await world.env.client.workflow.getHandle(`batch/${task.id}/shard-0`).terminate('by hand');
+    for (const name of ['lamp-2', 'lamp-3']) await world.reportVersion(task, name, '2.0.0');
+    await world.taskRun(task).result();
+    const ended = await world.untilTask(task, ({ counts }) => counts.cancelled === 2);
+    expect(ended).toMatchObject({ status: 'completed', counts: { succeeded: 2, cancelled: 2 } });
+  });
+});
