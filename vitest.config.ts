@@ -29,6 +29,7 @@ export default defineConfig({
         test: { name: 'histories', include: [RECORDER], globalSetup: ['tests/support/global-setup.ts'] },
       },
     ],
+    setupFiles: ['tests/support/quiet-sdk.ts'],
     testTimeout: 60_000,
     hookTimeout: 300_000,
   },

@@ -20,7 +20,9 @@ export async function claimDataFolder(path: string): Promise<() => void> {
   } catch (error) {
     const code = (error as { code?: string }).code ?? String(error);
     if (code === 'SQLITE_BUSY') {
-      throw new StartupError(`The data folder ${path} is in use by a running Ferry. Stop that one, or set FERRY_DATA_DIR.`);
+      throw new StartupError(
+        `The data folder ${path} is in use by a running Ferry. Stop that one, or set FERRY_DATA_DIR.`,
+      );
     }
     throw new StartupError(`The data folder ${path} can't be written (${code}). Set FERRY_DATA_DIR to one that can.`);
   }

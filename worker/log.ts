@@ -16,7 +16,8 @@ const SDK_LEVELS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'debug', WARN: 'warn'
 /** Sends the SDK's own messages (from WARN up) into the service's log. Once a process: the SDK has one runtime. */
 export function installSdkLog(log: Logger): void {
   const logger = new DefaultLogger('WARN', ({ level, message, meta }) => {
-    log[SDK_LEVELS[level]]({ sdk: meta }, message);
+    // A failed device ends its run as Failed by design: that is the records' news, not the log's.
+    log[message === 'Workflow failed' ? 'debug' : SDK_LEVELS[level]]({ sdk: meta }, message);
   });
   try {
     Runtime.install({ logger, shutdownSignals: [] });
