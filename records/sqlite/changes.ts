@@ -46,10 +46,7 @@ interface Numbered {
   readonly change: number;
 }
 
-/**
- * A full page goes only as far as both lists are complete. Rows that were changed by one statement share a number and
- * are never parted: the page then ends before them, or, if they fill it, takes them all at the next, larger limit.
- */
+/** A full page goes only as far as both lists are complete; no two rows share a change number. */
 function cutOff<T extends Numbered, U extends Numbered>(
   changedTasks: readonly T[],
   changedUpdates: readonly U[],

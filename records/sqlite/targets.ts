@@ -30,22 +30,23 @@ interface DeviceProblem {
 const NAMES_A_QUERY = 1_000;
 const PROBLEMS_SHOWN_MAX = 20;
 
-/** All devices of the product that run one of the source versions: one statement, however many they are. */
+/** All devices of the product that run one of the source versions: two statements, however many they are. */
 export function insertRunning(
   { sqlite }: Connection,
   { task, firmware }: Targeting,
-  { nextChange }: WriteContext,
+  { nextChanges }: WriteContext,
 ): void {
-  const change = nextChange();
-  const marks = task.sourceVersions.map(() => '?').join(', ');
+  const running = `device_versions v JOIN devices d ON d.product_key = v.product_key AND d.device_name = v.device_name
+    WHERE v.product_key = ? AND v.module = ? AND v.version IN (${task.sourceVersions.map(() => '?').join(', ')})`;
+  const which = [firmware.productKey, firmware.module, ...task.sourceVersions];
+  const found = sqlite.prepare<string[], { count: number }>(`SELECT count(*) AS count FROM ${running}`).get(...which);
   sqlite
     .prepare(
-      `INSERT INTO device_updates (task_id, ordinal, product_key, device_name, module, protocol, attempt, created_at_ms, change)
-       SELECT ?, row_number() OVER (ORDER BY d.device_name) - 1, d.product_key, d.device_name, v.module, d.protocol, 1, ?, ?
-       FROM device_versions v JOIN devices d ON d.product_key = v.product_key AND d.device_name = v.device_name
-       WHERE v.product_key = ? AND v.module = ? AND v.version IN (${marks})`,
+      `INSERT INTO device_updates (task_id, product_key, module, created_at_ms, attempt, device_name, protocol, ordinal, change)
+       SELECT ?, ?, ?, ?, 1, d.device_name, d.protocol, row_number() OVER by_name - 1, row_number() OVER by_name - 1 + ?
+       FROM ${running} WINDOW by_name AS (ORDER BY d.device_name)`,
     )
-    .run(task.id, task.createdAtMs, change, firmware.productKey, firmware.module, ...task.sourceVersions);
+    .run(task.id, firmware.productKey, firmware.module, task.createdAtMs, nextChanges(found?.count ?? 0), ...which);
 }
 
 export function insertTargets(
@@ -54,12 +55,11 @@ export function insertTargets(
   targets: readonly Target[],
   { nextChange }: WriteContext,
 ): void {
-  const change = nextChange();
   const { productKey, module } = firmware;
-  const shared = { taskId: task.id, productKey, module, createdAtMs: task.createdAtMs, change };
+  const shared = { taskId: task.id, productKey, module, createdAtMs: task.createdAtMs };
   targets.forEach((target, ordinal) => {
     db.insert(deviceUpdates)
-      .values({ ...shared, ...target, ordinal })
+      .values({ ...shared, ...target, ordinal, change: nextChange() })
       .run();
   });
 }

@@ -95,7 +95,7 @@ export function taskRecords(connection: Connection): TaskRecords {
       writes.run((context) => {
         const task = existing(id);
         if (!isTaskOpen(task.status)) return task;
-        cancelUnbegun(connection, id, atMs, context);
+        cancelUnbegun(connection, task, atMs, context);
         db.update(claims)
           .set({ releasedAtMs: atMs })
           .where(and(eq(claims.taskId, id), sql`${claims.releasedAtMs} IS NULL`))
@@ -229,13 +229,24 @@ function finish({ db }: Connection, id: string): string {
   return id;
 }
 
-function cancelUnbegun({ db }: Connection, id: string, atMs: number, { nextChange }: WriteContext): void {
+function cancelUnbegun(
+  { db }: Connection,
+  { id, counts }: TaskRecord,
+  atMs: number,
+  { nextChanges }: WriteContext,
+): void {
+  // A number for each place of the task, so that a stream of changes can stop between any two rows.
+  const first = nextChanges(counts.total);
   const { changes } = db
     .update(deviceUpdates)
-    .set({ status: 'cancelled', detail: 'The task ended before its turn came.', endedAtMs: atMs, change: nextChange() })
+    .set({
+      status: 'cancelled',
+      detail: 'The task ended before its turn came.',
+      endedAtMs: atMs,
+      change: sql`${first} + ${deviceUpdates.ordinal}`,
+    })
     .where(neverBegun(id))
     .run();
-  if (changes === 0) return;
   db.update(tasks)
     .set({ pending: sql`${tasks.pending} - ${changes}`, cancelled: sql`${tasks.cancelled} + ${changes}` })
     .where(eq(tasks.id, id))

@@ -4,6 +4,8 @@ import type Database from 'better-sqlite3';
 export interface WriteContext {
   /** The next change number, once for each changed row. */
   readonly nextChange: () => number;
+  /** The first of as many change numbers in a row, for rows that one statement changes. */
+  readonly nextChanges: (count: number) => number;
   readonly touched: (taskId: string) => void;
 }
 
@@ -28,7 +30,9 @@ export class WriteQueue {
   private closed = false;
 
   constructor(private readonly db: Database.Database) {
-    this.bumpChange = db.prepare<[], { value: number }>('UPDATE change_counter SET value = value + 1 RETURNING value');
+    this.bumpChange = db.prepare<[number], { value: number }>(
+      'UPDATE change_counter SET value = value + ? RETURNING value',
+    );
   }
 
   run<T>(write: Write<T>): Promise<T> {
@@ -76,8 +80,10 @@ export class WriteQueue {
 
   private inSavepoint(write: Write<unknown>, touched: Set<string>): Done {
     const mine = new Set<string>();
+    const nextChanges = (count: number) => (this.bumpChange.get(count)?.value ?? 0) - count + 1;
     const context: WriteContext = {
-      nextChange: () => this.bumpChange.get()?.value ?? 0,
+      nextChange: () => nextChanges(1),
+      nextChanges,
       touched: (taskId) => void mine.add(taskId),
     };
     this.db.exec('SAVEPOINT write');
