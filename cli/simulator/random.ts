@@ -1,0 +1,14 @@
+/**
+ * mulberry32, a small well-known generator: the same seed gives the same fleet.
+ *
+ * @returns a function that answers numbers from 0 (included) to 1 (excluded)
+ */
+export function seededRandom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
