@@ -1,0 +1,97 @@
+import { randomUUID } from 'node:crypto';
+import type { Client } from 'aedes';
+import type { DeviceKey } from '../domain/ids.js';
+import { filterCovers, notificationTopic } from './topics.js';
+
+/** Filters of one session: a device needs some twenty [protocol: connect]. */
+const SUBSCRIPTIONS_MAX = 100;
+
+export interface Message {
+  readonly topic: string;
+  readonly payload: string;
+}
+
+/** One connection of a signed-in device. */
+export class Connection {
+  readonly id = randomUUID();
+  readonly #filters = new Map<string, 0 | 1>();
+  readonly #ended = new AbortController();
+  #turn: Promise<unknown> = Promise.resolve();
+  /** Settles when the records know of the connection. */
+  presence: Promise<void> = Promise.resolve();
+  /** The device's being online was passed on. */
+  announced = false;
+
+  constructor(
+    readonly client: Client,
+    readonly device: DeviceKey,
+    /** All downstream topics count as subscribed [protocol: `_ss=1`]. */
+    private readonly systemSubscribed: boolean,
+  ) {}
+
+  /** Aborted when the connection has ended. */
+  get ended(): AbortSignal {
+    return this.#ended.signal;
+  }
+
+  end(): void {
+    this.#ended.abort();
+  }
+
+  get isOpen(): boolean {
+    return !this.client.closed && !this.#ended.signal.aborted;
+  }
+
+  /** Connected, and subscribed to its notifications. */
+  get isReachable(): boolean {
+    return this.isOpen && this.#grantedQos(notificationTopic(this.device)) !== undefined;
+  }
+
+  mayAddFilter(filter: string): boolean {
+    return this.#filters.has(filter) || this.#filters.size < SUBSCRIPTIONS_MAX;
+  }
+
+  addFilter(filter: string, qos: number): void {
+    this.#filters.set(filter, qos === 0 ? 0 : 1);
+  }
+
+  removeFilter(filter: string): void {
+    this.#filters.delete(filter);
+  }
+
+  /**
+   * Runs what a message of the device causes after what its earlier ones caused: a report must not overtake another.
+   * The queue is as long as one read of the socket: no more is read until all of it is answered.
+   */
+  inTurn<T>(run: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(run);
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  /** Resolves when nothing of the device is under way any more. */
+  async settled(): Promise<void> {
+    await this.#turn;
+    await this.presence.catch(() => undefined);
+  }
+
+  /** Sends a message if the device is subscribed to its topic, with the quality asked for, or the one granted. */
+  async send({ topic, payload }: Message, qosWanted: 0 | 1): Promise<boolean> {
+    const granted = this.#grantedQos(topic);
+    if (granted === undefined || !this.isOpen) return false;
+    const qos = Math.min(granted, qosWanted) as 0 | 1;
+    await new Promise<void>((resolve) => {
+      const packet = { cmd: 'publish', topic, payload, qos, retain: false, dup: false } as const;
+      this.client.publish(packet, () => resolve());
+    });
+    return this.isOpen;
+  }
+
+  #grantedQos(topic: string): 0 | 1 | undefined {
+    if (this.systemSubscribed) return 1;
+    const exact = this.#filters.get(topic);
+    if (exact !== undefined) return exact;
+    const covering = [...this.#filters].filter(([filter]) => filterCovers(filter, topic)).map(([, qos]) => qos);
+    return covering.length === 0 ? undefined : covering.includes(1) ? 1 : 0;
+  }
+}

@@ -1,0 +1,240 @@
+import type { Logger } from 'pino';
+import { causeOfStep } from '../domain/causes.js';
+import { notified, onlineBackoffMs } from '../domain/device-update.js';
+import type { DeviceKey } from '../domain/ids.js';
+import type { OpenDeviceUpdate, Records } from '../records/records.js';
+import { failureSignal, fetchedSignal, progressSignal, versionSignal } from '../workflows/messages.js';
+import type { Message } from './connection.js';
+import type { DeviceLink } from './device-link.js';
+import type { DeviceUpdateSignals } from './device-update-signals.js';
+import { createIrregularities, type Irregularities } from './irregularities.js';
+import type { BrokerMetrics } from './metrics.js';
+import { OnlineSignals, type OnlineRetry } from './online-signals.js';
+import {
+  formatClockReply,
+  formatEmptyReply,
+  formatNotification,
+  formatOldEmptyReply,
+  formatQueryReply,
+  parseClockQuery,
+  parseFirmwareQuery,
+  parsePlatformMessage,
+  parseProgressReport,
+  parseVersionReport,
+  type FirmwareQuery,
+  type ProgressReport,
+} from './payloads.js';
+import {
+  clockReplyTopic,
+  deviceId,
+  isSameDevice,
+  oldQueryTopic,
+  parseUplinkTopic,
+  platformReplyTopic,
+  queryReplyTopic,
+  type UplinkKind,
+} from './topics.js';
+
+export interface GatewayDeps {
+  readonly records: Pick<
+    Records,
+    | 'deviceConnected'
+    | 'deviceDisconnected'
+    | 'getDevice'
+    | 'openDeviceUpdate'
+    | 'pendingOnlineUpdates'
+    | 'progressReported'
+    | 'recordDeviceUpdate'
+    | 'signalled'
+    | 'versionReported'
+  >;
+  readonly signals: DeviceUpdateSignals;
+  /** A fresh, signed, expiring URL; at most 254 characters [protocol: the notification]. */
+  readonly downloadUrl: (update: OpenDeviceUpdate) => string;
+  readonly metrics: BrokerMetrics;
+  readonly log: Pick<Logger, 'warn'>;
+  readonly now?: () => number;
+  readonly onlineRetry?: OnlineRetry;
+}
+
+/** A message that a signed-in device has published. */
+export interface Uplink {
+  readonly topic: string;
+  readonly payload: Uint8Array;
+}
+
+/**
+ * Turns what devices publish into records and signals, whatever broker carries it. Percentages go to the records only;
+ * a run is signalled when the story changes [design: nothing is lost between device and engine].
+ */
+export class Gateway {
+  readonly irregularities: Irregularities;
+  readonly #online: OnlineSignals;
+  readonly #now: () => number;
+
+  constructor(private readonly deps: GatewayDeps) {
+    this.#now = deps.now ?? Date.now;
+    this.irregularities = createIrregularities(deps);
+    this.#online = new OnlineSignals({ ...deps, now: this.#now, retry: deps.onlineRetry });
+  }
+
+  /**
+   * Handles one message. Resolves, with the answers to send, once everything that it changes is durable: then it may be
+   * acknowledged. What is malformed, foreign or stale changes nothing and is acknowledged too.
+   *
+   * @throws what records or engine throw: the message must not be acknowledged, so that the device sends it again
+   */
+  async received(device: DeviceKey, { topic, payload }: Uplink): Promise<readonly Message[]> {
+    const uplink = parseUplinkTopic(topic);
+    if (!uplink || !isSameDevice(uplink.device, device)) return this.#irregular('foreign-topic', device, topic);
+    this.deps.metrics.messages.inc({ kind: uplink.kind });
+    return this.#handle(uplink.kind, device, { topic, payload });
+  }
+
+  /** The connection is the device's now. */
+  async deviceConnected(device: DeviceKey, connectionId: string): Promise<void> {
+    await this.deps.records.deviceConnected(device, connectionId, this.#now());
+  }
+
+  async deviceDisconnected(device: DeviceKey, connectionId: string): Promise<void> {
+    await this.deps.records.deviceDisconnected(device, connectionId, this.#now());
+  }
+
+  /** The device is connected and subscribed to its notifications: the run of its open update is told. Never rejects. */
+  deviceOnline(device: DeviceKey, ended: AbortSignal): Promise<void> {
+    return this.#online.deviceOnline(device, ended);
+  }
+
+  /** Sends `online` signals that were held back or lost. To be called every few seconds. */
+  sweep(link: Pick<DeviceLink, 'isReachable'>): Promise<void> {
+    return this.#online.sweep(link);
+  }
+
+  #handle(kind: UplinkKind, device: DeviceKey, uplink: Uplink): Promise<readonly Message[]> | readonly Message[] {
+    switch (kind) {
+      case 'version-report':
+        return this.#versionReported(device, uplink);
+      case 'progress-report':
+        return this.#progressReported(device, uplink);
+      case 'firmware-query':
+        return this.#firmwareQueried(device, uplink);
+      case 'old-firmware-query':
+        return this.#firmwareQueriedTheOldWay(device, uplink);
+      case 'clock-query':
+        return this.#clockQueried(device, uplink);
+      case 'platform-message':
+        return this.#platformMessaged(device, uplink);
+      case 'other':
+        return [];
+    }
+  }
+
+  /** [design: succeeded] only the target version is worth a signal; of others the run learns when it looks. */
+  async #versionReported(device: DeviceKey, { topic, payload }: Uplink): Promise<readonly Message[]> {
+    const report = parseVersionReport(payload);
+    if (!report) return this.#irregular('malformed-payload', device, topic);
+    const atMs = this.#now();
+    const update = await this.deps.records.versionReported(device, { ...report, atMs });
+    if (update?.firmware.version !== report.version) return [];
+    const { record } = update;
+    await this.deps.signals.send(record, versionSignal, { taskId: record.taskId, version: report.version, atMs });
+    return [];
+  }
+
+  async #progressReported(device: DeviceKey, { topic, payload }: Uplink): Promise<readonly Message[]> {
+    const report = parseProgressReport(payload);
+    if (!report) return this.#irregular('malformed-payload', device, topic);
+    if (report.step < 0) return this.#failureReported(device, report);
+    const atMs = this.#now();
+    const { module, step } = report;
+    const update = await this.deps.records.progressReported(device, { module, step, atMs });
+    if (!update) return this.#irregular('stale-report', device, `step ${step}`);
+    await this.#tellProgress(update, step, atMs);
+    return [];
+  }
+
+  /** One signal at the first progress, one at step 100; both in one when they come together. */
+  async #tellProgress(update: OpenDeviceUpdate, step: number, atMs: number): Promise<void> {
+    const { record, progressSignalled, hundredSignalled } = update;
+    // By the record, not by this report: the signal of an earlier 100 may have been lost.
+    const hundred = record.hundredAtMs !== null && !hundredSignalled;
+    if (progressSignalled && !hundred) return;
+    const report = { taskId: record.taskId, step: hundred ? 100 : step, atMs };
+    if ((await this.deps.signals.send(record, progressSignal, report)) === 'ended') return;
+    if (!progressSignalled) await this.deps.records.signalled(record.id, 'progress', atMs);
+    if (hundred) await this.deps.records.signalled(record.id, 'hundred', atMs);
+  }
+
+  /** A failure is not recorded here: the run ends the update, and the record follows it. */
+  async #failureReported(device: DeviceKey, report: ProgressReport): Promise<readonly Message[]> {
+    const cause = causeOfStep(report.step);
+    const update = await this.deps.records.openDeviceUpdate(device, report.module);
+    // Without a notification it is an earlier update's failure, come late.
+    if (!update || update.record.notifiedAtMs === null || cause === undefined) {
+      return this.#irregular('stale-report', device, `step ${report.step}`);
+    }
+    const { record } = update;
+    const failure = { taskId: record.taskId, cause, description: report.description, atMs: this.#now() };
+    await this.deps.signals.send(record, failureSignal, failure);
+    return [];
+  }
+
+  async #firmwareQueried(device: DeviceKey, { topic, payload }: Uplink): Promise<readonly Message[]> {
+    const query = parseFirmwareQuery(payload);
+    if (!query) return this.#irregular('malformed-payload', device, topic);
+    const update = await this.#fetch(device, query);
+    const reply = update
+      ? formatQueryReply(update.firmware, this.deps.downloadUrl(update), query.id)
+      : formatEmptyReply(query.id);
+    return [{ topic: queryReplyTopic(device), payload: reply }];
+  }
+
+  async #firmwareQueriedTheOldWay(device: DeviceKey, { topic, payload }: Uplink): Promise<readonly Message[]> {
+    const query = parseFirmwareQuery(payload);
+    if (!query) return this.#irregular('malformed-payload', device, topic);
+    const update = await this.#fetch(device, query);
+    const id = typeof query.id === 'number' ? query.id : this.#now();
+    const reply = update
+      ? formatNotification(update.firmware, this.deps.downloadUrl(update), id)
+      : formatOldEmptyReply(id);
+    return [{ topic: oldQueryTopic(device), payload: reply }];
+  }
+
+  /** The update that a device may have now, if any; its run and its record know of it before the device does. */
+  async #fetch(device: DeviceKey, { module }: FirmwareQuery): Promise<OpenDeviceUpdate | undefined> {
+    const { records, signals } = this.deps;
+    const update = await records.openDeviceUpdate(device, module);
+    if (!update || update.record.cancelRequestedAtMs !== null) return undefined;
+    const current = (await records.getDevice(device))?.modules.find((reported) => reported.module === module);
+    if (current?.version === update.firmware.version) return undefined;
+    const { record } = update;
+    const atMs = this.#now();
+    // As with `online`: a device that asks every minute must not grow its run's history.
+    const told = record.notifiedAtMs !== null && atMs - record.notifiedAtMs < onlineBackoffMs(record.notifications);
+    if (told) return update;
+    if ((await signals.send(record, fetchedSignal, { taskId: record.taskId, atMs })) === 'ended') return undefined;
+    // Progress counts from here on, and the run writes its record only at its own next step.
+    await records.recordDeviceUpdate(record.taskId, device, notified(record, atMs), record.runId);
+    return update;
+  }
+
+  #clockQueried(device: DeviceKey, { topic, payload }: Uplink): readonly Message[] {
+    const receivedAtMs = this.#now();
+    const query = parseClockQuery(payload);
+    if (!query) return this.#irregular('malformed-payload', device, topic);
+    const reply = formatClockReply(query.deviceSendTime, { receivedAtMs, sentAtMs: this.#now() });
+    return [{ topic: clockReplyTopic(device), payload: reply }];
+  }
+
+  #platformMessaged(device: DeviceKey, { topic, payload }: Uplink): readonly Message[] {
+    const message = parsePlatformMessage(payload);
+    if (!message) return this.#irregular('malformed-payload', device, topic);
+    if (message.replyTo === null) return [];
+    return [{ topic: platformReplyTopic(topic), payload: formatEmptyReply(message.replyTo) }];
+  }
+
+  #irregular(kind: 'malformed-payload' | 'foreign-topic' | 'stale-report', device: DeviceKey, detail: string) {
+    this.irregularities.note(kind, deviceId(device), detail);
+    return [];
+  }
+}

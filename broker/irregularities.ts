@@ -1,0 +1,56 @@
+import type { Logger } from 'pino';
+import type { BrokerMetrics } from './metrics.js';
+
+/** What a device may do wrong. None of it changes any state. */
+export const Irregularity = {
+  MALFORMED_PAYLOAD: 'malformed-payload',
+  FOREIGN_TOPIC: 'foreign-topic', // published to what is not the device's own
+  FOREIGN_SUBSCRIPTION: 'foreign-subscription',
+  FOREIGN_WILL: 'foreign-will',
+  RETAINED: 'retained', // the flag is ignored
+  STALE_REPORT: 'stale-report', // there is no update that the report could be about
+  SIGN_IN_REFUSED: 'sign-in-refused',
+  PACKET_TOO_LARGE: 'packet-too-large',
+  PROTOCOL_ERROR: 'protocol-error', // what is no MQTT, or breaks its rules
+  UNACKNOWLEDGED: 'unacknowledged', // records or engine were away: the device sends it again
+} as const;
+export type Irregularity = (typeof Irregularity)[keyof typeof Irregularity];
+
+export interface Irregularities {
+  /**
+   * Counts it, and logs it once for this subject.
+   *
+   * @param subject the device, or the address of who is not signed in
+   */
+  note(kind: Irregularity, subject: string, detail?: string): void;
+}
+
+/** Subjects remembered as logged; the oldest is forgotten first. */
+const SUBJECTS_MAX = 10_000;
+
+/** Counts what devices do wrong, and logs it once per device and kind, so that a broken device can't fill the log. */
+export function createIrregularities({
+  metrics,
+  log,
+}: {
+  readonly metrics: Pick<BrokerMetrics, 'irregularities'>;
+  readonly log: Pick<Logger, 'warn'>;
+}): Irregularities {
+  const logged = new Set<string>();
+  return {
+    note(kind, subject, detail) {
+      metrics.irregularities.inc({ kind });
+      const key = `${kind} ${subject}`;
+      if (logged.has(key)) return;
+      logged.add(key);
+      for (const oldest of logged) {
+        if (logged.size <= SUBJECTS_MAX) break;
+        logged.delete(oldest);
+      }
+      log.warn(
+        { kind, subject, ...(detail === undefined ? {} : { detail: detail.slice(0, 200) }) },
+        'device irregularity',
+      );
+    },
+  };
+}

@@ -1,0 +1,31 @@
+import { Counter, Gauge, type Registry } from 'prom-client';
+
+/** What the broker counts; prom-client's counters fit. */
+export interface BrokerMetrics {
+  /** What devices did wrong, by kind: malformed, foreign, stale, refused. */
+  readonly irregularities: { inc(labels: { kind: string }): void };
+  /** What devices sent, by kind. */
+  readonly messages: { inc(labels: { kind: string }): void };
+  /** Devices that are signed in now. */
+  readonly connections: { inc(): void; dec(): void };
+}
+
+/** The broker's metrics, registered for `/metrics`. */
+export function createBrokerMetrics(registry: Registry): BrokerMetrics {
+  const registers = [registry];
+  return {
+    irregularities: new Counter({
+      name: 'ferry_mqtt_irregularities_total',
+      help: 'Malformed, foreign, stale or refused doings of devices',
+      labelNames: ['kind'],
+      registers,
+    }),
+    messages: new Counter({
+      name: 'ferry_mqtt_messages_total',
+      help: 'Messages from devices',
+      labelNames: ['kind'],
+      registers,
+    }),
+    connections: new Gauge({ name: 'ferry_mqtt_connections', help: 'Devices that are signed in', registers }),
+  };
+}
