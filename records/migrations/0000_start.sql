@@ -155,5 +155,4 @@ CREATE INDEX `tasks_by_age` ON `tasks` (`created_at_ms`,`id`);--> statement-brea
 CREATE INDEX `tasks_by_firmware` ON `tasks` (`firmware_id`,`created_at_ms`,`id`);--> statement-breakpoint
 CREATE INDEX `tasks_by_product` ON `tasks` (`product_key`,`created_at_ms`,`id`);--> statement-breakpoint
 CREATE INDEX `tasks_by_status` ON `tasks` (`status`,`created_at_ms`,`id`);--> statement-breakpoint
-CREATE INDEX `tasks_by_change` ON `tasks` (`change`);--> statement-breakpoint
-CREATE INDEX `tasks_open` ON `tasks` (`created_at_ms`) WHERE status IN ('pending', 'running');
+CREATE INDEX `tasks_by_change` ON `tasks` (`change`);

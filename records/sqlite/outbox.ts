@@ -21,7 +21,6 @@ type OutboxRecords = Pick<
   | 'deviceCancelDelivered'
 >;
 
-/** As in the partial index on open tasks. */
 const HAS_UNDELIVERED = sql`${tasks.status} IN ('pending', 'running') AND (
   ${tasks.startDelivered} = 0
   OR (${tasks.cancelRequestedAtMs} IS NOT NULL AND ${tasks.cancelDelivered} = 0)

@@ -128,9 +128,6 @@ export const tasks = sqliteTable(
     index('tasks_by_product').on(t.productKey, t.createdAtMs, t.id),
     index('tasks_by_status').on(t.status, t.createdAtMs, t.id),
     index('tasks_by_change').on(t.change),
-    index('tasks_open')
-      .on(t.createdAtMs)
-      .where(sql`status IN ('pending', 'running')`),
   ],
 );
 
