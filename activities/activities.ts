@@ -103,13 +103,15 @@ export function createActivities({ records, publisher }: ActivityDeps) {
       if (current?.version === update.firmware.version) return { kind: 'on-target' };
       const reason = state.status === 'upgrading' ? undefined : misfit(update, current?.version);
       if (reason !== undefined) return { kind: 'unfit', reason };
+      const record = (now: DeviceUpdateState) => records.recordDeviceUpdate(ref.taskId, ref, now, runId);
       if (!publisher.isReachable(ref)) {
-        await records.recordDeviceUpdate(ref.taskId, ref, state, runId);
-        return { kind: 'unreachable' };
+        await record(state);
+        // It may have come online just before the record could tell the gateway that somebody waits for it.
+        if (!publisher.isReachable(ref)) return { kind: 'unreachable' };
       }
-      await records.recordDeviceUpdate(ref.taskId, ref, notified(state, atMs), runId);
+      await record(notified(state, atMs));
       if (await publisher.notify(update)) return { kind: 'sent' };
-      await records.recordDeviceUpdate(ref.taskId, ref, state, runId);
+      await record(state);
       return { kind: 'unreachable' };
     },
 

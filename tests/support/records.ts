@@ -7,7 +7,7 @@ import { openSqliteRecords } from '../../records/sqlite/sqlite-records.js';
 export interface TestRecords {
   readonly records: Records;
   readonly path: string;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** Real records in a temp folder. */
@@ -18,7 +18,7 @@ export async function openTestRecords(): Promise<TestRecords> {
   return {
     records,
     path,
-    async close() {
+    close: async () => {
       await records.close();
       await rm(folder, { recursive: true, force: true });
     },

@@ -111,10 +111,7 @@ export class World {
   }
 
   /** A fresh product with devices, all on 1.0.0 and online, and a firmware 2.0.0. */
-  async seed(
-    deviceNames: readonly string[],
-    { version = '1.0.0' as string | null, protocol = 'mqtt' as DeviceProtocol } = {},
-  ): Promise<void> {
+  async seed(deviceNames: readonly string[], { version = '1.0.0', protocol = 'mqtt' } = {}): Promise<void> {
     this.productKey = `product-${worlds}-${++this.products}`;
     this.firmwareId = `firmware-${worlds}-${this.products}`;
     this.devices.forget();
