@@ -3,7 +3,7 @@ import { link, mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { FerryError } from '../domain/errors.js';
-import type { ByteRange, FirmwareStore, StoredFile, StoredUpload } from './store.js';
+import { tooLarge, type ByteRange, type FirmwareStore, type StoredFile, type StoredUpload } from './store.js';
 
 const SHA256 = /^[0-9a-f]{64}$/;
 /** On the same file system as the files: a link or a rename is then one step. */
@@ -120,12 +120,6 @@ async function copyTo(handle: FileHandle, file: Readable, bytesMax: number): Pro
   if (sizeBytes === 0) throw new FerryError('firmware-empty', 'The file is empty. Choose the firmware file.');
   return { sizeBytes, sha256: hashes.sha256.digest('hex'), md5: hashes.md5.digest('hex') };
 }
-
-/** The refusal of a file that is larger than the limit. */
-export const tooLarge = (bytesMax: number): FerryError =>
-  new FerryError('firmware-too-large', `The file has more than ${bytesMax} bytes, the most that a firmware may have.`, {
-    bytesMax,
-  });
 
 /** A new name is durable once its folder is. */
 async function syncFolder(path: string): Promise<void> {

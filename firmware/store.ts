@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { FerryError } from '../domain/errors.js';
 
 /** What storing a file found out about it while it streamed. */
 export interface StoredFile {
@@ -43,3 +44,9 @@ export interface FirmwareStore {
   /** Removes the file if it is there, unless `isUsed` answers that a firmware needs it. */
   remove(sha256: string, isUsed: () => Promise<boolean>): Promise<void>;
 }
+
+/** The refusal of a file that is larger than the limit. */
+export const tooLarge = (bytesMax: number): FerryError =>
+  new FerryError('firmware-too-large', `The file has more than ${bytesMax} bytes, the most that a firmware may have.`, {
+    bytesMax,
+  });

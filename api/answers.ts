@@ -1,0 +1,152 @@
+import { waitingFor } from '../domain/device-update.js';
+import type { UpdatePolicy } from '../domain/policy.js';
+import type { Device, DeviceUpdateRecord, Firmware, Page, Product, Records, TaskRecord } from '../records/records.js';
+import type { ApiDeps } from './deps.js';
+import type {
+  DeviceAnswer,
+  DeviceUpdateAnswer,
+  FirmwareAnswer,
+  PageAnswer,
+  ProductAnswer,
+  TaskAnswer,
+} from './schemas.js';
+
+/** What the records hold, as the API answers it. */
+
+const iso = (atMs: number): string => new Date(atMs).toISOString();
+const isoOrNull = (atMs: number | null): string | null => (atMs === null ? null : iso(atMs));
+
+export const productAnswer = ({ productKey, name, createdAtMs }: Product): ProductAnswer => ({
+  productKey,
+  name,
+  createdAt: iso(createdAtMs),
+});
+
+export const firmwareAnswer = (firmware: Firmware): FirmwareAnswer => ({
+  id: firmware.id,
+  name: firmware.name,
+  productKey: firmware.productKey,
+  module: firmware.module,
+  version: firmware.version,
+  status: firmware.status,
+  sizeBytes: firmware.sizeBytes,
+  signMethod: firmware.signMethod,
+  sign: firmware.sign,
+  sha256: firmware.sha256,
+  openTasks: firmware.openTasks,
+  createdAt: iso(firmware.createdAtMs),
+  verifiedAt: isoOrNull(firmware.verifiedAtMs),
+  deletedAt: isoOrNull(firmware.deletedAtMs),
+});
+
+/** A page of records as a page of answers. */
+export const pageAnswer = <R, A>({ items, nextCursor }: Page<R>, answer: (record: R) => A): PageAnswer<A> => ({
+  items: items.map(answer),
+  nextCursor,
+});
+
+export type Answers = ReturnType<typeof createAnswers>;
+
+/** The answers that link to runs and look at policies. */
+export function createAnswers({ records, temporalUi }: Pick<ApiDeps, 'records' | 'temporalUi'>) {
+  const workflow = (id: string, runId: string | null) => ({ id, runId, url: runUrl(temporalUi, id, runId) });
+
+  const task = (record: TaskRecord): TaskAnswer => ({
+    id: record.id,
+    kind: record.kind,
+    status: record.status,
+    firmware: {
+      id: record.firmware.id,
+      name: record.firmware.name,
+      productKey: record.firmware.productKey,
+      module: record.firmware.module,
+      version: record.firmware.version,
+    },
+    sourceVersions: [...record.sourceVersions],
+    policy: { ...record.policy },
+    counts: { ...record.counts },
+    reinitiates: record.reinitiates,
+    workflow: workflow(record.workflowId, record.runId),
+    createdAt: iso(record.createdAtMs),
+    startedAt: isoOrNull(record.startedAtMs),
+    endedAt: isoOrNull(record.endedAtMs),
+    cancelRequestedAt: isoOrNull(record.cancelRequestedAtMs),
+    endRequestedAt: isoOrNull(record.endRequestedAtMs),
+  });
+
+  /** @param policy of its task; not needed once it has ended */
+  const deviceUpdate = (record: DeviceUpdateRecord, policy: UpdatePolicy | undefined): DeviceUpdateAnswer => ({
+    taskId: record.taskId,
+    productKey: record.productKey,
+    deviceName: record.deviceName,
+    protocol: record.protocol,
+    status: record.status,
+    outcome: record.outcome,
+    step: record.step,
+    cause: record.cause,
+    detail: record.detail,
+    attempt: record.attempt,
+    notifications: record.notifications,
+    waitingFor: policy ? waitingAnswer(record, policy) : null,
+    createdAt: iso(record.createdAtMs),
+    notifiedAt: isoOrNull(record.notifiedAtMs),
+    startedAt: isoOrNull(record.startedAtMs),
+    lastProgressAt: isoOrNull(record.lastProgressAtMs),
+    endedAt: isoOrNull(record.endedAtMs),
+    cancelRequestedAt: isoOrNull(record.cancelRequestedAtMs),
+    workflow: workflow(record.workflowId, record.runId),
+  });
+
+  const device = (record: Device, policies: Policies): DeviceAnswer => ({
+    productKey: record.productKey,
+    deviceName: record.deviceName,
+    protocol: record.protocol,
+    version: record.version,
+    modules: record.modules.map(({ module, version, reportedAtMs }) => ({
+      module,
+      version,
+      reportedAt: iso(reportedAtMs),
+    })),
+    online: record.online,
+    lastSeenAt: isoOrNull(record.lastSeenAtMs),
+    createdAt: iso(record.createdAtMs),
+    currentUpdate: record.currentUpdate
+      ? deviceUpdate(record.currentUpdate, policies.get(record.currentUpdate.taskId))
+      : null,
+  });
+
+  return {
+    task,
+    deviceUpdate,
+    device,
+    policiesOf: (updates: Iterable<DeviceUpdateRecord>) => policiesOf(records, updates),
+  };
+}
+
+type Policies = ReadonlyMap<string, UpdatePolicy>;
+
+/** The policies of the tasks that the open ones of some device updates belong to; there are few such tasks. */
+async function policiesOf(records: Records, updates: Iterable<DeviceUpdateRecord>): Promise<Policies> {
+  const taskIds = new Set<string>();
+  for (const { endedAtMs, taskId } of updates) if (endedAtMs === null) taskIds.add(taskId);
+  const tasks = await Promise.all(Array.from(taskIds, (taskId) => records.getTask(taskId)));
+  return new Map(tasks.flatMap((found) => (found ? [[found.id, found.policy] as const] : [])));
+}
+
+function waitingAnswer(record: DeviceUpdateRecord, policy: UpdatePolicy): DeviceUpdateAnswer['waitingFor'] {
+  const waiting = waitingFor(record, policy, record.protocol, record.createdAtMs);
+  if (!waiting) return null;
+  return {
+    what: waiting.what,
+    since: iso(waiting.sinceMs),
+    until: isoOrNull(waiting.untilMs),
+    then: waiting.then,
+  };
+}
+
+/** The page of a run in the Temporal UI; of its newest run while the run's id isn't known. */
+function runUrl(ui: ApiDeps['temporalUi'], workflowId: string, runId: string | null): string | null {
+  if (ui === null) return null;
+  const page = `${ui.url}/namespaces/${encodeURIComponent(ui.namespace)}/workflows/${encodeURIComponent(workflowId)}`;
+  return runId === null ? page : `${page}/${runId}/history`;
+}

@@ -1,0 +1,67 @@
+import type { OpenAPIHono } from '@hono/zod-openapi';
+import { secureHeaders } from 'hono/secure-headers';
+import { createAnswers } from './answers.js';
+import { requireToken, singleToken } from './auth.js';
+import type { ApiDeps, ApiEnv } from './deps.js';
+import { deviceRoutes } from './devices.js';
+import { docsRoutes } from './docs.js';
+import { eventRoutes } from './events.js';
+import { FirmwareIntake } from './firmware-intake.js';
+import { firmwareRoutes } from './firmware.js';
+import { healthRoutes } from './health.js';
+import { createRequestMeasure, measureRequests, type MeasureRequest } from './metrics.js';
+import { answerErrors, answerUnknownRoutes } from './problem.js';
+import { productRoutes } from './products.js';
+import { methodsOf } from './route-table.js';
+import { newRouter } from './router.js';
+import { taskCreationRoutes } from './task-creation.js';
+import { taskRoutes } from './tasks.js';
+
+export interface Api {
+  readonly app: OpenAPIHono<ApiEnv>;
+  /** For what is answered beside the app: downloads. */
+  readonly measure: MeasureRequest;
+  /** Ends the event streams, which would otherwise hold a server's close. Clients come back and resume. */
+  closeStreams(): void;
+}
+
+/** The HTTP API: everything but the devices' downloads (downloads.ts). */
+export function createApi(deps: ApiDeps): Api {
+  const { records, store, limits, log } = deps;
+  const now = deps.now ?? Date.now;
+  const answers = createAnswers(deps);
+  const intake = new FirmwareIntake({ records, store, limits, now });
+  const measure = createRequestMeasure(deps.metrics);
+  const closing = new AbortController();
+  const shared = { ...deps, answers, intake, now, closing: closing.signal };
+
+  const app = newRouter();
+  app.onError(answerErrors(log));
+  app.notFound(answerUnknownRoutes((path) => methodsOf(app, path)));
+  app.use(measureRequests(measure));
+  app.use(secureHeaders());
+  app.use('/v1/*', requireToken(singleToken(deps.adminToken)));
+  app.route('/', healthRoutes(deps));
+  app.route('/', docsRoutes());
+  app.route('/', productRoutes(shared));
+  app.route('/', deviceRoutes(shared));
+  app.route('/', firmwareRoutes(shared));
+  app.route('/', taskCreationRoutes(shared));
+  app.route('/', taskRoutes(shared));
+  app.route('/', eventRoutes(shared));
+  describe(app);
+  return { app, measure, closeStreams: () => closing.abort() };
+}
+
+function describe(app: OpenAPIHono<ApiEnv>): void {
+  app.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' });
+  app.doc31('/openapi.json', {
+    openapi: '3.1.0',
+    info: {
+      title: 'Ferry',
+      version: '1',
+      description:
+        'Firmware updates for device fleets. Refusals are problem documents (RFC 9457) with a stable `code`; lists are pages of `limit` items with a `nextCursor`.',
+    },
+  });
+}

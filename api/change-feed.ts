@@ -1,0 +1,94 @@
+import type { DeviceUpdateRecord, Records, TaskRecord } from '../records/records.js';
+
+/** A change as it goes over the wire: the newest state of what changed. */
+export interface FeedItem {
+  /** Resume after this one; absent while more items share the number. */
+  readonly id?: number;
+  readonly task?: TaskRecord;
+  readonly deviceUpdate?: DeviceUpdateRecord;
+}
+
+interface FeedOptions {
+  /** One task with its device updates; null for all tasks, without device updates. */
+  readonly taskId: string | null;
+  readonly after: number;
+  readonly signal: AbortSignal;
+  /** Least time from one batch to the next: many changes in that time become one. */
+  readonly batchGapMs: number;
+}
+
+const CHANGES_A_BATCH = 500;
+
+/**
+ * Batches of what changed after a change number, for ever: first what happened meanwhile, then what happens. It reads
+ * the records, so it misses nothing over restarts; it asks again only when the last batch was taken.
+ */
+export async function* changeFeed(records: Records, options: FeedOptions): AsyncGenerator<readonly FeedItem[]> {
+  const { taskId, signal, batchGapMs } = options;
+  const bell = new Bell();
+  const stopListening = records.onChange((taskIds) => {
+    if (taskId === null || taskIds.has(taskId)) bell.ring();
+  });
+  const stopWaiting = () => bell.ring();
+  signal.addEventListener('abort', stopWaiting);
+  try {
+    let after = options.after;
+    while (!signal.aborted) {
+      bell.reset();
+      const batch = await nextBatch(records, after, taskId);
+      if (batch.items.length > 0) yield batch.items;
+      after = batch.change;
+      if (batch.more) continue;
+      await pause(batchGapMs, signal);
+      await bell.rung;
+    }
+  } finally {
+    signal.removeEventListener('abort', stopWaiting);
+    stopListening();
+  }
+}
+
+async function nextBatch(records: Records, after: number, taskId: string | null) {
+  // Changes of one number are never parted: a page that can't hold them is asked for again, larger.
+  for (let limit = CHANGES_A_BATCH; ; limit *= 4) {
+    const { tasks, deviceUpdates, change, more } = await records.changesSince(after, taskId, limit);
+    if (more && change <= after) continue;
+    const items = [
+      ...tasks.map((task) => ({ change: task.change, task })),
+      ...deviceUpdates.map((deviceUpdate) => ({ change: deviceUpdate.change, deviceUpdate })),
+    ].sort((a, b) => a.change - b.change);
+    return { items: items.map((item, index) => numbered(item, items[index + 1]?.change)), change, more };
+  }
+}
+
+function numbered({ change, ...item }: FeedItem & { readonly change: number }, next: number | undefined): FeedItem {
+  return next === change ? item : { ...item, id: change };
+}
+
+/** Rings stay until they are heard, so that none is lost between looking and waiting. */
+class Bell {
+  rung!: Promise<void>;
+  ring!: () => void;
+
+  constructor() {
+    this.reset();
+  }
+
+  reset(): void {
+    this.rung = new Promise((resolve) => (this.ring = resolve));
+  }
+}
+
+/** Resolves after a time, or at once when aborted. */
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener('abort', done);
+    if (signal.aborted) done();
+  });
+}

@@ -1,0 +1,40 @@
+import type { HttpBindings } from '@hono/node-server';
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import type { FirmwareLimits } from '../domain/policy.js';
+import type { FirmwareStore } from '../firmware/store.js';
+import type { Records } from '../records/records.js';
+import type { Permission } from './auth.js';
+
+export type ApiLog = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
+
+/** What the API is built from. */
+export interface ApiDeps {
+  readonly records: Records;
+  readonly store: FirmwareStore;
+  /** Tells the engine what the records hold for it of this task; never rejects (api/outbox.ts). */
+  readonly deliver: (taskId: string) => Promise<void>;
+  /** The one operators' token for now. */
+  readonly adminToken: string;
+  readonly limits: FirmwareLimits;
+  /** Where ops staff see runs; null if there is no UI. */
+  readonly temporalUi: { readonly url: string; readonly namespace: string } | null;
+  /** By name of the part, such as `database`: rejects when it is down. */
+  readonly readiness: Readonly<Record<string, () => Promise<unknown>>>;
+  readonly metrics: Registry;
+  readonly log: ApiLog;
+  /** Epoch milliseconds. */
+  readonly now?: () => number;
+}
+
+/** Who is asking, and what he may do. */
+export interface Principal {
+  readonly name: string;
+  readonly permissions: ReadonlySet<Permission>;
+}
+
+export interface ApiEnv {
+  /** Absent in `app.request`, which has no socket. */
+  Bindings: Partial<HttpBindings>;
+  Variables: { principal: Principal };
+}

@@ -1,0 +1,129 @@
+import { z } from '@hono/zod-openapi';
+import { notFound } from '../domain/errors.js';
+import type { DeviceKey } from '../domain/ids.js';
+import type { Records } from '../records/records.js';
+import { pageAnswer, type Answers } from './answers.js';
+import { Permission } from './auth.js';
+import { readRegistration } from './device-registration.js';
+import { idempotencyOf, IdempotencyHeaders, markReplay } from './idempotency.js';
+import { json, mountUnvalidated, operation } from './operation.js';
+import { DeviceParams, DevicesQuery, PageQuery, ProductParams, RegisterDevices } from './requests.js';
+import { newRouter } from './router.js';
+import { DeviceDetailSchema, DeviceSchema, DeviceUpdateSchema, pageOf, RegisteredDevicesSchema } from './schemas.js';
+
+const registerDevices = operation({
+  method: 'post',
+  path: '/v1/products/{productKey}/devices',
+  tag: 'Devices',
+  summary: 'Register devices: one, many, or CSV',
+  description:
+    'All of them or none. Secrets that are absent are generated. The answer is the only one that shows them.\n\n' +
+    'CSV has the header `deviceName[,deviceSecret][,protocol]`; every bad line is named.',
+  permission: Permission.WRITE_DEVICES,
+  request: {
+    params: ProductParams,
+    headers: IdempotencyHeaders,
+    body: {
+      required: true,
+      content: {
+        'application/json': { schema: RegisterDevices },
+        'text/csv': { schema: z.string().openapi({ example: 'deviceName,protocol\nlamp-1,mqtt\n' }) },
+      },
+    },
+  },
+  responses: { 201: json(RegisteredDevicesSchema, 'The devices with their secrets') },
+  problems: ['not-found', 'device-exists', 'idempotency-key-reused'],
+});
+
+const listDevices = operation({
+  method: 'get',
+  path: '/v1/products/{productKey}/devices',
+  tag: 'Devices',
+  summary: 'List devices by name',
+  permission: Permission.READ,
+  request: { params: ProductParams, query: DevicesQuery },
+  responses: { 200: json(pageOf(DeviceSchema), 'A page of devices') },
+  problems: ['not-found'],
+});
+
+const getDevice = operation({
+  method: 'get',
+  path: '/v1/products/{productKey}/devices/{deviceName}',
+  tag: 'Devices',
+  summary: 'Show a device, its current update and its history',
+  permission: Permission.READ,
+  request: { params: DeviceParams },
+  responses: { 200: json(DeviceDetailSchema, 'The device') },
+  problems: ['not-found'],
+});
+
+const listDeviceHistory = operation({
+  method: 'get',
+  path: '/v1/products/{productKey}/devices/{deviceName}/updates',
+  tag: 'Devices',
+  summary: 'List the updates of a device over all tasks, newest first',
+  permission: Permission.READ,
+  request: { params: DeviceParams, query: PageQuery },
+  responses: { 200: json(pageOf(DeviceUpdateSchema), 'A page of device updates') },
+  problems: ['not-found'],
+});
+
+/** History that a device's details begin with. */
+const FIRST_UPDATES = 20;
+
+export function deviceRoutes(deps: {
+  readonly records: Records;
+  readonly answers: Answers;
+  readonly now: () => number;
+}) {
+  const { records, answers, now } = deps;
+
+  async function historyPage(key: DeviceKey, page: { readonly limit: number; readonly cursor?: string | undefined }) {
+    const found = await records.listDeviceHistory(key, page);
+    const policies = await answers.policiesOf(found.items);
+    return pageAnswer(found, (update) => answers.deviceUpdate(update, policies.get(update.taskId)));
+  }
+  async function requireDevice(key: DeviceKey) {
+    const device = await records.getDevice(key);
+    if (!device) throw notFound(`The device ${key.deviceName} of product ${key.productKey}`);
+    return device;
+  }
+
+  const router = newRouter()
+    .openapi(listDevices, async (c) => {
+      const { productKey } = c.req.valid('param');
+      const { limit, cursor, ...filter } = c.req.valid('query');
+      if (!(await records.getProduct(productKey))) throw notFound(`The product ${productKey}`);
+      const page = await records.listDevices(productKey, filter, { limit, cursor });
+      const policies = await answers.policiesOf(page.items.flatMap(({ currentUpdate }) => currentUpdate ?? []));
+      return c.json(
+        pageAnswer(page, (device) => answers.device(device, policies)),
+        200,
+      );
+    })
+    .openapi(getDevice, async (c) => {
+      const key = c.req.valid('param');
+      const device = await requireDevice(key);
+      const policies = await answers.policiesOf(device.currentUpdate ? [device.currentUpdate] : []);
+      const history = await historyPage(key, { limit: FIRST_UPDATES });
+      return c.json({ ...answers.device(device, policies), history }, 200);
+    })
+    .openapi(listDeviceHistory, async (c) => {
+      const key = c.req.valid('param');
+      await requireDevice(key);
+      return c.json(await historyPage(key, c.req.valid('query')), 200);
+    });
+
+  mountUnvalidated(router, registerDevices, async (c) => {
+    const { devices, body } = await readRegistration(c);
+    const idempotency = idempotencyOf(c, body);
+    const created = await records.registerDevices(c.req.param('productKey') ?? '', devices, now(), idempotency);
+    const registered = markReplay(c, created).map(({ deviceName, deviceSecret, protocol }) => ({
+      deviceName,
+      deviceSecret,
+      protocol,
+    }));
+    return c.json({ devices: registered }, 201);
+  });
+  return router;
+}

@@ -1,0 +1,139 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { pipeline } from 'node:stream/promises';
+import parseRange from 'range-parser';
+import { isOpen } from '../domain/device-update.js';
+import { FerryError, notFound } from '../domain/errors.js';
+import { DOWNLOAD_PATH, type DownloadTokens } from '../firmware/download-token.js';
+import type { ByteRange, FirmwareStore } from '../firmware/store.js';
+import type { Firmware, Records } from '../records/records.js';
+import type { ApiLog } from './deps.js';
+import type { MeasureRequest } from './metrics.js';
+import { internalProblem, problemOf } from './problem.js';
+
+export interface DownloadDeps {
+  readonly records: Pick<Records, 'getDeviceUpdateById'>;
+  readonly store: Pick<FirmwareStore, 'read'>;
+  readonly tokens: Pick<DownloadTokens, 'read'>;
+  readonly log: ApiLog;
+  readonly measure?: MeasureRequest;
+  /** Epoch milliseconds. */
+  readonly now?: () => number;
+}
+
+/** Answers a download; false when the request is for something else. */
+export type DownloadHandler = (request: IncomingMessage, response: ServerResponse) => boolean;
+
+/**
+ * The devices' firmware downloads: `GET` and `HEAD /files/<token>`, on Node's own response, since C devices look for the
+ * letters `Content-Length` and the Fetch API's headers are lower-case [protocol: download].
+ */
+export function createDownloadHandler(deps: DownloadDeps): DownloadHandler {
+  return (request, response) => {
+    const path = (request.url ?? '').split('?', 1)[0] ?? '';
+    if (!path.startsWith(DOWNLOAD_PATH)) return false;
+    const startedMs = performance.now();
+    response.once('close', () => {
+      const method = request.method === 'GET' || request.method === 'HEAD' ? request.method : 'other';
+      const durationMs = performance.now() - startedMs;
+      deps.measure?.({ method, route: '/files/:token', status: response.statusCode, durationMs });
+    });
+    void answer(deps, path.slice(DOWNLOAD_PATH.length), { request, response });
+    return true;
+  };
+}
+
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+}
+
+async function answer(deps: DownloadDeps, token: string, exchange: Exchange): Promise<void> {
+  const { request, response } = exchange;
+  try {
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      throw new FerryError('method-not-allowed', `${request.method ?? ''} is not allowed here. Use GET, HEAD.`);
+    }
+    await send(deps, await firmwareFor(deps, token), exchange);
+  } catch (error) {
+    if (response.headersSent || response.destroyed) {
+      // The connection is all that can still be told from a whole file: the device goes on with a Range.
+      response.destroy();
+      if (!isGone(error)) deps.log.warn({ err: error }, 'download broke off');
+      return;
+    }
+    // The path holds a token: it is not for the log.
+    sendProblem(
+      error instanceof FerryError
+        ? error
+        : internalProblem(error, `${request.method ?? ''} ${DOWNLOAD_PATH}…`, deps.log),
+      exchange,
+    );
+  }
+}
+
+/** Forged, expired, foreign and ended look the same from outside. */
+async function firmwareFor({ tokens, records, now = Date.now }: DownloadDeps, token: string): Promise<Firmware> {
+  const id = tokens.read(token, now());
+  const update = id === undefined ? undefined : await records.getDeviceUpdateById(id);
+  if (!update || !isOpen(update.record.status)) throw notFound('This download');
+  return update.firmware;
+}
+
+async function send({ store }: DownloadDeps, firmware: Firmware, { request, response }: Exchange): Promise<void> {
+  const { sizeBytes, sha256 } = firmware;
+  const etag = `"${sha256}"`;
+  const shared = { ETag: etag, 'Accept-Ranges': 'bytes', 'Cache-Control': 'private' };
+  if (names(request.headers['if-none-match'], etag)) {
+    response.writeHead(304, shared).end();
+    return;
+  }
+  const range = rangeOf(request, sizeBytes, etag);
+  if (range === 'unsatisfiable') {
+    response.writeHead(416, { ...shared, 'Content-Range': `bytes */${sizeBytes}`, 'Content-Length': 0 }).end();
+    return;
+  }
+  const head = { ...shared, 'Content-Type': 'application/octet-stream', 'X-Content-Type-Options': 'nosniff' };
+  const { start, end } = range ?? { start: 0, end: sizeBytes - 1 };
+  // Opened before the head is sent: a missing file is still a plain problem.
+  const file = request.method === 'HEAD' ? undefined : await store.read(sha256, { start, end });
+  if (range) {
+    const contentRange = `bytes ${start}-${end}/${sizeBytes}`;
+    response.writeHead(206, { 'Content-Length': end - start + 1, 'Content-Range': contentRange, ...head });
+  } else {
+    response.writeHead(200, { 'Content-Length': sizeBytes, ...head });
+  }
+  if (!file) response.end();
+  else await pipeline(file, response);
+}
+
+/** The one range that is asked for; undefined for the whole file. Malformed and multiple ranges may be ignored [RFC 9110 14.2]. */
+function rangeOf(
+  { headers }: IncomingMessage,
+  sizeBytes: number,
+  etag: string,
+): ByteRange | 'unsatisfiable' | undefined {
+  const ifRange = headers['if-range'];
+  if (headers.range === undefined || (ifRange !== undefined && ifRange !== etag)) return undefined;
+  const ranges = parseRange(sizeBytes, headers.range, { combine: true });
+  if (ranges === -1) return 'unsatisfiable';
+  if (ranges === -2 || ranges.type !== 'bytes' || ranges.length !== 1) return undefined;
+  return ranges[0];
+}
+
+const names = (list: string | undefined, etag: string): boolean =>
+  list !== undefined && list.split(',').some((one) => ['*', etag].includes(one.trim().replace(/^W\//, '')));
+
+function sendProblem(refusal: FerryError, { request, response }: Exchange): void {
+  const problem = problemOf(refusal);
+  const body = JSON.stringify(problem);
+  response.writeHead(problem.status, {
+    'Content-Length': Buffer.byteLength(body),
+    'Content-Type': 'application/problem+json',
+    ...(refusal.code === 'method-not-allowed' && { Allow: 'GET, HEAD' }),
+  });
+  response.end(request.method === 'HEAD' ? undefined : body);
+}
+
+/** The client closed its connection: devices do, and come back. */
+const isGone = (error: unknown): boolean =>
+  ['ERR_STREAM_PREMATURE_CLOSE', 'ECONNRESET', 'EPIPE'].includes((error as { code?: string }).code ?? '');

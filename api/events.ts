@@ -1,0 +1,146 @@
+import { z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import { streamSSE, type SSEStreamingApi } from 'hono/streaming';
+import { invalidField, notFound } from '../domain/errors.js';
+import type { Records, TaskRecord } from '../records/records.js';
+import type { Answers } from './answers.js';
+import { Permission } from './auth.js';
+import { changeFeed, pause, type FeedItem } from './change-feed.js';
+import type { ApiEnv, ApiLog } from './deps.js';
+import { operation } from './operation.js';
+import { IdParams } from './requests.js';
+import { newRouter } from './router.js';
+
+/** At most five batches a second. */
+const BATCH_GAP_MS = 200;
+/** Keeps proxies from taking a quiet stream for a dead one. */
+const HEARTBEAT_MS = 15_000;
+
+const EventHeaders = z.object({
+  'last-event-id': z
+    .string()
+    .regex(/^\d{1,15}$/, 'must be the id of an event of this stream')
+    .optional()
+    .openapi({ description: 'Go on after this event.' }),
+});
+const eventStream = {
+  200: {
+    description:
+      'Server-sent events: `task` carries a Task, `device-update` a DeviceUpdate, each in its newest state. `id` is the change number to resume from.',
+    content: { 'text/event-stream': { schema: z.string() } },
+  },
+};
+
+const taskEvents = operation({
+  method: 'get',
+  path: '/v1/tasks/{id}/events',
+  tag: 'Events',
+  summary: 'Follow a task: its state now, then every change of it and of its device updates',
+  permission: Permission.READ,
+  request: { params: IdParams, headers: EventHeaders },
+  responses: eventStream,
+  problems: ['not-found'],
+});
+
+const allEvents = operation({
+  method: 'get',
+  path: '/v1/events',
+  tag: 'Events',
+  summary: 'Follow all tasks: every change from now on',
+  permission: Permission.READ,
+  request: { headers: EventHeaders },
+  responses: eventStream,
+  problems: [],
+});
+
+interface EventDeps {
+  readonly records: Records;
+  readonly answers: Answers;
+  readonly log: ApiLog;
+  /** Ends every stream. */
+  readonly closing: AbortSignal;
+}
+
+export function eventRoutes({ records, answers, log, closing }: EventDeps) {
+  return newRouter()
+    .openapi(taskEvents, async (c) => {
+      const { id } = c.req.valid('param');
+      const resumed = await resumePoint(c.req.valid('header'));
+      // Read before the task: what changes in between is told twice rather than not at all.
+      const newest = await records.lastChange();
+      const task = await records.getTask(id);
+      if (!task) throw notFound(`Task ${id}`);
+      return follow(c, { taskId: id, after: resumed ?? newest, now: resumed === undefined ? task : undefined });
+    })
+    .openapi(allEvents, async (c) => {
+      const after = (await resumePoint(c.req.valid('header'))) ?? (await records.lastChange());
+      return follow(c, { taskId: null, after });
+    });
+
+  /** Where to go on; undefined to begin with the present. */
+  async function resumePoint(headers: z.output<typeof EventHeaders>): Promise<number | undefined> {
+    const id = headers['last-event-id'];
+    if (id === undefined) return undefined;
+    if (Number(id) <= (await records.lastChange())) return Number(id);
+    throw invalidField('Last-Event-ID', 'is newer than the newest event; connect without it');
+  }
+
+  interface Following {
+    readonly taskId: string | null;
+    readonly after: number;
+    /** Told first. */
+    readonly now?: TaskRecord | undefined;
+  }
+
+  function follow(c: Context<ApiEnv>, { taskId, after, now }: Following): Response {
+    return streamSSE(c, async (stream) => {
+      const gone = new AbortController();
+      stream.onAbort(() => gone.abort());
+      const signal = AbortSignal.any([gone.signal, closing]);
+      void beat(stream, signal);
+      try {
+        // An id without data: the client knows from where to resume before anything has happened.
+        await stream.write(`id: ${after}\n\n`);
+        if (now) await send(stream, { task: now, id: after });
+        for await (const batch of changeFeed(records, { taskId, after, signal, batchGapMs: BATCH_GAP_MS })) {
+          await sendAll(stream, batch);
+        }
+      } catch (error) {
+        // The client comes back and resumes.
+        log.warn({ err: error }, 'event stream broke off');
+      } finally {
+        gone.abort();
+      }
+    });
+  }
+
+  async function sendAll(stream: SSEStreamingApi, batch: readonly FeedItem[]): Promise<void> {
+    const policies = await answers.policiesOf(batch.flatMap(({ deviceUpdate }) => deviceUpdate ?? []));
+    for (const item of batch) {
+      if (item.deviceUpdate) {
+        const answer = answers.deviceUpdate(item.deviceUpdate, policies.get(item.deviceUpdate.taskId));
+        await sendEvent(stream, 'device-update', answer, item.id);
+      }
+      await send(stream, item);
+    }
+  }
+
+  async function send(stream: SSEStreamingApi, { task, id }: FeedItem): Promise<void> {
+    if (task) await sendEvent(stream, 'task', answers.task(task), id);
+  }
+}
+
+/** Comments while nothing happens; to a client that takes nothing, no more than one. */
+async function beat(stream: SSEStreamingApi, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    await pause(HEARTBEAT_MS, signal);
+    if (signal.aborted) return;
+    await stream.write(':\n\n');
+  }
+}
+
+/** Resolves when the client has room for more. */
+async function sendEvent(stream: SSEStreamingApi, event: string, answer: unknown, id: number | undefined) {
+  const data = JSON.stringify(answer);
+  await stream.writeSSE({ event, data, ...(id !== undefined && { id: String(id) }) });
+}

@@ -1,0 +1,130 @@
+import { Readable } from 'node:stream';
+import type { Context } from 'hono';
+import { FerryError, notFound } from '../domain/errors.js';
+import { firmwareNameProblem } from '../domain/names.js';
+import type { FirmwareLimits } from '../domain/policy.js';
+import { tooLarge, type FirmwareStore, type StoredUpload } from '../firmware/store.js';
+import type { Created, Firmware, Records } from '../records/records.js';
+import type { ApiEnv } from './deps.js';
+import { idempotencyOf } from './idempotency.js';
+import { newId } from './ids.js';
+import { readForm, type Fields } from './multipart.js';
+import { FirmwareFields } from './requests.js';
+import { fieldProblems, invalidRequest } from './router.js';
+
+interface IntakeDeps {
+  readonly records: Records;
+  readonly store: FirmwareStore;
+  readonly limits: FirmwareLimits;
+  readonly now: () => number;
+}
+
+const FIELD_NAMES = Object.keys(FirmwareFields.shape);
+/** The form around the file: boundaries, headers, fields. */
+const FORM_BYTES_MAX = 64 * 1_024;
+
+/** Takes firmware in, and lets go of files that no firmware needs. */
+export class FirmwareIntake {
+  constructor(private readonly deps: IntakeDeps) {}
+
+  /**
+   * Adds the uploaded firmware. The file is streamed to the store; if anything is refused, it is gone again.
+   *
+   * @throws FerryError of the form, the fields, the file and the records
+   */
+  async add(c: Context<ApiEnv>): Promise<Created<Firmware>> {
+    // A malformed key is refused before anything is read.
+    const isRepeatable = idempotencyOf(c, null) !== undefined;
+    const { fields, taken } = await readForm(requestOf(c), FIELD_NAMES, {
+      take: async (file, known) => {
+        await this.checkEarly(c, known, isRepeatable ? 'repeatable' : 'new');
+        return this.deps.store.put(file, this.deps.limits.fileBytesMax);
+      },
+      drop: (upload) => this.discard(upload),
+    });
+    try {
+      return await this.record(c, fields, taken);
+    } catch (error) {
+      await this.discard(taken);
+      throw error;
+    }
+  }
+
+  /** The file of a deleted firmware goes, if no other has the same content. */
+  async release({ sha256 }: Pick<Firmware, 'sha256'>): Promise<void> {
+    await this.deps.store.remove(sha256, () => this.isUsed(sha256));
+  }
+
+  private async record(c: Context<ApiEnv>, fields: Fields, upload: StoredUpload): Promise<Created<Firmware>> {
+    const parsed = this.parse(fields);
+    const { sha256, md5, sizeBytes } = upload;
+    const created = await this.deps.records.addFirmware(
+      {
+        ...parsed,
+        id: newId(),
+        sizeBytes,
+        sha256,
+        sign: parsed.signMethod === 'MD5' ? md5 : sha256,
+        createdAtMs: this.deps.now(),
+      },
+      this.deps.limits,
+      idempotencyOf(c, { ...parsed, sha256 }),
+    );
+    await (created.replayed ? this.discard(upload) : upload.keep());
+    return created;
+  }
+
+  private parse(fields: Fields) {
+    const parsed = FirmwareFields.safeParse(Object.fromEntries(fields));
+    if (!parsed.success) throw invalidRequest(fieldProblems(parsed.error, 'body'));
+    this.checkName(parsed.data.name);
+    return parsed.data;
+  }
+
+  private checkName(name: string): void {
+    const message = firmwareNameProblem(name, this.deps.limits.nameCharactersMax);
+    if (message === undefined) return;
+    throw new FerryError('firmware-name-invalid', `name: ${message}.`, { errors: [{ field: 'name', message }] });
+  }
+
+  /** What can be refused before the file is read. The records decide again, within their transaction. */
+  private async checkEarly(c: Context<ApiEnv>, fields: Fields, request: 'new' | 'repeatable'): Promise<void> {
+    const { records, limits } = this.deps;
+    const sentBytes = Number(c.req.header('content-length') ?? 0);
+    if (sentBytes > limits.fileBytesMax + FORM_BYTES_MAX) throw tooLarge(limits.fileBytesMax);
+    const parsed = FirmwareFields.partial().safeParse(Object.fromEntries(fields));
+    if (!parsed.success) throw invalidRequest(fieldProblems(parsed.error, 'body'));
+    const { name, productKey } = parsed.data;
+    if (name !== undefined) this.checkName(name);
+    if (productKey !== undefined && !(await records.getProduct(productKey)))
+      throw notFound(`The product ${productKey}`);
+    // A repeat of an upload that was the last to fit is answered, not refused.
+    if (request === 'new' && (await records.countFirmware()) >= limits.firmwareMax) {
+      const message = `There are ${limits.firmwareMax} firmware already, deleted ones counted; no more can be added.`;
+      throw new FerryError('firmware-quota-exceeded', message, { firmwareMax: limits.firmwareMax });
+    }
+  }
+
+  private async discard(upload: StoredUpload): Promise<void> {
+    await upload.discard(() => this.isUsed(upload.sha256));
+  }
+
+  private async isUsed(sha256: string): Promise<boolean> {
+    let cursor: string | undefined;
+    do {
+      const page = await this.deps.records.listFirmware({}, { limit: 500, cursor });
+      if (page.items.some((firmware) => firmware.sha256 === sha256)) return true;
+      cursor = page.nextCursor ?? undefined;
+    } while (cursor !== undefined);
+    return false;
+  }
+}
+
+/** Node's own stream where there is a socket: its back-pressure reaches the client. */
+function requestOf(c: Context<ApiEnv>) {
+  const headers = Object.fromEntries(c.req.raw.headers);
+  const incoming = (c.env as ApiEnv['Bindings'] | undefined)?.incoming;
+  if (incoming) return { body: incoming, headers };
+  const web = c.req.raw.body;
+  return { body: web ? Readable.fromWeb(web) : Readable.from([]), headers };
+}

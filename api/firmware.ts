@@ -1,0 +1,107 @@
+import { z } from '@hono/zod-openapi';
+import { notFound } from '../domain/errors.js';
+import type { FirmwareLimits } from '../domain/policy.js';
+import type { Records } from '../records/records.js';
+import { firmwareAnswer, pageAnswer } from './answers.js';
+import { Permission } from './auth.js';
+import type { FirmwareIntake } from './firmware-intake.js';
+import { IdempotencyHeaders, markReplay } from './idempotency.js';
+import { json, mountUnvalidated, operation } from './operation.js';
+import { FirmwareFields, FirmwareQuery, IdParams } from './requests.js';
+import { newRouter } from './router.js';
+import { FirmwarePageSchema, FirmwareSchema } from './schemas.js';
+
+const UploadSchema = FirmwareFields.extend({
+  file: z.string().openapi({ format: 'binary', description: 'The firmware file; not empty.' }),
+}).openapi('FirmwareUpload');
+
+const addFirmware = operation({
+  method: 'post',
+  path: '/v1/firmware',
+  tag: 'Firmware',
+  summary: 'Add a firmware',
+  description:
+    'The name has only Chinese characters, English letters, digits and underscores. Deleted firmware counts in the quota.',
+  permission: Permission.WRITE_FIRMWARE,
+  request: {
+    headers: IdempotencyHeaders,
+    body: { required: true, content: { 'multipart/form-data': { schema: UploadSchema } } },
+  },
+  responses: { 201: json(FirmwareSchema, 'The firmware') },
+  problems: [
+    'not-found',
+    'firmware-name-invalid',
+    'firmware-too-large',
+    'firmware-empty',
+    'firmware-quota-exceeded',
+    'firmware-version-exists',
+    'idempotency-key-reused',
+  ],
+});
+
+const listFirmware = operation({
+  method: 'get',
+  path: '/v1/firmware',
+  tag: 'Firmware',
+  summary: 'List firmware, newest first, without deleted ones',
+  permission: Permission.READ,
+  request: { query: FirmwareQuery },
+  responses: { 200: json(FirmwarePageSchema, 'A page of firmware, and how much of the quota is used') },
+  problems: [],
+});
+
+const getFirmware = operation({
+  method: 'get',
+  path: '/v1/firmware/{id}',
+  tag: 'Firmware',
+  summary: 'Show a firmware, also a deleted one',
+  permission: Permission.READ,
+  request: { params: IdParams },
+  responses: { 200: json(FirmwareSchema, 'The firmware') },
+  problems: ['not-found'],
+});
+
+const deleteFirmware = operation({
+  method: 'delete',
+  path: '/v1/firmware/{id}',
+  tag: 'Firmware',
+  summary: 'Delete a firmware that no open task uses',
+  description: 'Its records stay, and it goes on counting in the quota; its file goes.',
+  permission: Permission.WRITE_FIRMWARE,
+  request: { params: IdParams },
+  responses: { 200: json(FirmwareSchema, 'The deleted firmware') },
+  problems: ['not-found', 'firmware-in-use'],
+});
+
+export function firmwareRoutes(deps: {
+  readonly records: Records;
+  readonly intake: FirmwareIntake;
+  readonly limits: Pick<FirmwareLimits, 'firmwareMax'>;
+  readonly now: () => number;
+}) {
+  const { records, intake, limits, now } = deps;
+  const router = newRouter()
+    .openapi(listFirmware, async (c) => {
+      const { productKey, ...page } = c.req.valid('query');
+      const [found, used] = await Promise.all([records.listFirmware({ productKey }, page), records.countFirmware()]);
+      return c.json({ ...pageAnswer(found, firmwareAnswer), quota: { used, max: limits.firmwareMax } }, 200);
+    })
+    .openapi(getFirmware, async (c) => {
+      const { id } = c.req.valid('param');
+      const firmware = await records.getFirmware(id);
+      if (!firmware) throw notFound(`Firmware ${id}`);
+      return c.json(firmwareAnswer(firmware), 200);
+    })
+    .openapi(deleteFirmware, async (c) => {
+      const deleted = await records.deleteFirmware(c.req.valid('param').id, now());
+      await intake.release(deleted);
+      return c.json(firmwareAnswer(deleted), 200);
+    });
+
+  mountUnvalidated(router, addFirmware, async (c) => {
+    const firmware = markReplay(c, await intake.add(c));
+    c.header('Location', `/v1/firmware/${firmware.id}`);
+    return c.json(firmwareAnswer(firmware), 201);
+  });
+  return router;
+}

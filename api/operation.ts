@@ -1,0 +1,93 @@
+import { createRoute, z, type OpenAPIHono, type RouteConfig } from '@hono/zod-openapi';
+import type { Context, MiddlewareHandler } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { FerryError, type ErrorCode } from '../domain/errors.js';
+import { requirePermission, type Permission } from './auth.js';
+import type { ApiEnv } from './deps.js';
+import { PROBLEMS } from './problem.js';
+import { ProblemSchema } from './schemas.js';
+
+/** Bodies that are held in memory: JSON and CSV. A firmware upload is streamed and has its own limit. */
+const BODY_BYTES_MAX = 8 * 1024 * 1024;
+
+/** A route of `/v1` as it is written down: with who may use it and every refusal it can answer. */
+interface Operation extends Pick<RouteConfig, 'summary' | 'description' | 'request' | 'responses'> {
+  readonly method: 'get' | 'post' | 'delete';
+  readonly path: `/v1/${string}`;
+  readonly tag: string;
+  readonly permission: Permission;
+  readonly problems: readonly ErrorCode[];
+}
+
+/**
+ * The route of an operation, for `router.openapi`. Its handlers throw the problems; so only the successes are part of
+ * the handler's type.
+ */
+export function operation<const O extends Operation>(described: O): O {
+  const { tag, permission, problems, request, responses, ...rest } = described;
+  const allProblems: ErrorCode[] = [...problems, 'unauthorized', 'forbidden', 'internal'];
+  const middleware: MiddlewareHandler<ApiEnv>[] = [requirePermission(permission)];
+  if (request) allProblems.push('invalid-request');
+  if (request?.body) {
+    allProblems.push('request-too-large', 'unsupported-media-type');
+    if (!request.body.content['multipart/form-data']) middleware.push(limitBody);
+  }
+  return createRoute({
+    ...rest,
+    ...(request && { request }),
+    responses: { ...responses, ...problemResponses(allProblems) },
+    tags: [tag],
+    security: [{ token: [] }],
+    'x-permission': permission,
+    middleware,
+  }) as unknown as O;
+}
+
+/**
+ * Mounts an operation whose handler reads the request itself: OpenAPI shows its body, no validator touches it. For
+ * streams, and for bodies of several forms.
+ */
+export function mountUnvalidated(
+  router: OpenAPIHono<ApiEnv>,
+  route: Operation,
+  handler: (c: Context<ApiEnv>) => Promise<Response>,
+): void {
+  const { middleware, ...documented } = route as Operation & { readonly middleware: MiddlewareHandler<ApiEnv>[] };
+  router.openAPIRegistry.registerPath(documented);
+  router.on([route.method], [route.path.replaceAll(/\{(.+?)\}/g, ':$1')], ...middleware, handler);
+}
+
+const limitBody: MiddlewareHandler<ApiEnv> = bodyLimit({
+  maxSize: BODY_BYTES_MAX,
+  onError: () => {
+    throw new FerryError('request-too-large', `The body has more than ${BODY_BYTES_MAX} bytes.`);
+  },
+});
+
+/** The codes grouped by their status. */
+function problemResponses(codes: readonly ErrorCode[]): RouteConfig['responses'] {
+  const byStatus = new Map<number, ErrorCode[]>();
+  for (const code of new Set(codes)) {
+    const [status] = PROBLEMS[code];
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
+  }
+  const entries = Array.from(byStatus, ([status, sameStatus]) => {
+    const [first, ...others] = sameStatus;
+    const schema = ProblemSchema.extend({ code: z.enum([first as ErrorCode, ...others]) });
+    const content = { 'application/problem+json': { schema } };
+    return [status, { description: sameStatus.map((code) => `\`${code}\``).join(', '), content }] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+/** A success with a JSON body. */
+export const json = <T extends z.ZodType>(schema: T, description: string) => ({
+  description,
+  content: { 'application/json': { schema } },
+});
+
+/** A JSON request body that must be there. */
+export const jsonBody = <T extends z.ZodType>(schema: T) => ({
+  required: true as const,
+  content: { 'application/json': { schema } },
+});

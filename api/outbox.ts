@@ -1,0 +1,119 @@
+import type { Client } from '@temporalio/client';
+import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
+import { SHARD_DEVICES, UNCONFIRMED_STARTS_MAX } from '../domain/policy.js';
+import type { DeviceUpdateRecord, Records, TaskRecord } from '../records/records.js';
+import type { batchUpdate } from '../workflows/batch-update.js';
+import { endSignal } from '../workflows/messages.js';
+import { taskRunOptions } from '../workflows/task-input.js';
+import type { verification } from '../workflows/verification.js';
+import type { ApiLog } from './deps.js';
+
+export interface OutboxDeps {
+  readonly records: Pick<
+    Records,
+    'undeliveredTask' | 'undeliveredTasks' | 'undeliveredDeviceCancels' | 'delivered' | 'deviceCancelDelivered'
+  >;
+  readonly client: Pick<Client, 'workflow'>;
+  readonly log: ApiLog;
+}
+
+export interface Outbox {
+  /** Tells the engine what it must still be told of a task. Never rejects: what fails is left for the next round. */
+  deliver(taskId: string): Promise<void>;
+  /** The same for everything that is undelivered: a round of the reconciler. Never rejects. */
+  deliverAll(): Promise<void>;
+}
+
+/** Tasks and device updates of one round. */
+const ROUND_MAX = 1_000;
+
+/**
+ * The transactional outbox: the records hold what operators asked for, committed first; here the engine is told, at
+ * least once. Each message is one that the engine takes once: a start by its business key, a cancellation, an end.
+ */
+export function createOutbox({ records, client, log }: OutboxDeps): Outbox {
+  /** The last delivery of each task that is under way; the next one waits for it, and reads the records anew. */
+  const underWay = new Map<string, Promise<void>>();
+
+  function deliver(taskId: string): Promise<void> {
+    const before = underWay.get(taskId) ?? Promise.resolve();
+    const delivery = before
+      .then(() => deliverTask(taskId))
+      .catch((error: unknown) => log.warn({ taskId, err: error }, 'the engine could not be told; it is tried again'))
+      .finally(() => {
+        if (underWay.get(taskId) === delivery) underWay.delete(taskId);
+      });
+    underWay.set(taskId, delivery);
+    return delivery;
+  }
+
+  async function deliverAll(): Promise<void> {
+    try {
+      const tasks = await records.undeliveredTasks(ROUND_MAX);
+      const cancels = await records.undeliveredDeviceCancels(ROUND_MAX);
+      const taskIds = new Set([...tasks.map(({ task }) => task.id), ...cancels.map(({ taskId }) => taskId)]);
+      for (const taskId of taskIds) await deliver(taskId);
+    } catch (error) {
+      log.warn({ err: error }, 'the outbox could not be read; it is tried again');
+    }
+  }
+
+  async function deliverTask(taskId: string): Promise<void> {
+    const undelivered = await records.undeliveredTask(taskId);
+    if (undelivered?.start) await startRun(undelivered.task);
+    if (undelivered?.cancel) {
+      await unlessClosed(client.workflow.getHandle(undelivered.task.workflowId).cancel());
+      await records.delivered(taskId, 'cancel');
+    }
+    if (undelivered?.end) {
+      await unlessClosed(client.workflow.getHandle(undelivered.task.workflowId).signal(endSignal));
+      await records.delivered(taskId, 'end');
+    }
+    const cancels = await records.undeliveredDeviceCancels(ROUND_MAX);
+    for (const update of cancels) if (update.taskId === taskId) await cancelDeviceRun(update);
+  }
+
+  async function startRun(task: TaskRecord): Promise<void> {
+    const { id: taskId, kind, firmware, policy, counts } = task;
+    const options = {
+      ...taskRunOptions({
+        taskId,
+        kind,
+        productKey: firmware.productKey,
+        firmware: { id: firmware.id, name: firmware.name, module: firmware.module, version: firmware.version },
+        policy,
+        devicesTotal: counts.total,
+        shardDevices: SHARD_DEVICES,
+        unconfirmedStartsMax: UNCONFIRMED_STARTS_MAX,
+      }),
+      // A task is run once, also when its run has ended and only the records were not told that it was started.
+      workflowIdReusePolicy: 'REJECT_DUPLICATE',
+      workflowIdConflictPolicy: 'FAIL',
+    } as const;
+    try {
+      if (kind === 'batch') await client.workflow.start<typeof batchUpdate>('batchUpdate', options);
+      else await client.workflow.start<typeof verification>('verification', options);
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    }
+    await records.delivered(taskId, 'start');
+  }
+
+  /** By its run: the device may have another task's run under the same workflow id by now. */
+  async function cancelDeviceRun({ id, workflowId, runId }: DeviceUpdateRecord): Promise<void> {
+    if (runId === null) return;
+    await unlessClosed(client.workflow.getHandle(workflowId, runId).cancel());
+    await records.deviceCancelDelivered(id);
+  }
+
+  return { deliver, deliverAll };
+}
+
+/** A run that has ended needs no telling. */
+async function unlessClosed(telling: Promise<unknown>): Promise<void> {
+  try {
+    await telling;
+  } catch (error) {
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+  }
+}

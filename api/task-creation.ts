@@ -1,0 +1,129 @@
+import type { Context } from 'hono';
+import { resolvePolicy } from '../domain/policy.js';
+import type { Created, Records, TaskRecord } from '../records/records.js';
+import type { Answers } from './answers.js';
+import { Permission } from './auth.js';
+import type { ApiDeps, ApiEnv } from './deps.js';
+import { idempotencyOf, IdempotencyHeaders, markReplay } from './idempotency.js';
+import { newId } from './ids.js';
+import { json, jsonBody, operation } from './operation.js';
+import { CreateBatchUpdate, CreateVerification, IdParams, Reinitiate } from './requests.js';
+import { newRouter } from './router.js';
+import { TaskSchema } from './schemas.js';
+
+const accepted = { 202: json(TaskSchema, 'The task; its workflow is started') };
+
+const createVerification = operation({
+  method: 'post',
+  path: '/v1/firmware/{id}/verifications',
+  tag: 'Tasks',
+  summary: 'Validate a firmware on a few devices',
+  description: 'When it ends, the firmware is verified, whatever the results on the devices.',
+  permission: Permission.RUN_TASKS,
+  request: { params: IdParams, headers: IdempotencyHeaders, body: jsonBody(CreateVerification) },
+  responses: accepted,
+  problems: ['not-found', 'firmware-deleted', 'devices-invalid', 'downgrade-not-allowed', 'idempotency-key-reused'],
+});
+
+const createBatchUpdate = operation({
+  method: 'post',
+  path: '/v1/firmware/{id}/batch-updates',
+  tag: 'Tasks',
+  summary: 'Update all devices that run one of the source versions, or those listed',
+  permission: Permission.RUN_TASKS,
+  request: { params: IdParams, headers: IdempotencyHeaders, body: jsonBody(CreateBatchUpdate) },
+  responses: accepted,
+  problems: [
+    'not-found',
+    'firmware-deleted',
+    'firmware-not-verified',
+    'update-task-conflict',
+    'devices-invalid',
+    'downgrade-not-allowed',
+    'no-target-devices',
+    'idempotency-key-reused',
+  ],
+});
+
+const reinitiateTask = operation({
+  method: 'post',
+  path: '/v1/tasks/{id}/reinitiate',
+  tag: 'Tasks',
+  summary: 'Update the failed devices of an ended task again, all or chosen ones',
+  permission: Permission.RUN_TASKS,
+  request: {
+    params: IdParams,
+    headers: IdempotencyHeaders,
+    body: { content: { 'application/json': { schema: Reinitiate } } },
+  },
+  responses: accepted,
+  problems: [
+    'not-found',
+    'firmware-deleted',
+    'firmware-not-verified',
+    'update-task-conflict',
+    'task-not-ended',
+    'nothing-to-reinitiate',
+    'devices-invalid',
+    'downgrade-not-allowed',
+    'idempotency-key-reused',
+  ],
+});
+
+interface CreationDeps {
+  readonly records: Records;
+  readonly answers: Answers;
+  readonly deliver: ApiDeps['deliver'];
+  readonly now: () => number;
+}
+
+/** What creates update tasks. The task is recorded first; the engine is told afterwards, by the outbox. */
+export function taskCreationRoutes({ records, answers, deliver, now }: CreationDeps) {
+  function accept(c: Context<ApiEnv>, created: Created<TaskRecord>) {
+    const task = markReplay(c, created);
+    void deliver(task.id);
+    c.header('Location', `/v1/tasks/${task.id}`);
+    return answers.task(task);
+  }
+
+  return newRouter()
+    .openapi(createVerification, async (c) => {
+      const body = c.req.valid('json');
+      const created = await records.createTask({
+        id: newId(),
+        kind: 'verification',
+        firmwareId: c.req.valid('param').id,
+        sourceVersions: [],
+        deviceNames: body.deviceNames,
+        policy: resolvePolicy('verification', body.policy),
+        createdAtMs: now(),
+        idempotency: idempotencyOf(c, body),
+      });
+      return c.json(accept(c, created), 202);
+    })
+    .openapi(createBatchUpdate, async (c) => {
+      const body = c.req.valid('json');
+      const created = await records.createTask({
+        id: newId(),
+        kind: 'batch',
+        firmwareId: c.req.valid('param').id,
+        sourceVersions: body.sourceVersions,
+        deviceNames: body.deviceNames ?? null,
+        policy: resolvePolicy('batch', body.policy),
+        createdAtMs: now(),
+        idempotency: idempotencyOf(c, body),
+      });
+      return c.json(accept(c, created), 202);
+    })
+    .openapi(reinitiateTask, async (c) => {
+      const body = c.req.valid('json');
+      const created = await records.reinitiateTask({
+        id: newId(),
+        reinitiates: c.req.valid('param').id,
+        deviceNames: body.deviceNames ?? null,
+        createdAtMs: now(),
+        idempotency: idempotencyOf(c, body),
+      });
+      return c.json(accept(c, created), 202);
+    });
+}

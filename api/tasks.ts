@@ -1,0 +1,152 @@
+import { z } from '@hono/zod-openapi';
+import { notFound } from '../domain/errors.js';
+import type { Records, TaskRecord } from '../records/records.js';
+import { pageAnswer, type Answers } from './answers.js';
+import { Permission } from './auth.js';
+import type { ApiDeps } from './deps.js';
+import { deviceUpdatesCsv } from './device-updates-csv.js';
+import { json, operation } from './operation.js';
+import { DeviceUpdatesCsvQuery, DeviceUpdatesQuery, IdParams, TaskDeviceParams, TasksQuery } from './requests.js';
+import { newRouter } from './router.js';
+import { DeviceUpdateSchema, pageOf, TaskDetailSchema, TaskSchema } from './schemas.js';
+
+const listTasks = operation({
+  method: 'get',
+  path: '/v1/tasks',
+  tag: 'Tasks',
+  summary: 'List update tasks, newest first: the update operation records',
+  permission: Permission.READ,
+  request: { query: TasksQuery },
+  responses: { 200: json(pageOf(TaskSchema), 'A page of tasks') },
+  problems: [],
+});
+
+const getTask = operation({
+  method: 'get',
+  path: '/v1/tasks/{id}',
+  tag: 'Tasks',
+  summary: 'Show a task, with its failures by cause',
+  permission: Permission.READ,
+  request: { params: IdParams },
+  responses: { 200: json(TaskDetailSchema, 'The task') },
+  problems: ['not-found'],
+});
+
+const listDeviceUpdates = operation({
+  method: 'get',
+  path: '/v1/tasks/{id}/devices',
+  tag: 'Tasks',
+  summary: 'List the device updates of a task',
+  permission: Permission.READ,
+  request: { params: IdParams, query: DeviceUpdatesQuery },
+  responses: { 200: json(pageOf(DeviceUpdateSchema), 'A page of device updates') },
+  problems: ['not-found'],
+});
+
+const exportDeviceUpdates = operation({
+  method: 'get',
+  path: '/v1/tasks/{id}/devices.csv',
+  tag: 'Tasks',
+  summary: 'Export the device updates of a task as CSV',
+  permission: Permission.READ,
+  request: { params: IdParams, query: DeviceUpdatesCsvQuery },
+  responses: { 200: { description: 'One line a device', content: { 'text/csv': { schema: z.string() } } } },
+  problems: ['not-found'],
+});
+
+const cancelTask = operation({
+  method: 'post',
+  path: '/v1/tasks/{id}/cancel',
+  tag: 'Tasks',
+  summary: 'Cancel a task: its open device updates are cancelled',
+  permission: Permission.RUN_TASKS,
+  request: { params: IdParams },
+  responses: { 202: json(TaskSchema, 'The task; its cancellation is under way') },
+  problems: ['not-found', 'task-not-open'],
+});
+
+const endVerification = operation({
+  method: 'post',
+  path: '/v1/tasks/{id}/end',
+  tag: 'Tasks',
+  summary: 'End a verification early: the firmware becomes verified',
+  permission: Permission.RUN_TASKS,
+  request: { params: IdParams },
+  responses: { 202: json(TaskSchema, 'The task; its end is under way') },
+  problems: ['not-found', 'task-not-open', 'not-a-verification'],
+});
+
+const cancelDeviceUpdate = operation({
+  method: 'post',
+  path: '/v1/tasks/{id}/devices/{deviceName}/cancel',
+  tag: 'Tasks',
+  summary: 'Cancel the update of one device of a task',
+  permission: Permission.RUN_TASKS,
+  request: { params: TaskDeviceParams },
+  responses: { 202: json(DeviceUpdateSchema, 'The device update; its cancellation is under way') },
+  problems: ['not-found', 'device-update-ended'],
+});
+
+interface TaskRouteDeps {
+  readonly records: Records;
+  readonly answers: Answers;
+  readonly deliver: ApiDeps['deliver'];
+  readonly now: () => number;
+}
+
+export function taskRoutes({ records, answers, deliver, now }: TaskRouteDeps) {
+  async function requireTask(id: string): Promise<TaskRecord> {
+    const task = await records.getTask(id);
+    if (!task) throw notFound(`Task ${id}`);
+    return task;
+  }
+
+  return newRouter()
+    .openapi(listTasks, async (c) => {
+      const { limit, cursor, ...filter } = c.req.valid('query');
+      return c.json(pageAnswer(await records.listTasks(filter, { limit, cursor }), answers.task), 200);
+    })
+    .openapi(getTask, async (c) => {
+      const task = await requireTask(c.req.valid('param').id);
+      const failuresByCause = { ...(await records.countFailuresByCause(task.id)) };
+      return c.json({ ...answers.task(task), failuresByCause }, 200);
+    })
+    .openapi(listDeviceUpdates, async (c) => {
+      const task = await requireTask(c.req.valid('param').id);
+      const { limit, cursor, ...filter } = c.req.valid('query');
+      const page = await records.listDeviceUpdates(task.id, filter, { limit, cursor });
+      return c.json(
+        pageAnswer(page, (update) => answers.deviceUpdate(update, task.policy)),
+        200,
+      );
+    })
+    .openapi(exportDeviceUpdates, async (c) => {
+      const task = await requireTask(c.req.valid('param').id);
+      const filter = c.req.valid('query');
+      const body = deviceUpdatesCsv(async (cursor) => {
+        const page = await records.listDeviceUpdates(task.id, filter, { limit: 500, cursor });
+        return pageAnswer(page, (update) => answers.deviceUpdate(update, task.policy));
+      });
+      return c.body(body, 200, {
+        'Content-Type': 'text/csv; charset=utf-8',
+        'Content-Disposition': `attachment; filename="task-${task.id}-devices.csv"`,
+      });
+    })
+    .openapi(cancelTask, async (c) => {
+      const task = await records.requestTaskCancel(c.req.valid('param').id, now());
+      void deliver(task.id);
+      return c.json(answers.task(task), 202);
+    })
+    .openapi(endVerification, async (c) => {
+      const task = await records.requestVerificationEnd(c.req.valid('param').id, now());
+      void deliver(task.id);
+      return c.json(answers.task(task), 202);
+    })
+    .openapi(cancelDeviceUpdate, async (c) => {
+      const { id, deviceName } = c.req.valid('param');
+      const { policy } = await requireTask(id);
+      const update = await records.requestDeviceCancel(id, deviceName, now());
+      void deliver(id);
+      return c.json(answers.deviceUpdate(update, policy), 202);
+    });
+}
