@@ -1,0 +1,114 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { Argument, Command, Option } from 'commander';
+import type { DeviceDetailAnswer, RegisteredDevicesAnswer } from '../../api/schemas.js';
+import type { Io } from '../io.js';
+import { operatingCommand } from '../operating-command.js';
+import { localTime, plural } from '../printable.js';
+import { openSession, type Session } from '../session.js';
+import { pairs, table } from '../table.js';
+import { deviceUpdatesTable } from '../task-view.js';
+import { devicesCommand } from './devices.js';
+
+export const deviceCommand = (io: Io): Command =>
+  new Command('device')
+    .description('register and show devices')
+    .addCommand(add(io))
+    .addCommand(importCsv(io))
+    .addCommand(devicesCommand(io, 'list'))
+    .addCommand(show(io));
+
+const PRODUCT = new Argument('<product>', 'product key');
+
+const protocolOption = () =>
+  new Option('--protocol <protocol>', 'how the device connects').choices(['mqtt', 'http', 'coap']).default('mqtt');
+
+interface AddOptions {
+  readonly secret?: string;
+  readonly protocol: 'mqtt' | 'http' | 'coap';
+  readonly out?: string;
+}
+
+const add = (io: Io): Command =>
+  operatingCommand('add', 'register devices; their secrets are shown this once', [
+    'ferry device add thermostat T-0001',
+    'ferry device add thermostat T-0001 T-0002 T-0003 --out secrets.csv',
+    'ferry device add thermostat T-0004 --secret 3f9a0c5d2b --protocol http',
+  ])
+    .addArgument(PRODUCT)
+    .argument('<deviceName...>', 'names of the devices')
+    .option('--secret <secret>', 'its secret, for a single device (default: generated)')
+    .addOption(protocolOption())
+    .option('--out <file>', 'write names and secrets to a CSV file instead')
+    .action(async (productKey: string, names: readonly string[], options: AddOptions, command: Command) => {
+      if (options.secret !== undefined && names.length > 1) command.error('error: --secret fits a single device only');
+      const session = openSession(io, options);
+      const registered = await session.api.registerDevices(
+        productKey,
+        names.map((deviceName) => ({ deviceName, deviceSecret: options.secret, protocol: options.protocol })),
+      );
+      await answerSecrets(session, registered, options.out);
+    });
+
+const importCsv = (io: Io): Command =>
+  operatingCommand('import', 'register devices from a CSV with the header deviceName[,deviceSecret][,protocol]', [
+    'ferry device import thermostat devices.csv --out secrets.csv',
+  ])
+    .addArgument(PRODUCT)
+    .argument('<file>', 'the CSV file')
+    .option('--out <file>', 'write names and secrets to a CSV file instead of showing them')
+    .action(async (productKey: string, file: string, options: Pick<AddOptions, 'out'>) => {
+      const session = openSession(io, options);
+      const registered = await session.api.registerDevicesCsv(productKey, await readFile(file, 'utf8'));
+      await answerSecrets(session, registered, options.out);
+    });
+
+/** Names, secrets and protocols have no commas or quotes: their rules forbid them or the CSV quotes them. */
+async function answerSecrets(session: Session, registered: RegisteredDevicesAnswer, out?: string): Promise<void> {
+  const { devices } = registered;
+  if (out === undefined) {
+    session.answer(registered, () =>
+      [
+        table(
+          ['device', 'secret', 'protocol'],
+          devices.map(({ deviceName, deviceSecret, protocol }) => [deviceName, deviceSecret, protocol]),
+        ),
+        '\nKeep the secrets: they are not shown again.',
+      ].join('\n'),
+    );
+    return;
+  }
+  const quoted = (text: string) => (/[",]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  const lines = devices.map((device) =>
+    [device.deviceName, device.deviceSecret, device.protocol].map(quoted).join(','),
+  );
+  await writeFile(out, `${['deviceName,deviceSecret,protocol', ...lines].join('\n')}\n`, { mode: 0o600 });
+  const answer = { registered: devices.length, file: out };
+  session.answer(answer, () => `${plural(devices.length, 'device')} registered; names and secrets are in ${out}.`);
+}
+
+const show = (io: Io): Command =>
+  operatingCommand('show', 'a device: what it runs, whether it is online, and its updates over all tasks', [
+    'ferry device show thermostat T-0001',
+  ])
+    .addArgument(PRODUCT)
+    .argument('<deviceName>')
+    .action(async (productKey: string, deviceName: string, options: object) => {
+      const session = openSession(io, options);
+      const device = await session.api.getDevice(productKey, deviceName);
+      session.answer(device, () => deviceText(device));
+    });
+
+function deviceText(device: DeviceDetailAnswer): string {
+  const modules = device.modules.map(({ module, version }) => `${module} ${version}`);
+  const facts = pairs([
+    ['device', device.deviceName],
+    ['product', device.productKey],
+    ['protocol', device.protocol],
+    ['runs', modules.join(', ') || 'no version reported yet'],
+    ['online', device.online ? 'yes' : 'no'],
+    ['last seen', localTime(device.lastSeenAt)],
+    ['registered', localTime(device.createdAt)],
+  ]);
+  const { items } = device.history;
+  return items.length === 0 ? facts : `${facts}\n\nUpdates, newest first:\n${deviceUpdatesTable(items)}`;
+}

@@ -1,0 +1,140 @@
+import { basename, extname } from 'node:path';
+import { Argument, Command, Option } from 'commander';
+import type { FirmwareAnswer } from '../../api/schemas.js';
+import { findFirmware, firmwareName } from '../firmware-name.js';
+import type { Io } from '../io.js';
+import { operatingCommand } from '../operating-command.js';
+import { addPagingOptions, pageOf, pageText, type PagingOptions } from '../paging.js';
+import { localTime, size } from '../printable.js';
+import { openSession } from '../session.js';
+import { pairs, table } from '../table.js';
+import { uploadBar } from '../upload-bar.js';
+
+export const firmwareCommand = (io: Io): Command =>
+  new Command('firmware')
+    .description('add, list, show and delete firmware')
+    .addCommand(add(io))
+    .addCommand(list(io))
+    .addCommand(show(io))
+    .addCommand(remove(io));
+
+export const FIRMWARE = new Argument('<firmware>', 'id, or name@version');
+
+interface AddOptions {
+  readonly product: string;
+  readonly version: string;
+  readonly name?: string;
+  readonly module?: string;
+  readonly signMethod: 'MD5' | 'SHA256';
+}
+
+const add = (io: Io): Command =>
+  operatingCommand('add', 'add a firmware: upload its file', [
+    'ferry firmware add build/main.bin --product thermostat --version 2.0.0',
+    'ferry firmware add mcu.bin --product thermostat --version 7 --module MCU --name mcu --sign-method MD5',
+  ])
+    .argument('<file>', 'the firmware file')
+    .requiredOption('--product <key>', 'product that it is for')
+    .requiredOption('--version <version>', 'version that devices report once they run it')
+    .option('--name <name>', 'letters, digits, underscores, Chinese characters (default: from the file name)')
+    .option('--module <module>', 'module of the device (default: "default")')
+    .addOption(
+      new Option('--sign-method <method>', 'digest that devices check').choices(['MD5', 'SHA256']).default('SHA256'),
+    )
+    .action(async (file: string, options: AddOptions) => {
+      const session = openSession(io, options);
+      const bar = session.isJson ? undefined : uploadBar(io.err);
+      const firmware = await session.api
+        .addFirmware({
+          file,
+          name: options.name ?? nameFrom(file),
+          productKey: options.product,
+          version: options.version,
+          signMethod: options.signMethod,
+          ...(options.module === undefined ? {} : { module: options.module }),
+          ...(bar ? { onProgress: bar.show } : {}),
+        })
+        .finally(() => bar?.stop());
+      session.answer(
+        firmware,
+        () =>
+          `${firmwareName(firmware)} added: ${firmware.id}, ${size(firmware.sizeBytes)}, ${firmware.signMethod} ${firmware.sign}\n` +
+          `Try it on a few devices next: ferry verify ${firmwareName(firmware)} --devices …`,
+      );
+    });
+
+/** The file's own name as far as the rule for names allows it. */
+const nameFrom = (file: string): string =>
+  basename(file, extname(file))
+    .replaceAll(/[^\p{Script=Han}A-Za-z0-9_]/gu, '_')
+    .slice(0, 32);
+
+const list = (io: Io): Command =>
+  addPagingOptions(
+    operatingCommand('list', 'list firmware, newest first, and how much of the quota is used', [
+      'ferry firmware list --product thermostat',
+    ]),
+  )
+    .option('--product <key>', 'only of this product')
+    .action(async (options: PagingOptions & { product?: string }) => {
+      const session = openSession(io, options);
+      const filter = options.product === undefined ? {} : { productKey: options.product };
+      const page = await session.api.listFirmware({ ...pageOf(options), ...filter });
+      const { used, max } = page.quota;
+      session.answer(
+        page,
+        () =>
+          `${pageText(page, { none: 'There is no firmware yet: ferry firmware add FILE …', text: firmwareTable })}\n\n` +
+          `${used} of ${max} firmware used, deleted ones counted.`,
+      );
+    });
+
+const firmwareTable = (items: readonly FirmwareAnswer[]): string =>
+  table(
+    ['firmware', 'id', 'product', 'module', 'status', 'size', 'open tasks', 'added'],
+    items.map((firmware) => [
+      firmwareName(firmware),
+      firmware.id,
+      firmware.productKey,
+      firmware.module,
+      firmware.status,
+      size(firmware.sizeBytes),
+      firmware.openTasks,
+      localTime(firmware.createdAt),
+    ]),
+  );
+
+const show = (io: Io): Command =>
+  operatingCommand('show', 'a firmware in full', ['ferry firmware show main@2.0.0'])
+    .addArgument(FIRMWARE)
+    .action(async (named: string, options: object) => {
+      const session = openSession(io, options);
+      const firmware = await findFirmware(session.api, named);
+      session.answer(firmware, () =>
+        pairs([
+          ['firmware', firmwareName(firmware)],
+          ['id', firmware.id],
+          ['product', firmware.productKey],
+          ['module', firmware.module],
+          ['status', firmware.status],
+          ['size', `${size(firmware.sizeBytes)} (${firmware.sizeBytes} bytes)`],
+          [firmware.signMethod, firmware.sign],
+          ['open tasks', firmware.openTasks],
+          ['added', localTime(firmware.createdAt)],
+          ['verified', localTime(firmware.verifiedAt)],
+          ...(firmware.deletedAt === null ? [] : ([['deleted', localTime(firmware.deletedAt)]] as const)),
+        ]),
+      );
+    });
+
+const remove = (io: Io): Command =>
+  operatingCommand('delete', 'delete a firmware that no open task uses; it stays counted in the quota', [
+    'ferry firmware delete main@2.0.0',
+  ])
+    .addArgument(FIRMWARE)
+    .action(async (named: string, options: object) => {
+      const session = openSession(io, options);
+      const { id } = await findFirmware(session.api, named);
+      const firmware = await session.api.deleteFirmware(id);
+      session.answer(firmware, () => `${firmwareName(firmware)} deleted.`);
+    });

@@ -1,0 +1,15 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PROJECT_FOLDER } from '../worker/paths.js';
+import { processIo } from './io.js';
+import { runCli } from './program.js';
+
+/** After the command is done: time for what is still open to close by itself. */
+const LINGER_MS = 3_000;
+
+// `ferry tasks | head` closes the pipe early: that is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+
+const { version } = JSON.parse(readFileSync(join(PROJECT_FOLDER, 'package.json'), 'utf8')) as { version: string };
+process.exitCode = await runCli(process.argv.slice(2), processIo(), { version });
+setTimeout(() => process.exit(), LINGER_MS).unref();

@@ -1,0 +1,45 @@
+import { ApiError, ApiUnreachableError } from '../api/client.js';
+import type { Problem } from '../api/schemas.js';
+import { FerryError } from '../domain/errors.js';
+import { printable } from './printable.js';
+import { CommandFailed, UsageError } from './usage-error.js';
+
+export interface Ending {
+  readonly exitCode: 1 | 2;
+  readonly text: string;
+  /** The problem document, when there is one: what `--json` shows. */
+  readonly problem?: Partial<Problem>;
+}
+
+/** How a command ends that threw: its exit code, and what the person at the terminal is told. */
+export function endingOf(error: unknown): Ending {
+  if (error instanceof ApiError) return { exitCode: 1, text: refusalText(error), problem: error.problem };
+  if (error instanceof ApiUnreachableError) return { exitCode: 1, text: `${error.message}\n${UNREACHABLE_REMEDY}` };
+  if (error instanceof UsageError || error instanceof FerryError) return { exitCode: 2, text: error.message };
+  if (error instanceof CommandFailed || isNamed(error, 'StartupError')) return { exitCode: 1, text: error.message };
+  if (isFileError(error)) return { exitCode: 1, text: `The file ${error.path} can't be used (${error.code}).` };
+  return {
+    exitCode: 1,
+    text: `Unexpected: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+  };
+}
+
+const UNREACHABLE_REMEDY = 'Start it with "ferry up" (or "npm start"), or name another address by --url or FERRY_URL.';
+
+/** One sentence with the code; below it, one line per field or device that breaks a rule. */
+function refusalText(error: ApiError): string {
+  if (error.status === 401) {
+    return `The token was refused [unauthorized]. Give the service's admin token by --token or FERRY_TOKEN.`;
+  }
+  const lines = [
+    ...(error.errors.length > 1 ? error.errors.map(({ field, message }) => `${field}: ${message}`) : []),
+    ...(error.problem.devices ?? []).map(({ deviceName, problem }) => `${deviceName}: ${problem}`),
+  ];
+  return [`${printable(error.detail)} [${error.code}]`, ...lines.map((line) => `  ${printable(line)}`)].join('\n');
+}
+
+/** By name: the class comes from a module that is loaded only by the commands that start the service. */
+const isNamed = (error: unknown, name: string): error is Error => error instanceof Error && error.name === name;
+
+const isFileError = (error: unknown): error is NodeJS.ErrnoException & { path: string; code: string } =>
+  error instanceof Error && 'path' in error && 'code' in error && typeof error.code === 'string';

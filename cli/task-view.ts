@@ -1,0 +1,86 @@
+import type { DeviceUpdateAnswer, TaskAnswer, TaskDetailAnswer } from '../api/schemas.js';
+import { durationText } from './durations.js';
+import { firmwareName } from './firmware-name.js';
+import { localTime } from './printable.js';
+import { pairs, table } from './table.js';
+
+export type Counts = TaskAnswer['counts'];
+
+/** The states in the order in which a device passes through them. */
+export const STATES = ['pending', 'notified', 'upgrading', 'succeeded', 'failed', 'cancelled'] as const;
+
+/** `pending 3 · upgrading 5 · succeeded 20 of 28`; without the states that no device is in. */
+export function countsText(counts: Counts): string {
+  const parts = STATES.filter((state) => counts[state] > 0).map((state) => `${state} ${counts[state]}`);
+  return `${parts.length === 0 ? 'no device' : parts.join(' · ')} of ${counts.total}`;
+}
+
+export const tasksTable = (tasks: readonly TaskAnswer[]): string =>
+  table(
+    ['task', 'kind', 'status', 'firmware', 'from', 'devices', 'created'],
+    tasks.map((task) => [
+      task.id,
+      task.kind,
+      task.status,
+      firmwareName(task.firmware),
+      task.sourceVersions.join(', ') || null,
+      countsText(task.counts),
+      localTime(task.createdAt),
+    ]),
+  );
+
+export function taskText(task: TaskAnswer & Partial<Pick<TaskDetailAnswer, 'failuresByCause'>>): string {
+  const failures = Object.entries(task.failuresByCause ?? {}).map(([cause, count]) => `${cause} ${count}`);
+  const { policy } = task;
+  return pairs([
+    ['task', task.id],
+    ['kind', task.kind],
+    ['status', task.status],
+    ['firmware', `${firmwareName(task.firmware)} (${task.firmware.id})`],
+    ['product', task.firmware.productKey],
+    ['from', task.sourceVersions.join(', ') || null],
+    ['devices', countsText(task.counts)],
+    ...(failures.length > 0 ? ([['failures', failures.join(' · ')]] as const) : []),
+    ...(task.reinitiates === null ? [] : ([['re-initiates', task.reinitiates]] as const)),
+    ['created', localTime(task.createdAt)],
+    ['started', localTime(task.startedAt)],
+    ['ended', localTime(task.endedAt)],
+    [
+      'policy',
+      `offline ${durationText(policy.offlineTimeoutMs)}, response ${durationText(policy.responseTimeoutMs)} × ` +
+        `${policy.notificationsMax}, stall ${durationText(policy.stallTimeoutMs)}, confirmation ` +
+        `${durationText(policy.confirmationTimeoutMs)}, overall ${durationText(policy.overallTimeoutMs)}`,
+    ],
+    ['workflow', task.workflow.url ?? task.workflow.id],
+  ]);
+}
+
+export const deviceUpdatesTable = (updates: readonly DeviceUpdateAnswer[]): string =>
+  table(
+    ['device', 'status', 'step', 'attempt', 'what happens next, or what happened'],
+    updates.map((update) => [
+      update.deviceName,
+      update.outcome ?? update.status,
+      update.step === null ? null : `${update.step} %`,
+      update.attempt,
+      storyOf(update),
+    ]),
+  );
+
+export const failuresTable = (updates: readonly DeviceUpdateAnswer[]): string =>
+  table(
+    ['device', 'cause', 'detail', 'attempt', 'ended'],
+    updates.map((update) => [
+      update.deviceName,
+      update.cause,
+      update.detail,
+      update.attempt,
+      localTime(update.endedAt),
+    ]),
+  );
+
+function storyOf({ waitingFor, detail, endedAt }: DeviceUpdateAnswer): string {
+  if (!waitingFor) return detail ?? localTime(endedAt);
+  const until = waitingFor.until === null ? '' : `, until ${localTime(waitingFor.until)}`;
+  return `waits for ${waitingFor.what}${until}: ${waitingFor.then}`;
+}

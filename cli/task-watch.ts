@@ -1,0 +1,88 @@
+import cliProgress from 'cli-progress';
+import type { ApiClient } from '../api/client.js';
+import type { TaskAnswer } from '../api/schemas.js';
+import type { Output } from './io.js';
+import { localTime } from './printable.js';
+import { countsText, STATES } from './task-view.js';
+
+/** Shows how a task stands, again and again. */
+export interface TaskDisplay {
+  show(task: TaskAnswer): void;
+  stop(): void;
+}
+
+export const isEnded = ({ status }: Pick<TaskAnswer, 'status'>): boolean =>
+  status === 'completed' || status === 'cancelled';
+
+/**
+ * Follows a task on the live stream to its end.
+ *
+ * @returns the task as it ended; undefined when it was aborted before
+ */
+export async function followTask(
+  api: Pick<ApiClient, 'taskEvents'>,
+  taskId: string,
+  { display, signal }: { readonly display: TaskDisplay; readonly signal: AbortSignal },
+): Promise<TaskAnswer | undefined> {
+  const done = new AbortController();
+  try {
+    for await (const { event, data } of api.taskEvents(taskId, { signal: AbortSignal.any([signal, done.signal]) })) {
+      if (event !== 'task') continue;
+      display.show(data);
+      if (isEnded(data)) return data;
+    }
+    return undefined;
+  } finally {
+    done.abort();
+    display.stop();
+  }
+}
+
+/** Bars per state on a terminal, a line per change elsewhere. */
+export const taskDisplay = (out: Output, indent = ''): TaskDisplay =>
+  out.isTTY === true ? barsDisplay(out, indent) : linesDisplay(out, indent);
+
+/** A JSON document a line, at every change. */
+export const jsonDisplay = (out: Output): TaskDisplay => ({
+  show: (task) => void out.write(`${JSON.stringify(task)}\n`),
+  stop: () => undefined,
+});
+
+function linesDisplay(out: Output, indent: string): TaskDisplay {
+  let last = '';
+  return {
+    show(task) {
+      const text = `${task.status.padEnd(9)} ${countsText(task.counts)}`;
+      if (text === last) return;
+      last = text;
+      out.write(`${indent}${localTime(new Date().toISOString()).slice(11)} ${text}\n`);
+    },
+    stop: () => undefined,
+  };
+}
+
+function barsDisplay(out: Output, indent: string): TaskDisplay {
+  const bars = new cliProgress.MultiBar(
+    {
+      format: `${indent}{state} {bar} {value} of {total}`,
+      stream: out as NodeJS.WriteStream,
+      barCompleteChar: '█',
+      barIncompleteChar: '░',
+      barsize: 40,
+      hideCursor: true,
+      emptyOnZero: true,
+      gracefulExit: false, // signals are the command's own business
+    },
+    cliProgress.Presets.shades_classic,
+  );
+  let byState: ReadonlyMap<string, cliProgress.SingleBar> | undefined;
+  return {
+    show({ counts }) {
+      byState ??= new Map(
+        STATES.map((state) => [state, bars.create(counts.total, 0, { state: state.padEnd(9) })] as const),
+      );
+      for (const state of STATES) byState.get(state)?.update(counts[state]);
+    },
+    stop: () => bars.stop(),
+  };
+}

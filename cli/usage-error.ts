@@ -1,0 +1,9 @@
+/** A command line that can't be carried out as it was written: exit code 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** A command that did what it could and did not get there: its message is all there is to say, exit code 1. */
+export class CommandFailed extends Error {
+  override readonly name = 'CommandFailed';
+}
