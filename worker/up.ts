@@ -1,19 +1,189 @@
-import type { Logger } from 'pino';
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Registry, collectDefaultMetrics } from 'prom-client';
+import { createApi } from '../api/api.js';
+import { createDownloadHandler } from '../api/downloads.js';
+import { closeHttpServer, createHttpServer } from '../api/http-server.js';
+import { createOutbox } from '../api/outbox.js';
+import { createDeviceUpdateSignals } from '../broker/device-update-signals.js';
+import { startEmbeddedBroker } from '../broker/embedded-broker.js';
+import { Gateway } from '../broker/gateway.js';
+import { createBrokerMetrics } from '../broker/metrics.js';
+import { createNotifier } from '../broker/notifier.js';
+import { openLocalStore } from '../firmware/local-store.js';
+import { adminToken } from './admin-token.js';
 import { loadConfig, type Config } from './config.js';
 import { claimDataFolder } from './data-folder.js';
+import { createDownloadUrls } from './download-urls.js';
 import { createLog, installSdkLog } from './log.js';
+import { portTaken } from './ports.js';
+import { startReconciler } from './reconciler.js';
+import { openRecords } from './records.js';
 import { Shutdown } from './shutdown.js';
+import { startTemporal } from './temporal/temporal.js';
+import { startWorkflowWorker } from './workflow-worker.js';
 
 /** A running service. */
 export interface Running {
   readonly httpUrl: string;
   readonly mqttUrl: string;
+  /** Null where an outside Temporal's UI is not known. */
   readonly temporalUiUrl: string | null;
   readonly temporalAddress: string;
   readonly adminToken: string;
-  /** The token was made at this start: show it once. */
+  /** The token was made at this start: it is to be shown once. */
   readonly adminTokenIsNew: boolean;
-  /** Resolves when a part has broken that the service can't do without. */
+  /** Resolves with the reason when a part has broken that the service can't do without. */
   readonly broken: Promise<Error>;
   stop(): Promise<void>;
 }
+
+export interface UpOptions {
+  /** Told before something slow begins, such as fetching Temporal. */
+  readonly onSlow?: (message: string) => void;
+}
+
+const RECONCILE_MS = 2_000;
+const HTTP_GRACE_MS = 5_000;
+const IDEMPOTENCY_KEPT_MS = 24 * 3_600_000;
+
+/**
+ * Starts the whole service in this process, but for Temporal, which is a child process or elsewhere.
+ *
+ * @throws StartupError with one message for whoever started it; nothing is left running then
+ */
+export async function up(env: NodeJS.ProcessEnv, options: UpOptions = {}): Promise<Running> {
+  const config = loadConfig(env);
+  const log = createLog(config.logLevel);
+  const shutdown = new Shutdown(log);
+  try {
+    return await start(config, { env, log, shutdown, onSlow: options.onSlow ?? ((message) => log.info(message)) });
+  } catch (error) {
+    await shutdown.run();
+    throw error;
+  }
+}
+
+interface Starting {
+  readonly env: NodeJS.ProcessEnv;
+  readonly log: ReturnType<typeof createLog>;
+  readonly shutdown: Shutdown;
+  readonly onSlow: (message: string) => void;
+}
+
+/** From the ground up, so that each part finds what it needs; the shutdown goes the other way. */
+async function start(config: Config, { env, log, shutdown, onSlow }: Starting): Promise<Running> {
+  installSdkLog(log);
+  const metrics = new Registry();
+  collectDefaultMetrics({ register: metrics, prefix: 'ferry_' });
+
+  const releaseFolder = await claimDataFolder(config.dataDir);
+  shutdown.add('data folder', releaseFolder);
+  const admin = await adminToken(config.paths.adminToken, config.adminToken);
+  const records = openRecords(config);
+  shutdown.add('records', () => records.close());
+  const store = await openLocalStore(config.paths.files);
+
+  const temporal = await startTemporal(config, { env, onSlow });
+  shutdown.add('Temporal', () => temporal.stop());
+  const { client, native, namespace } = temporal.connections;
+  shutdown.add('Temporal connections', () => temporal.connections.close());
+
+  const brokerMetrics = createBrokerMetrics(metrics);
+  const outbox = createOutbox({ records, client, log });
+  const downloads = await createDownloadUrls(config, records);
+  const gateway = new Gateway({
+    records,
+    signals: createDeviceUpdateSignals(client),
+    downloadUrl: downloads.urlFor,
+    metrics: brokerMetrics,
+    log,
+  });
+
+  const api = createApi({
+    records,
+    store,
+    deliver: (taskId) => outbox.deliver(taskId),
+    adminToken: admin.token,
+    limits: config.firmwareLimits,
+    temporalUi: temporal.uiUrl === null ? null : { url: temporal.uiUrl, namespace },
+    readiness: {
+      database: () => records.ping(),
+      'workflow engine': () => client.workflowService.getSystemInfo({}),
+    },
+    metrics,
+    log,
+  });
+  const server = createHttpServer({
+    api,
+    downloads: createDownloadHandler({ records, store, tokens: downloads.tokens, log, measure: api.measure }),
+    log,
+  });
+  const httpUrl = await listen(server, config);
+  shutdown.add('HTTP', async () => {
+    api.closeStreams();
+    await closeHttpServer(server, HTTP_GRACE_MS);
+  });
+  downloads.publishAt(config.publicUrl ?? httpUrl);
+
+  const broker = await startEmbeddedBroker({
+    host: config.host,
+    port: config.mqttPort,
+    records,
+    gateway,
+    metrics: brokerMetrics,
+    log,
+  });
+  shutdown.add('MQTT broker', () => broker.close());
+
+  const worker = await startWorkflowWorker({
+    connection: native,
+    namespace,
+    activities: { records, publisher: createNotifier({ link: broker.link, downloadUrl: downloads.urlFor }) },
+  });
+  shutdown.add('workflow worker', () => worker.stop());
+
+  const reconciler = startReconciler(
+    {
+      'outbox delivery': () => outbox.deliverAll(),
+      'online sweep': () => gateway.sweep(broker.link),
+      'idempotency keys': () => records.forgetIdempotencyKeys(Date.now() - IDEMPOTENCY_KEPT_MS),
+    },
+    { intervalMs: RECONCILE_MS, log },
+  );
+  shutdown.add('reconciler', () => reconciler.stop());
+
+  log.info({ http: httpUrl, mqttPort: broker.port, temporal: temporal.address }, 'Ferry is up');
+  return {
+    httpUrl,
+    mqttUrl: `mqtt://${urlHost(config.host)}:${broker.port}`,
+    temporalUiUrl: temporal.uiUrl,
+    temporalAddress: temporal.address,
+    adminToken: admin.token,
+    adminTokenIsNew: admin.isNew,
+    broken: Promise.race([temporal.lost, brokenWorker(worker.running)]),
+    stop: () => shutdown.run(),
+  };
+}
+
+async function listen(server: Server, { host, httpPort }: Config): Promise<string> {
+  try {
+    server.listen(httpPort, host);
+    await once(server, 'listening');
+  } catch (error) {
+    throw portTaken(httpPort, 'FERRY_HTTP_PORT', error);
+  }
+  return `http://${urlHost(host)}:${(server.address() as AddressInfo).port}`;
+}
+
+const urlHost = (host: string): string => {
+  if (host === '0.0.0.0' || host === '::') return 'localhost';
+  return host.includes(':') ? `[${host}]` : host;
+};
+
+/** Resolves only if the worker breaks: one that was stopped is as it should be. */
+const brokenWorker = (running: Promise<void>): Promise<Error> =>
+  new Promise((resolve) => {
+    running.catch((error: unknown) => resolve(new Error(`The workflow worker has broken: ${String(error)}`)));
+  });

@@ -1,5 +1,5 @@
 import { createHash, createHmac } from 'node:crypto';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { connectAsync, type MqttClient } from 'mqtt';
 
 export interface Notification {
@@ -18,6 +18,7 @@ export interface Notification {
 /** A device that does what it is told: the test is its firmware. It speaks as the SDKs do [protocol]. */
 export class Device {
   private readonly notifications: Notification[] = [];
+  private readonly arrivals = new EventEmitter();
 
   private constructor(
     readonly deviceName: string,
@@ -27,7 +28,7 @@ export class Device {
     client.on('message', (topic, payload) => {
       if (!topic.startsWith('/ota/device/upgrade/')) return;
       this.notifications.push(JSON.parse(payload.toString()) as Notification);
-      client.emit('notified' as 'connect', undefined as never);
+      this.arrivals.emit('notification');
     });
   }
 
@@ -59,7 +60,7 @@ export class Device {
 
   /** The next update notification, or one that has come already. */
   async notification(): Promise<Notification> {
-    while (this.notifications.length === 0) await once(this.client, 'notified');
+    while (this.notifications.length === 0) await once(this.arrivals, 'notification');
     return this.notifications.shift() as Notification;
   }
 
@@ -67,9 +68,16 @@ export class Device {
   async download({ data }: Notification): Promise<Buffer> {
     const response = await fetch(data.url);
     const bytes = Buffer.from(await response.arrayBuffer());
-    const digest = createHash(data.signMethod === 'Md5' ? 'md5' : 'sha256').update(bytes).digest('hex');
+    const digest = createHash(data.signMethod === 'Md5' ? 'md5' : 'sha256')
+      .update(bytes)
+      .digest('hex');
     if (digest !== data.sign || bytes.length !== data.size) throw new Error('The digest does not match');
     return bytes;
+  }
+
+  /** Notifications that have come and were not asked for yet. */
+  get waiting(): number {
+    return this.notifications.length;
   }
 
   /** A whole update that goes well. */

@@ -43,7 +43,12 @@ export class Ferry {
     await rm(this.folder, { recursive: true, force: true });
   }
 
-  async call<T = Json>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer<T>> {
+  async call<T = Json>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Answer<T>> {
     const response = await fetch(new URL(path, this.url), {
       method,
       headers: {
@@ -63,7 +68,12 @@ export class Ferry {
     return this.call<T>('POST', path, body);
   }
 
-  async addFirmware(productKey: string, name: string, version: string, bytes: Uint8Array = Buffer.from(`firmware ${version}`)) {
+  async addFirmware(
+    productKey: string,
+    name: string,
+    version: string,
+    bytes: Uint8Array = Buffer.from(`firmware ${version}`),
+  ) {
     const form = new FormData();
     for (const [field, value] of Object.entries({ name, productKey, version })) form.set(field, value);
     form.set('file', new Blob([Buffer.from(bytes)]), `${name}.bin`);
