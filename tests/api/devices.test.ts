@@ -1,0 +1,198 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { PRODUCT, World, type ProblemBody } from './world.js';
+
+interface Registered {
+  devices: { deviceName: string; deviceSecret: string; protocol: string }[];
+}
+const PATH = `/v1/products/${PRODUCT}/devices`;
+
+describe('Products', () => {
+  let world: World;
+  beforeEach(async () => {
+    world = await World.open();
+  });
+  afterEach(() => world.close());
+
+  it('are created with the key given, or with one that is made', async () => {
+    const named = await world.post('/v1/products', { productKey: 'a1B', name: 'Lamp' });
+    expect(named).toMatchObject({ status: 201, body: { productKey: 'a1B', name: 'Lamp' } });
+    const made = await world.post<{ productKey: string }>('/v1/products', { name: 'Lamp' });
+    expect(made.body.productKey).toMatch(/^[0-9a-z]{11}$/);
+    const { body } = await world.get<{ items: { productKey: string }[] }>('/v1/products');
+    expect(body.items.map(({ productKey }) => productKey).sort()).toEqual(['a1B', made.body.productKey].sort());
+  });
+
+  it('have a key of their own', async () => {
+    await world.post('/v1/products', { productKey: 'a1', name: 'Lamp' });
+    const again = await world.post<ProblemBody>('/v1/products', { productKey: 'a1', name: 'Fan' });
+    expect(again).toMatchObject({ status: 409, body: { code: 'product-exists' } });
+  });
+
+  it('are created once for one idempotency key', async () => {
+    const create = (name: string) =>
+      world.send<ProblemBody>('POST', '/v1/products', {
+        body: JSON.stringify({ name }),
+        headers: { 'content-type': 'application/json', 'idempotency-key': 'key-1' },
+      });
+    const first = await create('Lamp');
+    const repeat = await create('Lamp');
+    expect(repeat.body['productKey']).toBe(first.body['productKey']);
+    expect(repeat.headers.get('idempotency-replayed')).toBe('true');
+    expect(await create('Fan')).toMatchObject({ status: 422, body: { code: 'idempotency-key-reused' } });
+  });
+});
+
+describe('Registering devices', () => {
+  let world: World;
+  beforeEach(async () => {
+    world = await World.open();
+    await world.product([]);
+    await world.post('/v1/products', { productKey: PRODUCT, name: 'Lamp' });
+  });
+  afterEach(() => world.close());
+
+  const csv = (body: string, headers: Record<string, string> = {}) =>
+    world.send<Registered & ProblemBody>('POST', PATH, { body, headers: { 'content-type': 'text/csv', ...headers } });
+
+  it('takes one, and makes its secret', async () => {
+    const { status, body } = await world.post<Registered>(PATH, { deviceName: 'lamp-1' });
+    expect(status).toBe(201);
+    expect(body.devices).toEqual([
+      { deviceName: 'lamp-1', deviceSecret: expect.stringMatching(/^[0-9a-z]{32}$/) as string, protocol: 'mqtt' },
+    ]);
+    const [device] = body.devices;
+    const key = { productKey: PRODUCT, deviceName: 'lamp-1' };
+    expect(await world.records.deviceSecret(key)).toBe(device?.deviceSecret);
+  });
+
+  it('takes many, with their secrets and protocols', async () => {
+    const devices = [
+      { deviceName: 'lamp-1', deviceSecret: 'secret-of-lamp-1', protocol: 'http' },
+      { deviceName: 'lamp-2' },
+    ];
+    const { body } = await world.post<Registered>(PATH, { devices });
+    expect(body.devices[0]).toEqual(devices[0]);
+    expect(body.devices[1]?.deviceSecret).toHaveLength(32);
+  });
+
+  it('takes CSV, with or without secrets and protocols', async () => {
+    const { status, body } = await csv(
+      '\uFEFFdeviceName,protocol,deviceSecret\r\nlamp-1,coap,12345678\r\n\r\nlamp-2,,\r\n',
+    );
+    expect(status).toBe(201);
+    expect(body.devices).toMatchObject([
+      { deviceName: 'lamp-1', deviceSecret: '12345678', protocol: 'coap' },
+      { deviceName: 'lamp-2', protocol: 'mqtt' },
+    ]);
+  });
+
+  it('names every bad line of a CSV', async () => {
+    const { status, body } = await csv(
+      'deviceName,protocol\nlamp-1,mqtt\nlamp 2,mqtt\nlamp-3,smoke\n,mqtt\nlamp-5,mqtt\n',
+    );
+    expect({ status, code: body.code }).toEqual({ status: 400, code: 'invalid-request' });
+    expect(body.errors?.map(({ field }) => field)).toEqual([
+      'line 3, deviceName',
+      'line 4, protocol',
+      'line 5, deviceName',
+    ]);
+    expect((await world.get<{ items: unknown[] }>(PATH)).body.items).toEqual([]);
+  });
+
+  it.each([
+    ['an unknown column', 'deviceName,colour\na,red\n', 'line 1'],
+    ['no column of names', 'protocol\nmqtt\n', 'line 1'],
+    ['a column twice', 'deviceName,deviceName\na,b\n', 'line 1'],
+    ['no device', 'deviceName\n', 'body'],
+    ['nothing at all', '', 'body'],
+    ['a line that is too long', 'deviceName\na,b\n', 'line 2'],
+    ['an open quote', 'deviceName\n"a\n', 'line 2'],
+    ['a device twice', 'deviceName\na\nb\na\n', 'line 4, deviceName'],
+  ])('refuses a CSV with %s', async (_what, text, field) => {
+    const { status, body } = await csv(text);
+    expect({ status, code: body.code, field: body.errors?.[0]?.field }).toEqual({
+      status: 400,
+      code: 'invalid-request',
+      field,
+    });
+  });
+
+  it('registers all of them or none', async () => {
+    await world.post(PATH, { deviceName: 'lamp-2' });
+    const answer = await world.post<ProblemBody>(PATH, {
+      devices: [{ deviceName: 'lamp-1' }, { deviceName: 'lamp-2' }],
+    });
+    expect(answer).toMatchObject({ status: 409, body: { code: 'device-exists', deviceNames: ['lamp-2'] } });
+    expect((await world.get<{ items: unknown[] }>(PATH)).body.items).toHaveLength(1);
+  });
+
+  it('answers the same secrets to a repeat with the same key', async () => {
+    const register = () => csv('deviceName\nlamp-1\nlamp-2\n', { 'idempotency-key': 'k' });
+    const first = await register();
+    const repeat = await register();
+    expect(repeat.status).toBe(201);
+    expect(repeat.body).toEqual(first.body);
+    expect(repeat.headers.get('idempotency-replayed')).toBe('true');
+  });
+
+  it('takes 10,000 in one request and no more', async () => {
+    const lines = Array.from({ length: 10_001 }, (_, i) => `device-${i}`);
+    expect(await csv(`deviceName\n${lines.join('\n')}\n`)).toMatchObject({ status: 400 });
+    expect(await csv(`deviceName\n${lines.slice(1).join('\n')}\n`)).toMatchObject({ status: 201 });
+  });
+
+  it('needs a product that exists', async () => {
+    const answer = await world.post<ProblemBody>('/v1/products/nobody/devices', { deviceName: 'a' });
+    expect(answer).toMatchObject({ status: 404, body: { code: 'not-found' } });
+  });
+});
+
+describe('Devices', () => {
+  let world: World;
+  beforeEach(async () => {
+    world = await World.open();
+    await world.product(['lamp-1', 'lamp-2', 'lamp-3', 'fan-1']);
+  });
+  afterEach(() => world.close());
+
+  const names = async (query: string) =>
+    (await world.get<{ items: { deviceName: string }[] }>(PATH + query)).body.items.map(({ deviceName }) => deviceName);
+
+  it('are listed by name, page by page, and never show a secret', async () => {
+    const first = await world.get<{ items: object[]; nextCursor: string }>(`${PATH}?limit=3`);
+    expect(first.body.items).toHaveLength(3);
+    expect(JSON.stringify(first.body)).not.toContain('ecret');
+    expect(await names(`?limit=3&cursor=${encodeURIComponent(first.body.nextCursor)}`)).toEqual(['lamp-3']);
+  });
+
+  it('are found by version, presence and part of the name', async () => {
+    await world.runs('lamp-2', '2.0.0');
+    await world.records.deviceConnected({ productKey: PRODUCT, deviceName: 'lamp-3' }, 'c1', Date.now());
+    expect(await names('?version=2.0.0')).toEqual(['lamp-2']);
+    expect(await names('?online=true')).toEqual(['lamp-3']);
+    expect(await names('?online=false&search=lamp')).toEqual(['lamp-1', 'lamp-2']);
+  });
+
+  it('show their version, their current update and their history', async () => {
+    const taskId = await world.batch();
+    await world.notify(taskId, 'lamp-1');
+    const { body } = await world.get(`${PATH}/lamp-1`);
+    expect(body).toMatchObject({
+      deviceName: 'lamp-1',
+      version: '1.0.0',
+      online: false,
+      modules: [{ module: 'default', version: '1.0.0' }],
+      currentUpdate: { taskId, status: 'notified', waitingFor: { what: 'response' } },
+      history: { items: [{ taskId, status: 'notified' }, { status: 'cancelled' }], nextCursor: null },
+    });
+    const history = await world.get<{ items: object[]; nextCursor: string }>(`${PATH}/lamp-1/updates?limit=1`);
+    expect(history.body.items).toMatchObject([{ taskId }]);
+    expect(history.body.nextCursor).not.toBeNull();
+  });
+
+  it('are not found under another name', async () => {
+    for (const path of [`${PATH}/nobody`, `${PATH}/nobody/updates`, '/v1/products/nobody/devices']) {
+      expect(await world.get<ProblemBody>(path)).toMatchObject({ status: 404, body: { code: 'not-found' } });
+    }
+  });
+});
