@@ -21,6 +21,7 @@ import { portTaken } from './ports.js';
 import { startReconciler } from './reconciler.js';
 import { openRecords } from './records.js';
 import { Shutdown } from './shutdown.js';
+import { StartupError } from './startup-error.js';
 import { startTemporal } from './temporal/temporal.js';
 import { startWorkflowWorker } from './workflow-worker.js';
 
@@ -134,6 +135,9 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
     gateway,
     metrics: brokerMetrics,
     log,
+  }).catch((error: unknown) => {
+    // The broker names port, variable and remedy itself.
+    throw new StartupError(error instanceof Error ? error.message : String(error));
   });
   shutdown.add('MQTT broker', () => broker.close());
 
