@@ -16,7 +16,9 @@ export class Connection {
   readonly id = randomUUID();
   readonly #filters = new Map<string, 0 | 1>();
   readonly #ended = new AbortController();
-  #turn: Promise<unknown> = Promise.resolve();
+  #turn: Promise<unknown>;
+  /** The session is in place: what the device has sent meanwhile is handled from now on. */
+  admit: () => void = () => undefined;
   /** Settles when the records know of the connection. */
   presence: Promise<void> = Promise.resolve();
   /** The device's being online was passed on. */
@@ -27,7 +29,9 @@ export class Connection {
     readonly device: DeviceKey,
     /** All downstream topics count as subscribed [protocol: `_ss=1`]. */
     private readonly systemSubscribed: boolean,
-  ) {}
+  ) {
+    this.#turn = new Promise<void>((resolve) => (this.admit = resolve));
+  }
 
   /** Aborted when the connection has ended. */
   get ended(): AbortSignal {

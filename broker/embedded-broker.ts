@@ -131,7 +131,7 @@ class DeviceBroker implements EmbeddedBroker {
 
   async close(): Promise<void> {
     const closed = new Promise((resolve) => this.#server.close(resolve));
-    for (const socket of this.#sockets) socket.destroy();
+    await Promise.all([...this.#sockets].map(end));
     await closed;
     await Promise.all(this.#departing);
     await this.#closeAedes();
@@ -222,6 +222,7 @@ class DeviceBroker implements EmbeddedBroker {
     const { device } = connection;
     void this.#takeOver(connection); // two that signed in at the same instant: the later one stays
     this.#connections.set(deviceId(device), connection);
+    connection.admit();
     this.options.metrics.connections.inc();
     // aedes's own event is lost when a take-over crosses a close.
     client.conn.once('close', () => this.#depart(connection));
@@ -338,6 +339,13 @@ function portError(error: NodeJS.ErrnoException, host: string, port: number): Er
       : `can't listen on ${host}:${port} (${error.code})`;
   return new Error(`The MQTT broker can't start: ${problem}. Set FERRY_MQTT_PORT to a free port, or to 0 for any.`);
 }
+
+/** Resolves after every other listener to the socket's end has run. */
+const end = (socket: Socket): Promise<void> =>
+  new Promise((resolve) => {
+    socket.once('close', () => resolve());
+    socket.destroy();
+  });
 
 interface SessionStore {
   addSubscriptions(client: { readonly id: string }, subscriptions: readonly Subscription[]): Promise<void>;

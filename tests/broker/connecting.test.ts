@@ -1,0 +1,170 @@
+import { connectAsync, type ErrorWithReasonCode } from 'mqtt';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startEmbeddedBroker } from '../../broker/embedded-broker.js';
+import { Ground, light, PRODUCT, selfSubscribed, systemSubscribed, TARGET, topicOf } from './ground.js';
+
+let ground: Ground;
+beforeEach(async () => {
+  ground = await Ground.start();
+});
+afterEach(() => ground.stop());
+
+const refusalOf = (options: object) =>
+  connectAsync(ground.url, { protocolVersion: 4, reconnectPeriod: 0, ...options }).then(
+    () => undefined,
+    (error: unknown) => (error as ErrorWithReasonCode).code,
+  );
+
+const isOnline = async (n = 1) => (await ground.records.getDevice(light(n)))?.online;
+/** Presence is written after the socket's end: looks until it is so. */
+const becomes = async (online: boolean) => {
+  while ((await isOnline()) !== online) await new Promise((resolve) => setImmediate(resolve));
+};
+
+describe('connecting', () => {
+  it('refuses a wrong secret, an unknown device and no credentials alike, with return code 4', async () => {
+    expect(await refusalOf(systemSubscribed(light(1), 'another-secret'))).toBe(4);
+    expect(await refusalOf(systemSubscribed(light(9)))).toBe(4);
+    expect(await refusalOf({ clientId: 'x' })).toBe(4);
+    expect(await refusalOf({ clientId: 'x', username: 'admin', password: 'admin' })).toBe(4);
+    expect(await isOnline()).toBe(false);
+    expect(await ground.irregularities('sign-in-refused')).toBe(4);
+    expect(ground.logged.filter(({ kind }) => kind === 'sign-in-refused')).toHaveLength(1);
+  });
+
+  it('refuses one device with the credentials of another', async () => {
+    const { username } = systemSubscribed(light(2));
+    expect(await refusalOf({ ...systemSubscribed(light(1)), username })).toBe(4);
+  });
+
+  it('refuses MQTT 5, and stays there for others', async () => {
+    await expect(
+      connectAsync(ground.url, { ...systemSubscribed(light(1)), protocolVersion: 5, reconnectPeriod: 0 }),
+    ).rejects.toThrow();
+    await ground.device();
+  });
+
+  it('accepts MQTT 3.1, and keep-alive up to 1200 s', async () => {
+    const device = await ground.connect(light(1), systemSubscribed(light(1)), {
+      protocolVersion: 3,
+      protocolId: 'MQIsdp',
+      keepalive: 1200,
+    });
+    await device.runs('1.0.0');
+    expect((await ground.records.getDevice(light(1)))?.version).toBe('1.0.0');
+  });
+
+  it('records who is online, and no longer is', async () => {
+    expect(await isOnline()).toBe(false);
+    const device = await ground.device();
+    await becomes(true);
+    await device.client.endAsync();
+    await becomes(false);
+  });
+
+  it('lets a second connection take over, with another client id, and the device stays online', async () => {
+    const first = await ground.device();
+    const ended = first.closed();
+    const second = await ground.connect(light(1), selfSubscribed(light(1)), {
+      clientId: selfSubscribed(light(1)).clientId,
+    });
+    await ended;
+    await second.client.subscribeAsync(topicOf('upgrade', light(1)), { qos: 1 });
+    await second.handled();
+    await becomes(true);
+    expect(await ground.broker.link.publishNotification(light(1), 'hello')).toBe(true);
+    expect((await second.next(topicOf('upgrade', light(1)))).payload).toBe('hello');
+    expect(first.received).toEqual([]);
+    await second.client.endAsync();
+    await becomes(false);
+  });
+
+  it('keeps one of ten connections that come at once, reachable and online', async () => {
+    const devices = await Promise.all(Array.from({ length: 10 }, () => ground.device().catch(() => undefined)));
+    const open = () => devices.filter((device) => device?.client.connected);
+    while (open().length > 1) await new Promise((resolve) => setImmediate(resolve));
+    await open()[0]?.handled();
+    await becomes(true);
+    expect(await ground.broker.link.publishNotification(light(1), 'hello')).toBe(true);
+    expect((await open()[0]?.next(topicOf('upgrade', light(1))))?.payload).toBe('hello');
+  });
+
+  it('keeps the session for the device, whatever its client id was, and sends nothing old', async () => {
+    const upgrade = topicOf('upgrade', light(1));
+    const first = await ground.connect(light(1), selfSubscribed(light(1)), { clean: false });
+    await first.client.subscribeAsync([upgrade, `/sys/${PRODUCT}/light-01/#`], { qos: 1 });
+    first.client.stream.pause(); // takes nothing any more, and acknowledges nothing
+    expect(await ground.broker.link.publishNotification(light(1), 'old')).toBe(true);
+    await first.client.endAsync(true);
+    await becomes(false);
+
+    const { clientId, ...rest } = systemSubscribed(light(1));
+    const second = await ground.connect(
+      light(1),
+      { ...rest, clientId: clientId.replace('_ss=1', '_ss=0') },
+      { clean: false },
+    );
+    expect(ground.broker.link.isReachable(light(1))).toBe(true);
+    expect(await ground.broker.link.publishNotification(light(1), 'new')).toBe(true);
+    expect((await second.next(upgrade)).payload).toBe('new');
+  });
+
+  it('says what to do when its port is in use', async () => {
+    const { port } = ground.broker;
+    const { gateway, records } = ground;
+    const options = {
+      host: '127.0.0.1',
+      port,
+      records,
+      gateway,
+      metrics: ground.metrics,
+      log: { warn: () => undefined },
+    };
+    await expect(startEmbeddedBroker(options)).rejects.toThrow(
+      `port ${port} on 127.0.0.1 is in use. Set FERRY_MQTT_PORT to a free port, or to 0 for any.`,
+    );
+  });
+
+  it('counts nobody as online after it has closed, nor after a start', async () => {
+    const device = await ground.device();
+    await becomes(true);
+    await ground.broker.close();
+    expect(await isOnline()).toBe(false);
+
+    await ground.records.deviceConnected(light(1), 'of a process that was killed', 1);
+    const { gateway, records } = ground;
+    const options = {
+      host: '127.0.0.1',
+      port: 0,
+      records,
+      gateway,
+      metrics: ground.metrics,
+      log: { warn: () => undefined },
+    };
+    const restarted = await startEmbeddedBroker(options);
+    expect(await isOnline()).toBe(false);
+    await restarted.close();
+  });
+
+  it('finishes the reports that it has begun before it is closed', async () => {
+    const { taskId } = await ground.notifiedUpdate();
+    let release: (answer: 'delivered') => void = () => undefined;
+    ground.signals.answer = async ({ name }) =>
+      name === 'version' ? new Promise((resolve) => (release = resolve)) : 'delivered';
+    const device = await ground.device();
+    const published = device.runs(TARGET).then(
+      () => 'acknowledged',
+      () => 'unacknowledged',
+    );
+    await ground.signals.count(1 + 1); // online, version
+    const closed = ground.broker.close();
+    release('delivered');
+    await closed;
+    await device.client.endAsync(true);
+    expect(await published).toBe('unacknowledged');
+    expect(ground.signals.sent.find(({ name }) => name === 'version')?.message).toMatchObject({
+      taskId,
+      version: TARGET,
+    });
+  });
+});

@@ -1,0 +1,144 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { progressed, notified, initialState, cancelled } from '../../domain/device-update.js';
+import { Ground, light, selfSubscribed, topicOf, type GroundOptions } from './ground.js';
+
+let ground: Ground;
+afterEach(() => ground.stop());
+const start = async (options?: GroundOptions) => (ground = await Ground.start(options));
+
+const onlineSignalsOf = async (taskId: string) => {
+  const record = await ground.recordOf(taskId);
+  return (await ground.records.getDeviceUpdateById(record.id))?.onlineSignals;
+};
+/** Resolves when the record has so many `online` signals: it is written after the engine has answered. */
+const signalled = async (taskId: string, times: number) => {
+  while ((await onlineSignalsOf(taskId)) !== times) await new Promise((resolve) => setImmediate(resolve));
+};
+
+describe('coming online', () => {
+  it('is signalled to the run of the open update, when the records know of it', async () => {
+    await start();
+    const { taskId, runId } = await ground.begunUpdate();
+    let onlineThen: boolean | undefined;
+    ground.signals.answer = async () => {
+      onlineThen = (await ground.records.getDevice(light(1)))?.online;
+      return 'delivered';
+    };
+    await ground.device();
+    await signalled(taskId, 1);
+    expect(onlineThen).toBe(true);
+    expect(ground.signals.sent).toEqual([
+      { name: 'online', run: { ...light(1), runId }, message: { taskId, atMs: expect.any(Number) as number } },
+    ]);
+  });
+
+  it('is signalled only once the subscription is in place, and once for each time', async () => {
+    await start();
+    const { taskId } = await ground.begunUpdate();
+    let reachableThen: boolean | undefined;
+    ground.signals.answer = async () => {
+      reachableThen = await ground.broker.link.publishNotification(light(1), 'now');
+      return 'delivered';
+    };
+    const device = await ground.connect(light(1), selfSubscribed(light(1)));
+    await device.client.subscribeAsync(topicOf('request', light(1)));
+    await device.handled();
+    expect(ground.signals.sent).toEqual([]);
+    await device.client.subscribeAsync(topicOf('upgrade', light(1)), { qos: 1 });
+    await signalled(taskId, 1);
+    expect(reachableThen).toBe(true);
+    await device.next(topicOf('upgrade', light(1)));
+    await device.client.subscribeAsync(topicOf('upgrade', light(1)), { qos: 1 });
+    await device.handled();
+    expect(ground.signals.names()).toEqual(['online']);
+  });
+
+  it('is signalled when the subscription is restored with the session', async () => {
+    await start();
+    const kept = { clean: false };
+    const device = await ground.connect(light(1), selfSubscribed(light(1)), kept);
+    await device.client.subscribeAsync(topicOf('upgrade', light(1)), { qos: 1 });
+    await device.client.endAsync();
+    const { taskId } = await ground.begunUpdate();
+    await ground.connect(light(1), selfSubscribed(light(1)), kept);
+    await signalled(taskId, 1);
+  });
+
+  it('is signalled in mid-update too, but not without an update, nor after its end', async () => {
+    await start();
+    await ground.device(light(2));
+    const { taskId, runId } = await ground.begunUpdate();
+    const upgrading = progressed(notified(initialState(1), 2), 40, 3);
+    await ground.records.recordDeviceUpdate(taskId, light(1), upgrading, runId);
+    const device = await ground.device();
+    await signalled(taskId, 1);
+    await device.client.endAsync();
+    await ground.records.recordDeviceUpdate(taskId, light(1), cancelled(upgrading, 9, 'over'), runId);
+    await (await ground.device()).handled();
+    expect(ground.signals.names()).toEqual(['online']);
+  });
+
+  it('is held back for a device that keeps reconnecting; the sweep sends it later, to reachable devices only', async () => {
+    await start();
+    const { taskId } = await ground.begunUpdate();
+    const { id } = await ground.recordOf(taskId);
+    for (let n = 1; n <= 5; n++) {
+      const device = await ground.device();
+      await signalled(taskId, n);
+      await device.client.endAsync();
+    }
+    const device = await ground.device();
+    await device.handled();
+    await ground.gateway.sweep(ground.broker.link);
+    expect(ground.signals.names()).toHaveLength(5);
+    await ground.records.signalled(id, 'online', Date.now() - 3_700_000); // its back-off is over
+    await ground.gateway.sweep({ isReachable: () => false });
+    expect(ground.signals.names()).toHaveLength(5);
+    await ground.gateway.sweep(ground.broker.link);
+    expect(ground.signals.names()).toHaveLength(6);
+  });
+
+  it('is tried again while the engine is away', async () => {
+    await start({ onlineRetry: { firstDelayMs: 1, delayMsMax: 4, triesMax: 10 } });
+    const { taskId } = await ground.begunUpdate();
+    let failures = 4;
+    ground.signals.answer = async () => {
+      if (failures-- > 0) throw new Error('engine away');
+      return 'delivered';
+    };
+    await ground.device();
+    await ground.signals.count(5);
+    await signalled(taskId, 1);
+    expect(ground.signals.names()).toHaveLength(5);
+  });
+
+  it('is given up after the last try, and left to the sweep', async () => {
+    await start({ onlineRetry: { firstDelayMs: 1, delayMsMax: 1, triesMax: 3 } });
+    const { taskId } = await ground.begunUpdate();
+    let away = true;
+    ground.signals.answer = async () => {
+      if (away) throw new Error('engine away');
+      return 'delivered';
+    };
+    const device = await ground.device();
+    await ground.signals.count(3);
+    await device.handled();
+    await expect(ground.gateway.sweep(ground.broker.link)).rejects.toThrow('engine away');
+    away = false;
+    await ground.gateway.sweep(ground.broker.link);
+    expect(ground.signals.names()).toHaveLength(5);
+    await signalled(taskId, 1);
+  });
+
+  it('is no longer tried when the device has left', async () => {
+    await start({ onlineRetry: { firstDelayMs: 60_000, delayMsMax: 60_000, triesMax: 100 } });
+    await ground.begunUpdate();
+    ground.signals.answer = () => Promise.reject(new Error('engine away'));
+    const left = new AbortController();
+    const trying = ground.gateway.deviceOnline(light(1), left.signal);
+    await ground.signals.count(1);
+    left.abort();
+    await trying;
+    expect(ground.signals.names()).toHaveLength(1);
+  });
+});

@@ -1,0 +1,354 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { succeeded, initialState } from '../../domain/device-update.js';
+import { Ground, light, PRODUCT, selfSubscribed, sysTopic, TARGET, topicOf, urlOf, type SentSignal } from './ground.js';
+
+let ground: Ground;
+beforeEach(async () => {
+  ground = await Ground.start();
+});
+afterEach(() => ground.stop());
+
+/** What the engine is told but for the device's coming online. */
+const told = () => ground.signals.sent.filter(({ name }) => name !== 'online');
+const toldNames = () => told().map(({ name }) => name);
+
+/** Holds back what the engine answers to one kind of signal. */
+function hold(name: string) {
+  let release: (answer: 'delivered') => void = () => undefined;
+  const held = new Promise<'delivered'>((resolve) => (release = resolve));
+  ground.signals.answer = async (signal) => (signal.name === name ? held : 'delivered');
+  return () => release('delivered');
+}
+
+/** The engine fails this many times, then works. */
+function failTimes(times: number, name: string) {
+  let left = times;
+  ground.signals.answer = async (signal: SentSignal) => {
+    if (signal.name === name && left-- > 0) throw new Error('engine away');
+    return 'delivered';
+  };
+}
+
+describe('version reports', () => {
+  it('are recorded by module, without an update too', async () => {
+    const device = await ground.device();
+    await device.runs('1.0.0');
+    await device.runs('0.9', 'MCU');
+    const { modules } = (await ground.records.getDevice(light(1))) ?? {};
+    expect(modules?.map(({ module, version }) => [module, version])).toEqual(
+      expect.arrayContaining([
+        ['default', '1.0.0'],
+        ['MCU', '0.9'],
+      ]),
+    );
+    expect(told()).toEqual([]);
+  });
+
+  it('of the target version are signalled to the very run; of other versions and modules they are not', async () => {
+    const { taskId, runId } = await ground.notifiedUpdate();
+    const device = await ground.device();
+    await device.runs('1.0.0');
+    await device.runs(TARGET, 'MCU');
+    expect(told()).toEqual([]);
+    await device.runs(TARGET);
+    expect(told()).toEqual([
+      {
+        name: 'version',
+        run: { ...light(1), runId },
+        message: { taskId, version: TARGET, atMs: expect.any(Number) as number },
+      },
+    ]);
+  });
+
+  it('count without any progress before them, and twice in a row do no harm', async () => {
+    await ground.begunUpdate();
+    const device = await ground.device();
+    ground.signals.answer = async () => (toldNames().length > 1 ? 'ended' : 'delivered');
+    await device.runs(TARGET);
+    await device.runs(TARGET);
+    expect(toldNames()).toEqual(['version', 'version']);
+  });
+});
+
+describe('progress reports', () => {
+  it('from 1 to 100: all recorded, the first and the hundredth signalled', async () => {
+    const { taskId } = await ground.notifiedUpdate();
+    const device = await ground.device();
+    for (const step of ['1', 20, '35', 20, 99]) await device.progress(step);
+    expect(told()).toMatchObject([{ name: 'progress', message: { taskId, step: 1 } }]);
+    expect(await ground.recordOf(taskId)).toMatchObject({ status: 'upgrading', step: 99, hundredAtMs: null });
+    await device.progress(100);
+    await device.progress('100');
+    expect(told()).toMatchObject([{ message: { step: 1 } }, { name: 'progress', message: { taskId, step: 100 } }]);
+    await device.runs(TARGET);
+    expect(toldNames()).toEqual(['progress', 'progress', 'version']);
+  });
+
+  it('counts 0 as the first progress, at quality 0 too', async () => {
+    const { taskId } = await ground.notifiedUpdate();
+    const device = await ground.device();
+    await device.progress('0', {}, 0);
+    await device.handled();
+    expect(told()).toMatchObject([{ name: 'progress', message: { taskId, step: 0 } }]);
+    expect(await ground.recordOf(taskId)).toMatchObject({ status: 'upgrading', step: 0 });
+  });
+
+  it('tells of 100 as the first progress with one signal', async () => {
+    await ground.notifiedUpdate();
+    const device = await ground.device();
+    await device.progress(100);
+    await device.progress(100);
+    expect(told()).toMatchObject([{ name: 'progress', message: { step: 100 } }]);
+  });
+
+  it('keeps the order of what comes in one go', async () => {
+    const { taskId } = await ground.notifiedUpdate();
+    const device = await ground.device();
+    await Promise.all([device.progress(5), device.progress(100), device.runs(TARGET)]);
+    expect(told().map(({ name, message }) => [name, message.step ?? message.version])).toEqual([
+      ['progress', 5],
+      ['progress', 100],
+      ['version', TARGET],
+    ]);
+    expect((await ground.recordOf(taskId)).step).toBe(100);
+  });
+
+  it('without a module means the update under way; with another module it is stale', async () => {
+    const { taskId } = await ground.notifiedUpdate(light(1), { module: 'MCU' });
+    const device = await ground.device();
+    await device.progress(10, { module: 'other' });
+    expect(told()).toEqual([]);
+    await device.progress(10);
+    await device.progress(20, { module: 'MCU' });
+    expect((await ground.recordOf(taskId)).step).toBe(20);
+    expect(await ground.irregularities('stale-report')).toBe(1);
+  });
+
+  it('is stale before the notification, after the end, and without an update: acknowledged, counted, no change', async () => {
+    const device = await ground.device(light(2));
+    await device.progress(10);
+    await device.progress(-2);
+    const { taskId, runId } = await ground.begunUpdate(light(2));
+    await device.progress(20);
+    await device.progress(-1);
+    expect(await ground.recordOf(taskId, light(2))).toMatchObject({ status: 'pending', step: null });
+    await ground.records.recordDeviceUpdate(taskId, light(2), succeeded(initialState(1), 9), runId);
+    await device.progress(30);
+    await device.progress(-3);
+    expect(await ground.irregularities('stale-report')).toBe(6);
+    expect(told()).toEqual([]);
+    expect(ground.logged.filter(({ kind }) => kind === 'stale-report')).toHaveLength(1);
+  });
+
+  it('is told again when an earlier signal was lost', async () => {
+    await ground.notifiedUpdate();
+    failTimes(1, 'progress');
+    const device = await ground.device();
+    const closed = device.closed();
+    await device.progress(100, {}, 0);
+    await closed;
+    const again = await ground.device();
+    await again.progress(100);
+    await again.progress(100);
+    expect(told()).toMatchObject([{ message: { step: 100 } }, { message: { step: 100 } }]);
+  });
+
+  it('of a run that is over is dropped', async () => {
+    await ground.notifiedUpdate();
+    ground.signals.answer = async () => 'ended';
+    const device = await ground.device();
+    await device.progress(1);
+    await device.progress(-1);
+    await device.runs(TARGET);
+    expect(device.client.connected).toBe(true);
+  });
+});
+
+describe('failures', () => {
+  it.each([
+    [-1, 'update-failed'],
+    ['-2', 'download-failed'],
+    [-3, 'verification-failed'],
+    ['-4', 'extraction-failed'],
+  ])('step %s is signalled as %s, with what the device says of it', async (step, cause) => {
+    const { taskId, runId } = await ground.notifiedUpdate();
+    const device = await ground.device();
+    await device.progress(step, { desc: 'sector 7\u0000 bad\n' });
+    expect(told()).toEqual([
+      {
+        name: 'failure',
+        run: { ...light(1), runId },
+        message: { taskId, cause, description: 'sector 7  bad', atMs: expect.any(Number) as number },
+      },
+    ]);
+    expect(await ground.recordOf(taskId)).toMatchObject({ status: 'notified', step: null });
+  });
+});
+
+describe('the acknowledgement', () => {
+  it('comes only when the signal is stored', async () => {
+    await ground.notifiedUpdate();
+    const release = hold('progress');
+    const device = await ground.device();
+    let acknowledged = false;
+    const published = device.progress(1).then(() => (acknowledged = true));
+    await ground.signals.count(2); // online, progress
+    // The broker answers another connection meanwhile: it had every chance to acknowledge.
+    await (await ground.device(light(2))).handled();
+    expect(acknowledged).toBe(false);
+    release();
+    await published;
+  });
+
+  it('comes never when the engine is away: the connection closes, the device sends it again, one effect', async () => {
+    const { taskId } = await ground.notifiedUpdate();
+    failTimes(2, 'failure');
+    const device = await ground.connect(light(1), selfSubscribed(light(1)), { reconnectPeriod: 1, clean: false });
+    await device.progress(-2);
+    expect(toldNames()).toEqual(['failure', 'failure', 'failure']);
+    expect(told().map(({ message }) => message.taskId)).toEqual([taskId, taskId, taskId]);
+    expect(await ground.irregularities('unacknowledged')).toBe(2);
+  });
+
+  it('comes never when the records are away', async () => {
+    await ground.stop();
+    let broken = true;
+    ground = await Ground.start({
+      spoil: (records) => ({
+        ...records,
+        versionReported: (...report) => {
+          if (!broken) return records.versionReported(...report);
+          broken = false;
+          return Promise.reject(new Error('disk full'));
+        },
+      }),
+    });
+    const device = await ground.connect(light(1), selfSubscribed(light(1)), { reconnectPeriod: 1, clean: false });
+    await device.runs('1.0.0');
+    expect((await ground.records.getDevice(light(1)))?.version).toBe('1.0.0');
+    expect(await ground.irregularities('unacknowledged')).toBe(1);
+  });
+
+  it('of quality 2 works too', async () => {
+    const { taskId } = await ground.notifiedUpdate();
+    const device = await ground.device();
+    await device.publish(topicOf('progress', light(1)), { params: { step: 7 } }, 2);
+    expect((await ground.recordOf(taskId)).step).toBe(7);
+  });
+});
+
+describe('queries', () => {
+  const get = sysTopic(light(1), 'thing/ota/firmware/get');
+  const reply = sysTopic(light(1), 'thing/ota/firmware/get_reply');
+  const request = topicOf('request', light(1));
+
+  it('of a device with nothing to do get empty data', async () => {
+    const device = await ground.device();
+    await device.publish(get, '{"id":"2","version":"1.0","params":{},}');
+    expect((await device.next(reply)).payload).toBe('{"code":200,"data":{},"id":"2","message":"success"}');
+    await device.publish(request, { id: 3, params: { version: '1.0.0' } });
+    expect((await device.next(request)).payload).toBe('{"code":"1000","data":{},"id":3,"message":"success"}');
+  });
+
+  it('of a device in an open update get the firmware, after its run and record know of it', async () => {
+    const { taskId } = await ground.begunUpdate();
+    const release = hold('fetched');
+    const device = await ground.device();
+    const published = device.publish(get, { id: '7', version: '1.0', params: {} });
+    await ground.signals.count(2); // online, fetched
+    expect(device.received).toEqual([]);
+    release();
+    await published;
+    const { payload } = await device.next(reply);
+    const update = await ground.records.getDeviceUpdateById((await ground.recordOf(taskId)).id);
+    expect(JSON.parse(payload)).toMatchObject({
+      code: 200,
+      id: '7',
+      data: { version: TARGET, url: update && urlOf(update), signMethod: 'Md5' },
+    });
+    expect(told()).toMatchObject([{ name: 'fetched', message: { taskId } }]);
+    // As good as a notification: progress counts from here on.
+    await device.progress(1);
+    expect(await ground.recordOf(taskId)).toMatchObject({ status: 'upgrading', notifications: 1 });
+  });
+
+  it('in the older form get the notification on the topic of the question, once, in no circle', async () => {
+    await ground.begunUpdate();
+    const device = await ground.connect(light(1), selfSubscribed(light(1)));
+    await device.client.subscribeAsync(request, { qos: 1 });
+    await device.publish(request, '{"id":3,"params":{"version":"1.0.0"}}');
+    const { payload } = await device.next(request);
+    expect(payload).toMatch(/^\{"code":"1000","data":\{"size":300000,.*"md5":".*\},"id":3,"message":"success"\}$/);
+    await device.publish(request, payload); // a device that sends it back
+    await device.handled();
+    expect(device.received).toEqual([]);
+    expect(toldNames()).toEqual(['fetched']);
+  });
+
+  it.each([
+    ['another module', async () => undefined, '{"id":"2","params":{"module":"MCU"}}'],
+    ['the target version already', (device: { runs(v: string): Promise<void> }) => device.runs(TARGET), '{"id":"2"}'],
+  ])('are answered with nothing for %s', async (_, prepare, question) => {
+    await ground.begunUpdate();
+    const device = await ground.device();
+    await prepare(device);
+    await device.publish(get, question);
+    expect((await device.next(reply)).payload).toContain('"data":{}');
+    expect(toldNames()).not.toContain('fetched');
+  });
+
+  it('are answered with nothing before the run has begun, once it is cancelled, and when it is over', async () => {
+    const { taskId } = await ground.begunUpdate();
+    const device = await ground.device();
+    ground.signals.answer = async () => 'ended';
+    await device.publish(get, '{"id":"2"}');
+    expect((await device.next(reply)).payload).toContain('"data":{}');
+    expect((await ground.recordOf(taskId)).notifiedAtMs).toBeNull();
+    ground.signals.answer = async () => 'delivered';
+    await ground.records.requestDeviceCancel(taskId, 'light-01', 5);
+    await device.publish(get, '{"id":"2"}');
+    expect((await device.next(reply)).payload).toContain('"data":{}');
+  });
+
+  it('that come all the time do not flood the run', async () => {
+    await ground.begunUpdate();
+    const device = await ground.device();
+    for (let n = 0; n < 20; n++) {
+      await device.publish(get, { id: n, params: {} });
+      expect((await device.next(reply)).payload).toContain('"url"');
+    }
+    expect(toldNames()).toHaveLength(5);
+  });
+
+  it('are not answered to a device that does not listen', async () => {
+    const device = await ground.connect(light(1), selfSubscribed(light(1)));
+    await device.publish(get, '{"id":"2"}');
+    await device.handled();
+    expect(device.received).toEqual([]);
+  });
+});
+
+describe('other messages', () => {
+  it('the clock question is answered with three times', async () => {
+    const device = await ground.device();
+    const before = Date.now();
+    await device.publish(`/ext/ntp/${PRODUCT}/light-01/request`, '{"deviceSendTime":"1571724098000"}');
+    const { payload } = await device.next(`/ext/ntp/${PRODUCT}/light-01/response`);
+    const times = JSON.parse(payload) as Record<string, string>;
+    expect(Object.keys(times)).toEqual(['deviceSendTime', 'serverRecvTime', 'serverSendTime']);
+    expect(times.deviceSendTime).toBe('1571724098000');
+    expect(Number(times.serverRecvTime)).toBeGreaterThanOrEqual(before);
+  });
+
+  it('a message to another service of the platform is answered if it has an id and wants it', async () => {
+    const device = await ground.device();
+    const post = sysTopic(light(1), 'thing/event/property/post');
+    await device.publish(post, { id: '11', version: '1.0', params: { power: 1 }, method: 'thing.event.property.post' });
+    expect((await device.next(`${post}_reply`)).payload).toBe('{"code":200,"data":{},"id":"11","message":"success"}');
+    await device.publish(post, { params: {} });
+    await device.publish(post, { id: '12', sys: { ack: 0 } });
+    await device.publish(`${post}_reply`, { id: '13', code: 200 });
+    await device.handled();
+    expect(device.received).toEqual([]);
+  });
+});
