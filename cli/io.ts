@@ -27,7 +27,7 @@ export const processIo = (): Io => ({
 });
 
 /** The exit code of a command that a signal ended. */
-export const INTERRUPTED = 130;
+export const INTERRUPTED = 130 as const;
 
 /**
  * Aborted at the first SIGINT or SIGTERM; a second one ends the process at once.

@@ -46,5 +46,5 @@ export function policyOf(options: PolicyOptions): PolicyRequestBody | undefined 
     reconnectGraceMs: options.reconnectGrace,
     allowDowngrade: options.allowDowngrade,
   };
-  return Object.values(policy).some((value) => value !== undefined) ? policy : undefined;
+  return Object.values<unknown>(policy).some((value) => value !== undefined) ? policy : undefined;
 }

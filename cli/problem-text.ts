@@ -1,11 +1,12 @@
 import { ApiError, ApiUnreachableError } from '../api/client.js';
 import type { Problem } from '../api/schemas.js';
 import { FerryError } from '../domain/errors.js';
+import { INTERRUPTED } from './io.js';
 import { printable } from './printable.js';
-import { CommandFailed, UsageError } from './usage-error.js';
+import { CommandFailed, Interrupted, UsageError } from './usage-error.js';
 
 export interface Ending {
-  readonly exitCode: 1 | 2;
+  readonly exitCode: 1 | 2 | 130;
   readonly text: string;
   /** The problem document, when there is one: what `--json` shows. */
   readonly problem?: Partial<Problem>;
@@ -13,6 +14,7 @@ export interface Ending {
 
 /** How a command ends that threw: its exit code, and what the person at the terminal is told. */
 export function endingOf(error: unknown): Ending {
+  if (error instanceof Interrupted) return { exitCode: INTERRUPTED, text: 'interrupted' };
   if (error instanceof ApiError) return { exitCode: 1, text: refusalText(error), problem: error.problem };
   if (error instanceof ApiUnreachableError) return { exitCode: 1, text: `${error.message}\n${UNREACHABLE_REMEDY}` };
   if (error instanceof UsageError || error instanceof FerryError) return { exitCode: 2, text: error.message };

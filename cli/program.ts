@@ -1,5 +1,6 @@
 import { Command, CommanderError, Help, type Option } from 'commander';
 import { batchCommand } from './commands/batch.js';
+import { demoCommand } from './commands/demo.js';
 import { deviceCommand } from './commands/device.js';
 import { devicesCommand } from './commands/devices.js';
 import { failuresCommand } from './commands/failures.js';
@@ -31,7 +32,7 @@ export function createProgram(io: Io, { version, start }: ProgramOptions): Comma
     .enablePositionalOptions();
   const add = (group: string, commands: readonly Command[]) =>
     commands.forEach((command) => program.addCommand(command.helpGroup(group)));
-  add(GROUPS.run, [upCommand(io, start), simulateCommand(io)]);
+  add(GROUPS.run, [upCommand(io, start), demoCommand(io, start), simulateCommand(io)]);
   add(GROUPS.prepare, [productCommand(io), deviceCommand(io), devicesCommand(io), firmwareCommand(io)]);
   add(GROUPS.update, [verifyCommand(io), batchCommand(io), reinitiateCommand(io), cancelCommand(io), endCommand(io)]);
   add(GROUPS.follow, [tasksCommand(io), taskCommand(io), watchCommand(io), failuresCommand(io)]);
@@ -68,7 +69,7 @@ function each(command: Command, visit: (command: Command) => void): void {
 /**
  * Runs a command line.
  *
- * @returns the exit code: 0 done, 1 refused or failed, 2 used wrongly
+ * @returns the exit code: 0 done, 1 refused or failed, 2 used wrongly, 130 interrupted
  */
 export async function runCli(argv: readonly string[], io: Io, options: Partial<ProgramOptions> = {}): Promise<number> {
   try {

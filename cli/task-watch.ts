@@ -14,6 +14,13 @@ export interface TaskDisplay {
 export const isEnded = ({ status }: Pick<TaskAnswer, 'status'>): boolean =>
   status === 'completed' || status === 'cancelled';
 
+export interface FollowTaskOptions {
+  readonly display: TaskDisplay;
+  readonly signal: AbortSignal;
+  /** When there is nothing more to follow: at its end, if absent. */
+  readonly until?: (task: TaskAnswer) => boolean;
+}
+
 /**
  * Follows a task on the live stream to its end.
  *
@@ -22,14 +29,14 @@ export const isEnded = ({ status }: Pick<TaskAnswer, 'status'>): boolean =>
 export async function followTask(
   api: Pick<ApiClient, 'taskEvents'>,
   taskId: string,
-  { display, signal }: { readonly display: TaskDisplay; readonly signal: AbortSignal },
+  { display, signal, until = isEnded }: FollowTaskOptions,
 ): Promise<TaskAnswer | undefined> {
   const done = new AbortController();
   try {
     for await (const { event, data } of api.taskEvents(taskId, { signal: AbortSignal.any([signal, done.signal]) })) {
       if (event !== 'task') continue;
       display.show(data);
-      if (isEnded(data)) return data;
+      if (until(data)) return data;
     }
     return undefined;
   } finally {
@@ -65,7 +72,7 @@ function barsDisplay(out: Output, indent: string): TaskDisplay {
   const bars = new cliProgress.MultiBar(
     {
       format: `${indent}{state} {bar} {value} of {total}`,
-      stream: out as NodeJS.WriteStream,
+      stream: out as NodeJS.WritableStream,
       barCompleteChar: '█',
       barIncompleteChar: '░',
       barsize: 40,

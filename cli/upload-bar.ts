@@ -8,7 +8,7 @@ export function uploadBar(out: Output) {
   const bar = new cliProgress.SingleBar(
     {
       format: 'uploading {bar} {percentage} % of {size}',
-      stream: out as NodeJS.WriteStream,
+      stream: out as NodeJS.WritableStream,
       hideCursor: true,
       clearOnComplete: true,
       gracefulExit: false,
@@ -17,7 +17,7 @@ export function uploadBar(out: Output) {
   );
   let isStarted = false;
   return {
-    show(sentBytes: number, totalBytes: number): void {
+    show: (sentBytes: number, totalBytes: number): void => {
       if (!isStarted) bar.start(totalBytes, 0, { size: size(totalBytes) });
       isStarted = true;
       bar.update(sentBytes);

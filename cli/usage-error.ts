@@ -7,3 +7,8 @@ export class UsageError extends Error {
 export class CommandFailed extends Error {
   override readonly name = 'CommandFailed';
 }
+
+/** Ctrl-C ended the command before it was done: exit code 130. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted';
+}

@@ -30,7 +30,7 @@ const CARRY_OUT: Readonly<Record<Behaviour, (update: Update) => Promise<UpdateEn
 
   async 'download-failed'(update) {
     await update.downloadBetween(0, HALF);
-    throw new UpdateFailed(-2, 'the download was interrupted');
+    throw new UpdateFailed(-2, 'The connection was reset in mid-download.');
   },
 
   async 'verification-failed'(update) {
@@ -42,7 +42,7 @@ const CARRY_OUT: Readonly<Record<Behaviour, (update: Update) => Promise<UpdateEn
   async 'extraction-failed'(update) {
     await update.downloadAndCheck();
     await update.pause(update.timing.burnMs);
-    throw new UpdateFailed(-4, 'the flash could not be written');
+    throw new UpdateFailed(-4, 'The flash can not be written.');
   },
 
   silent: () => Promise.resolve('silent'),

@@ -234,7 +234,7 @@ export class SimulatedDevice implements UpdatingDevice {
     const signal = AbortSignal.any([abort.signal, this.ground.signal]);
     const isFirst = ++this.updatesBegun === 1;
     try {
-      if (notification.module !== undefined) throw new UpdateFailed(-1, `it has no module ${notification.module}`);
+      if (notification.module !== undefined) throw new UpdateFailed(-1, `It has no module ${notification.module}.`);
       const behaviour = this.behaviour === Behaviour.BUSY && !isFirst ? Behaviour.OK : this.behaviour;
       const end = await carryOut(behaviour, new Update(notification, this, signal));
       this.ended({ version: notification.version, end });

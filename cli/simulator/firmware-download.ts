@@ -49,7 +49,7 @@ export class FirmwareDownload {
     }
     if (this.receivedBytes < this.firmware.sizeBytes) return;
     this.interrupt();
-    if (this.receivedBytes > this.firmware.sizeBytes) throw new DownloadFailed('more bytes came than were announced');
+    if (this.receivedBytes > this.firmware.sizeBytes) throw new DownloadFailed('More bytes came than were announced.');
   }
 
   /** Cuts the HTTP connection; what was received stays. */
@@ -80,7 +80,7 @@ export class FirmwareDownload {
     this.interrupt();
     if (error instanceof DownloadFailed) throw error;
     this.options.signal.throwIfAborted();
-    if (++this.failures >= ATTEMPTS_MAX) throw new DownloadFailed(error instanceof Error ? error.message : 'no answer');
+    if (++this.failures >= ATTEMPTS_MAX) throw new DownloadFailed(`The connection fails: ${String(error)}.`);
     await setTimeout(RETRY_MS * this.failures, undefined, { signal: this.options.signal });
   }
 
@@ -100,13 +100,13 @@ export class FirmwareDownload {
   private problemOf(response: IncomingMessage, wantedStatus: number): string | undefined {
     // A server in trouble is worth another try; a refusal is final.
     if ((response.statusCode ?? 0) >= 500) throw new Error(`HTTP status ${response.statusCode}`);
-    if (response.statusCode !== wantedStatus) return `HTTP status ${response.statusCode} instead of ${wantedStatus}`;
+    if (response.statusCode !== wantedStatus) return `HTTP status ${response.statusCode} instead of ${wantedStatus}.`;
     if (this.options.readsHeadersByLetter && !response.rawHeaders.includes('Content-Length')) {
-      return 'no header "Content-Length" in these letters';
+      return 'There is no header "Content-Length" in these letters.';
     }
     const announced = Number(response.headers['content-length']);
     const left = this.firmware.sizeBytes - this.receivedBytes;
-    return announced === left ? undefined : `Content-Length ${announced} instead of ${left}`;
+    return announced === left ? undefined : `Content-Length ${announced} instead of ${left}.`;
   }
 }
 

@@ -24,8 +24,8 @@ export const rosterPath = (folder: string, serviceUrl: string, productKey: strin
 
 /** @throws CommandFailed for a file that is no roster */
 export async function readRoster(path: string): Promise<Roster> {
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return '{}';
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '{}';
     throw error;
   });
   try {

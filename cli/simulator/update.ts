@@ -85,7 +85,7 @@ export class Update {
   }
 
   check(): void {
-    if (!this.download.digestMatches()) throw new UpdateFailed(-3, 'the digest does not match');
+    if (!this.download.digestMatches()) throw new UpdateFailed(-3, 'Another one was computed.');
     this.device.tell({ kind: 'downloaded', bytes: this.download.received, version: this.notification.version });
   }
 
