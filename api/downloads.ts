@@ -114,10 +114,16 @@ function rangeOf(
 ): ByteRange | 'unsatisfiable' | undefined {
   const ifRange = headers['if-range'];
   if (headers.range === undefined || (ifRange !== undefined && ifRange !== etag)) return undefined;
-  const ranges = parseRange(sizeBytes, headers.range, { combine: true });
+  const ranges = parseRange(sizeBytes, wholeSuffix(headers.range, sizeBytes), { combine: true });
   if (ranges === -1) return 'unsatisfiable';
   if (ranges === -2 || ranges.type !== 'bytes' || ranges.length !== 1) return undefined;
   return ranges[0];
+}
+
+/** A suffix longer than the file means all of it [RFC 9110 14.1.2]; the parser takes it for unsatisfiable. */
+function wholeSuffix(range: string, sizeBytes: number): string {
+  const [, suffix] = /^bytes=-(\d+)$/.exec(range) ?? [];
+  return suffix !== undefined && Number(suffix) > sizeBytes ? `bytes=-${sizeBytes}` : range;
 }
 
 const names = (list: string | undefined, etag: string): boolean =>

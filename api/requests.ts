@@ -37,7 +37,13 @@ export const IdParams = z.strictObject({ id: z.string() });
 export const TaskDeviceParams = z.strictObject({ id: z.string(), deviceName: z.string() });
 
 export const PageQuery = z.strictObject({
-  limit: z.coerce.number({ error: 'must be a number' }).int().min(1).max(500).default(50).openapi({ type: 'integer' }),
+  limit: z.coerce
+    .number({ error: 'must be a number' })
+    .int()
+    .min(1)
+    .max(500)
+    .default(50)
+    .openapi({ type: 'integer', minimum: 1, maximum: 500, default: 50 }),
   cursor: z.string().min(1).max(1_000).optional().openapi({ description: '`nextCursor` of the page before.' }),
 });
 

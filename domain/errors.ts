@@ -5,6 +5,7 @@
 export const ErrorCode = {
   INVALID_REQUEST: 'invalid-request',
   UNAUTHORIZED: 'unauthorized',
+  FORBIDDEN: 'forbidden',
   NOT_FOUND: 'not-found',
   PRODUCT_EXISTS: 'product-exists',
   DEVICE_EXISTS: 'device-exists',

@@ -108,7 +108,7 @@ describe('POST /v1/firmware', () => {
     ['twenty parts', Array.from({ length: 20 }, (_, i) => [`name${i}`, 'x']), 'name0'],
   ] as [string, [string, string | Blob][], string][])('refuses a form with %s', async (_what, parts, field) => {
     const form = new FormData();
-    for (const [name, value] of parts) form.append(name, value as string);
+    for (const [name, value] of parts) form.append(name, value);
     const { status, body } = await world.send<ProblemBody>('POST', '/v1/firmware', { body: form });
     expect({ status, code: body.code }).toEqual({ status: 400, code: 'invalid-request' });
     expect(body.errors?.[0]?.field).toBe(field);

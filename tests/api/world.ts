@@ -35,10 +35,12 @@ export interface ProblemBody {
 
 /** The API over real records and a real store; the engine is a list of what it was told. */
 export class World {
+  url = '';
   private server: Server | undefined;
+  private listening = 0;
 
   private constructor(
-    readonly api: Api,
+    public api: Api,
     readonly records: Records,
     readonly filesFolder: string,
     readonly tokens: DownloadTokens,
@@ -46,7 +48,17 @@ export class World {
     readonly delivered: string[],
     private readonly deps: ApiDeps,
     private readonly clean: () => Promise<void>,
-  ) {}
+  ) {
+    const onChange = records.onChange.bind(records);
+    records.onChange = (listener) => {
+      this.listening++;
+      const stop = onChange(listener);
+      return () => {
+        this.listening--;
+        stop();
+      };
+    };
+  }
 
   static async open(overrides: Partial<ApiDeps> = {}): Promise<World> {
     const { records, close } = await openTestRecords();
@@ -80,15 +92,32 @@ export class World {
     await this.clean();
   }
 
-  /** Listens on a free port of the loopback. */
-  async listen(): Promise<{ readonly url: string; readonly port: number }> {
+  /** Listens on a free port of the loopback, or on the one given. */
+  async listen(atPort = 0): Promise<{ readonly url: string; readonly port: number }> {
     const { records, store, log } = this.deps;
     const downloads = createDownloadHandler({ records, store, log, tokens: this.tokens, measure: this.api.measure });
     this.server = createHttpServer({ api: this.api, downloads, log });
-    this.server.listen(0, '127.0.0.1');
+    this.server.listen(atPort, '127.0.0.1');
     await once(this.server, 'listening');
     const { port } = this.server.address() as AddressInfo;
-    return { url: `http://127.0.0.1:${port}`, port };
+    this.url = `http://127.0.0.1:${port}`;
+    return { url: this.url, port };
+  }
+
+  /** Another server over the same records, at the same port. */
+  async restart(): Promise<void> {
+    this.api.closeStreams();
+    if (this.server) await closeHttpServer(this.server, 1_000);
+    this.api = createApi({ ...this.deps, metrics: new Registry() });
+    await this.listen(Number(new URL(this.url).port));
+  }
+
+  /** Streams that listen for changes of the records now. */
+  listeners(): number {
+    return this.listening;
+  }
+  async untilListeners(wanted: number): Promise<void> {
+    while (this.listening !== wanted) await new Promise((resolve) => setImmediate(resolve));
   }
 
   request(path: string, init: RequestInit = {}): Promise<Response> {
@@ -146,8 +175,8 @@ export class World {
     return id;
   }
   /** A running batch of all devices on 1.0.0. */
-  async batch(): Promise<string> {
-    const firmwareId = await this.verifiedFirmware();
+  async batch(version = '2.0.0'): Promise<string> {
+    const firmwareId = await this.verifiedFirmware(version);
     const { body } = await this.post<{ id: string }>(`/v1/firmware/${firmwareId}/batch-updates`, {
       sourceVersions: ['1.0.0'],
     });

@@ -1,0 +1,224 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createReadStream, type ReadStream } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createDownloadTokens } from '../../firmware/download-token.js';
+import { rawRequest, type RawAnswer } from './raw-http.js';
+import { PRODUCT, World } from './world.js';
+
+const BYTES = randomBytes(300_000);
+const SHA256 = createHash('sha256').update(BYTES).digest('hex');
+const HOUR_MS = 3_600_000;
+
+describe('A firmware download', () => {
+  let world: World;
+  let port: number;
+  let taskId: string;
+  let updateId: number;
+  let path: string;
+
+  beforeAll(async () => {
+    world = await World.open();
+    ({ port } = await world.listen());
+    await world.product(['lamp-1', 'lamp-2', 'lamp-3']);
+    const { body } = await world.upload({ name: 'lamp', productKey: PRODUCT, version: '2.0.0' }, BYTES);
+    const task = await world.post<{ id: string }>(`/v1/firmware/${String(body['id'])}/verifications`, {
+      deviceNames: ['lamp-1', 'lamp-2', 'lamp-3'],
+    });
+    taskId = task.body.id;
+    updateId = (await world.notify(taskId, 'lamp-1')).id;
+    path = pathOf(updateId);
+  });
+  afterAll(() => world.close());
+
+  const pathOf = (deviceUpdateId: number, expiresAtMs = Date.now() + HOUR_MS) =>
+    `/files/${world.tokens.mint({ deviceUpdateId, expiresAtMs })}`;
+  const get = (headers: readonly string[] = [], method = 'GET'): Promise<RawAnswer> =>
+    rawRequest(port, [`${method} ${path} HTTP/1.1`, ...headers]);
+
+  it('is the whole file, under header names in the letters that C devices look for', async () => {
+    const { status, headers, body } = await get();
+    expect(status).toBe(200);
+    expect(headers.get('Content-Length')).toBe('300000');
+    expect(headers.get('Accept-Ranges')).toBe('bytes');
+    expect(headers.get('ETag')).toBe(`"${SHA256}"`);
+    expect(Array.from(headers.keys())).not.toContain('Transfer-Encoding');
+    expect(body.equals(BYTES)).toBe(true);
+  });
+
+  it.each([
+    ['bytes=0-', 0, 299_999],
+    ['bytes=0-0', 0, 0],
+    ['bytes=131072-', 131_072, 299_999],
+    ['bytes=100-199', 100, 199],
+    ['bytes=299999-', 299_999, 299_999],
+    ['bytes=0-999999999', 0, 299_999],
+    ['bytes=-500', 299_500, 299_999],
+    ['bytes=-999999999', 0, 299_999],
+    ['bytes=0-9,10-19', 0, 19],
+  ])('with the range %s is that part', async (range, start, end) => {
+    const { status, headers, body } = await get([`Range: ${range}`]);
+    expect(status).toBe(206);
+    expect(headers.get('Content-Range')).toBe(`bytes ${start}-${end}/300000`);
+    expect(headers.get('Content-Length')).toBe(String(end - start + 1));
+    expect(body.equals(BYTES.subarray(start, end + 1))).toBe(true);
+  });
+
+  it.each(['bytes=300000-', 'bytes=300000-300001', 'bytes=-0'])(
+    'with the range %s is refused with 416',
+    async (range) => {
+      const { status, headers, body } = await get([`Range: ${range}`]);
+      expect(status).toBe(416);
+      expect(headers.get('Content-Range')).toBe('bytes */300000');
+      expect(body).toHaveLength(0);
+    },
+  );
+
+  it.each(['bytes=', 'bytes=a-b', 'lines=0-1', 'nonsense', 'bytes=0-1,100-101'])(
+    'with the range %s is the whole file, as if there was none',
+    async (range) => {
+      const { status, headers } = await get([`Range: ${range}`]);
+      expect({ status, length: headers.get('Content-Length') }).toEqual({ status: 200, length: '300000' });
+    },
+  );
+
+  it('goes on only with the same file', async () => {
+    expect((await get(['Range: bytes=5-', `If-Range: "${SHA256}"`])).status).toBe(206);
+    expect((await get(['Range: bytes=5-', 'If-Range: "other"'])).status).toBe(200);
+    expect((await get(['Range: bytes=5-', 'If-Range: Wed, 21 Oct 2015 07:28:00 GMT'])).status).toBe(200);
+  });
+
+  it('is not sent again to who has it', async () => {
+    const { status, headers, body } = await get([`If-None-Match: "other", W/"${SHA256}"`]);
+    expect({ status, etag: headers.get('ETag'), length: body.length }).toEqual({
+      status: 304,
+      etag: `"${SHA256}"`,
+      length: 0,
+    });
+    expect((await get(['If-None-Match: "other"'])).status).toBe(200);
+  });
+
+  it('shows its head alone to HEAD', async () => {
+    const whole = await get([], 'HEAD');
+    expect(whole.status).toBe(200);
+    expect(whole.headers.get('Content-Length')).toBe('300000');
+    expect(whole.body).toHaveLength(0);
+    const part = await get(['Range: bytes=0-0'], 'HEAD');
+    expect({ status: part.status, range: part.headers.get('Content-Range') }).toEqual({
+      status: 206,
+      range: 'bytes 0-0/300000',
+    });
+  });
+
+  it('takes several requests over one connection', async () => {
+    const socket = connect(port, '127.0.0.1');
+    let text = '';
+    socket.setEncoding('latin1').on('data', (piece: string) => (text += piece));
+    const request = `GET ${path} HTTP/1.1\r\nHost: a\r\nRange: bytes=0-0\r\n`;
+    socket.write(`${request}\r\n${request}Connection: close\r\n\r\n`);
+    await once(socket, 'close');
+    expect(text.match(/HTTP\/1\.1 206/g)).toHaveLength(2);
+  });
+
+  it('is the same 404 when its token is wrong, expired, foreign or of an update that has ended', async () => {
+    const ended = (await world.fail(taskId, 'lamp-2', 'download-failed')).id;
+    const foreign = createDownloadTokens('another key').mint({
+      deviceUpdateId: updateId,
+      expiresAtMs: Date.now() + HOUR_MS,
+    });
+    const bodies = new Set<string>();
+    for (const dead of [
+      '/files/',
+      '/files/x',
+      `/files/${foreign}`,
+      `${path}/`,
+      `${path}x`,
+      '/files/..%2f..%2fferry.db',
+      '/files/../v1/products',
+      `/files/${SHA256}`,
+      pathOf(updateId, Date.now() - 1_000),
+      pathOf(999_999),
+      pathOf(ended),
+    ]) {
+      const { status, headers, body } = await rawRequest(port, [`GET ${dead} HTTP/1.1`]);
+      expect({ dead, status, type: headers.get('Content-Type') }).toEqual({
+        dead,
+        status: 404,
+        type: 'application/problem+json',
+      });
+      bodies.add(body.toString());
+    }
+    expect(bodies.size).toBe(1);
+  });
+
+  it('takes a query behind its token', async () => {
+    expect((await rawRequest(port, [`GET ${path}?x=1 HTTP/1.1`])).status).toBe(200);
+  });
+
+  it('refuses other methods', async () => {
+    const { status, headers } = await get([], 'POST');
+    expect({ status, allow: headers.get('Allow') }).toEqual({ status: 405, allow: 'GET, HEAD' });
+  });
+
+  it('lets go of the file when the device goes away', async () => {
+    const open: ReadStream[] = [];
+    const large = await World.open({
+      store: {
+        put: () => Promise.reject(new Error('not used')),
+        remove: () => Promise.resolve(),
+        read: () => {
+          const stream = createReadStream('/dev/zero');
+          open.push(stream);
+          return Promise.resolve(stream);
+        },
+      },
+    });
+    try {
+      const { port: largePort } = await large.listen();
+      await large.product(['lamp-1']);
+      await addFirmwareRow(large);
+      const task = await large.post<{ id: string }>('/v1/firmware/large/verifications', { deviceNames: ['lamp-1'] });
+      const { id } = await large.notify(task.body.id, 'lamp-1');
+      const token = large.tokens.mint({ deviceUpdateId: id, expiresAtMs: Date.now() + HOUR_MS });
+      const socket = connect(largePort, '127.0.0.1');
+      socket.write(`GET /files/${token} HTTP/1.1\r\nHost: a\r\n\r\n`);
+      await once(socket, 'data');
+      const [stream] = open;
+      if (!stream) throw new Error('nothing was read');
+      const closed = new Promise<void>((resolve) => stream.on('close', () => resolve()));
+      socket.destroy();
+      await closed;
+      expect(stream.destroyed).toBe(true);
+    } finally {
+      await large.close();
+    }
+  });
+
+  const addFirmwareRow = (into: World) =>
+    into.records.addFirmware(
+      {
+        id: 'large',
+        name: 'large',
+        productKey: PRODUCT,
+        module: 'default',
+        version: '9',
+        sizeBytes: 2 ** 40,
+        signMethod: 'SHA256',
+        sign: SHA256,
+        sha256: SHA256,
+        createdAtMs: Date.now(),
+      },
+      { firmwareMax: 100 },
+    );
+
+  it('of a file that has vanished is a fault of ours, without its path', async () => {
+    await rm(join(world.filesFolder, SHA256.slice(0, 2)), { recursive: true });
+    const { status, body } = await get();
+    expect(status).toBe(500);
+    expect(body.toString()).toContain('"code":"internal"');
+    expect(body.toString()).not.toContain(world.filesFolder);
+  });
+});

@@ -1,0 +1,146 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createApiClient, ApiError, type ApiClient } from '../../api/client.js';
+import type { ApiEvent } from '../../api/client-events.js';
+import { TOKEN, World } from './world.js';
+
+/** The events of a stream, one after the other, until the test ends. */
+class Events {
+  private readonly abort = new AbortController();
+  private readonly iterator: AsyncIterator<ApiEvent>;
+
+  constructor(
+    open: (options: { signal: AbortSignal; lastEventId?: string; retryMs: number }) => AsyncGenerator<ApiEvent>,
+    lastEventId?: string,
+  ) {
+    this.iterator = open({ signal: this.abort.signal, retryMs: 10, ...(lastEventId !== undefined && { lastEventId }) });
+  }
+
+  async next(): Promise<ApiEvent> {
+    const { done, value } = (await this.iterator.next()) as IteratorResult<ApiEvent, undefined>;
+    if (done === true) throw new Error('The stream ended');
+    return value;
+  }
+
+  /** The next event that is as wanted. */
+  async until(wanted: (event: ApiEvent) => boolean): Promise<ApiEvent> {
+    for (;;) {
+      const event = await this.next();
+      if (wanted(event)) return event;
+    }
+  }
+
+  close(): void {
+    this.abort.abort();
+  }
+}
+
+describe('The event stream', () => {
+  let world: World;
+  let client: ApiClient;
+  let taskId: string;
+  const streams: Events[] = [];
+  const task = (lastEventId?: string) =>
+    opened(new Events((options) => client.taskEvents(taskId, options), lastEventId));
+  const all = (lastEventId?: string) => opened(new Events((options) => client.events(options), lastEventId));
+  const opened = (events: Events) => {
+    streams.push(events);
+    return events;
+  };
+
+  beforeEach(async () => {
+    world = await World.open();
+    const { url } = await world.listen();
+    client = createApiClient({ url, token: TOKEN });
+    await world.product();
+    taskId = await world.batch();
+  });
+  afterEach(async () => {
+    for (const stream of streams.splice(0)) stream.close();
+    await world.close();
+  });
+
+  it('of a task begins with the task as it is, and goes on with what changes', async () => {
+    const events = task();
+    expect(await events.next()).toMatchObject({ event: 'task', data: { id: taskId, counts: { pending: 3 } } });
+    await world.notify(taskId, 'lamp-1');
+    const update = await events.until(({ event }) => event === 'device-update');
+    expect(update.data).toMatchObject({ deviceName: 'lamp-1', status: 'notified', waitingFor: { what: 'response' } });
+    await world.end(taskId);
+    const ended = await events.until(({ event, data }) => event === 'task' && data.status === 'completed');
+    expect(ended.data).toMatchObject({ id: taskId });
+  });
+
+  it('goes on after the last event that was seen, with nothing left out', async () => {
+    const events = task();
+    const { id } = await events.next();
+    events.close();
+    for (const deviceName of ['lamp-1', 'lamp-2', 'lamp-3']) await world.fail(taskId, deviceName, 'stalled');
+
+    const resumed = task(id);
+    const seen = new Set<string>();
+    while (seen.size < 3) {
+      const { event, data } = await resumed.next();
+      if (event === 'device-update') seen.add(data.deviceName);
+    }
+    expect(Array.from(seen).sort()).toEqual(['lamp-1', 'lamp-2', 'lamp-3']);
+  });
+
+  it('tells many changes of one thing as its newest state', async () => {
+    const events = task();
+    await events.next();
+    await world.notify(taskId, 'lamp-1');
+    await events.until(({ event }) => event === 'device-update');
+    for (let step = 1; step <= 50; step++) {
+      await world.records.progressReported(
+        { productKey: 'lamps', deviceName: 'lamp-1' },
+        { module: null, step, atMs: Date.now() },
+      );
+    }
+    const steps: (number | null)[] = [];
+    await events.until(({ event, data }) => {
+      if (event === 'device-update') steps.push(data.step);
+      return event === 'device-update' && data.step === 50;
+    });
+    expect(steps.length).toBeLessThan(10);
+  });
+
+  it('of all tasks tells tasks only, from now on', async () => {
+    const events = all();
+    const first = events.next();
+    // The stream is open once it has said from where; a change before that may be missed by it.
+    await new Promise((resolve) => setImmediate(resolve));
+    while ((await Promise.race([first, world.notify(taskId, 'lamp-1').then(() => undefined)])) === undefined);
+    expect(await first).toMatchObject({ event: 'task', data: { id: taskId } });
+  });
+
+  it('survives a restart of the server: the client reconnects and misses nothing', async () => {
+    const events = task();
+    await events.next();
+    world.api.closeStreams();
+    await world.restart();
+    await world.fail(taskId, 'lamp-2', 'no-response');
+    const update = await events.until(({ event }) => event === 'device-update');
+    expect(update.data).toMatchObject({ deviceName: 'lamp-2', cause: 'no-response' });
+  });
+
+  it('refuses an id that is none, or of the future', async () => {
+    for (const lastEventId of ['nonsense', '-1', '999999999']) {
+      await expect(task(lastEventId).next()).rejects.toMatchObject({ status: 400, code: 'invalid-request' });
+    }
+  });
+
+  it('is refused without the token', async () => {
+    const { url } = world;
+    const stranger = createApiClient({ url, token: 'wrong' });
+    await expect(stranger.events().next()).rejects.toBeInstanceOf(ApiError);
+  });
+
+  it('is no longer listened for once the client is gone', async () => {
+    const before = world.listeners();
+    const events = task();
+    await events.next();
+    expect(world.listeners()).toBe(before + 1);
+    events.close();
+    await world.untilListeners(before);
+  });
+});

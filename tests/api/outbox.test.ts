@@ -1,0 +1,144 @@
+import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
+import { pino } from 'pino';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createOutbox, type Outbox, type OutboxDeps } from '../../api/outbox.js';
+import { World } from './world.js';
+
+/** Stands for the engine's client: what it was told, and how it answers. The end-to-end tests use the real one. */
+class Engine {
+  readonly told: string[] = [];
+  starts: Record<string, unknown>[] = [];
+  /** Thrown at the next calls, whatever they are. */
+  fault: Error | undefined;
+  /** Resolves before a start is answered. */
+  held: Promise<void> = Promise.resolve();
+
+  private tell(what: string): Promise<void> {
+    this.told.push(what);
+    return this.fault ? Promise.reject(this.fault) : Promise.resolve();
+  }
+
+  readonly workflow = {
+    start: async (type: string, options: Record<string, unknown>) => {
+      this.starts.push({ type, ...options });
+      await this.held;
+      await this.tell(`start ${String(options['workflowId'])}`);
+    },
+    getHandle: (workflowId: string, runId?: string) => ({
+      cancel: () => this.tell(`cancel ${workflowId}${runId === undefined ? '' : ` ${runId}`}`),
+      signal: (signal: { name: string }) => this.tell(`${signal.name} ${workflowId}`),
+    }),
+  };
+}
+
+describe('The outbox', () => {
+  let world: World;
+  let engine: Engine;
+  let outbox: Outbox;
+  let taskId: string;
+
+  beforeEach(async () => {
+    world = await World.open();
+    await world.product();
+    engine = new Engine();
+    outbox = createOutbox({
+      records: world.records,
+      client: engine as unknown as OutboxDeps['client'],
+      log: pino({ level: 'silent' }),
+    });
+    const firmwareId = await world.firmware();
+    const { body } = await world.post<{ id: string }>(`/v1/firmware/${firmwareId}/verifications`, {
+      deviceNames: ['lamp-1', 'lamp-2'],
+    });
+    taskId = body.id;
+  });
+  afterEach(() => world.close());
+
+  const undelivered = () => world.records.undeliveredTask(taskId);
+
+  it('starts a task under its business key, for which there is never a second run', async () => {
+    await outbox.deliver(taskId);
+    expect(engine.starts).toMatchObject([
+      {
+        type: 'verification',
+        workflowId: `verification/${taskId}`,
+        taskQueue: 'ferry',
+        workflowIdReusePolicy: 'REJECT_DUPLICATE',
+        args: [{ taskId, kind: 'verification', devicesTotal: 2, firmware: { version: '2.0.0' } }],
+      },
+    ]);
+    expect(await undelivered()).toBeUndefined();
+    await outbox.deliver(taskId);
+    expect(engine.told).toHaveLength(1);
+  });
+
+  it('starts a batch as a batch update', async () => {
+    await world.end(taskId);
+    const firmwareId = await world.verifiedFirmware('3.0.0');
+    const { body } = await world.post<{ id: string }>(`/v1/firmware/${firmwareId}/batch-updates`, {
+      sourceVersions: ['1.0.0'],
+    });
+    await outbox.deliver(body.id);
+    expect(engine.starts).toMatchObject([{ type: 'batchUpdate', workflowId: `batch/${body.id}` }]);
+  });
+
+  it('counts a task that runs already as told', async () => {
+    engine.fault = new WorkflowExecutionAlreadyStartedError('there is one', 'id', 'verification');
+    await outbox.deliver(taskId);
+    expect(await undelivered()).toBeUndefined();
+  });
+
+  it('leaves for the next round what the engine did not take, and throws nothing', async () => {
+    engine.fault = new Error('connection refused');
+    await outbox.deliver(taskId);
+    await outbox.deliverAll();
+    expect(await undelivered()).toMatchObject({ start: true });
+    engine.fault = undefined;
+    await outbox.deliverAll();
+    expect(await undelivered()).toBeUndefined();
+  });
+
+  it('tells a start before a cancellation or an end that was asked for meanwhile', async () => {
+    await world.post(`/v1/tasks/${taskId}/end`);
+    await outbox.deliverAll();
+    expect(engine.told).toEqual([`start verification/${taskId}`, `end verification/${taskId}`]);
+    expect(await undelivered()).toBeUndefined();
+  });
+
+  it('cancels a task', async () => {
+    await outbox.deliver(taskId);
+    await world.post(`/v1/tasks/${taskId}/cancel`);
+    await outbox.deliver(taskId);
+    expect(engine.told.at(-1)).toBe(`cancel verification/${taskId}`);
+    expect(await undelivered()).toBeUndefined();
+  });
+
+  it('needs not tell a run that has ended', async () => {
+    await outbox.deliver(taskId);
+    await world.post(`/v1/tasks/${taskId}/cancel`);
+    engine.fault = new WorkflowNotFoundError('closed', 'id', undefined);
+    await outbox.deliver(taskId);
+    expect(await undelivered()).toBeUndefined();
+  });
+
+  it('cancels one device by its run, so that its next task is safe', async () => {
+    await outbox.deliver(taskId);
+    await world.records.taskBegun(taskId, 'run-1', Date.now());
+    await world.notify(taskId, 'lamp-1');
+    await world.post(`/v1/tasks/${taskId}/devices/lamp-1/cancel`);
+    await outbox.deliver(taskId);
+    expect(engine.told.at(-1)).toBe('cancel device-update/lamps/lamp-1 run-2');
+    expect(await world.records.undeliveredDeviceCancels(10)).toEqual([]);
+  });
+
+  it('never has two deliveries of a task under way, and the second sees what came meanwhile', async () => {
+    let release = () => {};
+    engine.held = new Promise((resolve) => (release = resolve));
+    const first = outbox.deliver(taskId);
+    await world.post(`/v1/tasks/${taskId}/cancel`);
+    const others = [outbox.deliver(taskId), outbox.deliver(taskId), outbox.deliverAll()];
+    release();
+    await Promise.all([first, ...others]);
+    expect(engine.told).toEqual([`start verification/${taskId}`, `cancel verification/${taskId}`]);
+  });
+});
