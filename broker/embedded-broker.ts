@@ -9,8 +9,9 @@ import type { DeviceLink } from './device-link.js';
 import type { Gateway } from './gateway.js';
 import type { BrokerMetrics } from './metrics.js';
 import { DEFAULT_PACKET_LIMIT, limitPackets, type PacketLimit } from './packet-limit.js';
+import { storeOwnSubscriptionsOnly } from './session-store.js';
 import { isAuthentic, parseSignIn, type SignIn } from './sign-in.js';
-import { deviceId, filterCovers, isSameDevice, notificationTopic, ownerOf } from './topics.js';
+import { deviceId, isSameDevice, notificationTopic, ownerOf } from './topics.js';
 
 type ConnectPacket = Parameters<Aedes['preConnect']>[1];
 
@@ -175,7 +176,6 @@ class DeviceBroker implements EmbeddedBroker {
     this.#restrainWill(signIn.device, packet);
     const connection = new Connection(client, signIn.device, signIn.systemSubscribes);
     this.#verdicts.set(client, { connection });
-    await this.#takeOver(connection);
   }
 
   /** The return code of a refusal: the same for a wrong secret and for a device that does not exist. */
@@ -201,13 +201,6 @@ class DeviceBroker implements EmbeddedBroker {
     delete packet.will;
   }
 
-  /** Ends the device's earlier connection first: aedes confuses the two when they overlap. [MQTT-3.1.4-2] */
-  #takeOver({ device, client }: Connection): Promise<void> {
-    const earlier = this.#connections.get(deviceId(device));
-    if (!earlier || earlier.client === client) return Promise.resolve();
-    return new Promise((resolve) => earlier.client.close(() => resolve()));
-  }
-
   // ── connections ───────────────────────────────────────────────────────────────────────────────
 
   #connectionOf(client: Client): Connection | undefined {
@@ -220,7 +213,8 @@ class DeviceBroker implements EmbeddedBroker {
     const connection = this.#connectionOf(client);
     if (!connection || client.closed || client.conn.destroyed) return;
     const { device } = connection;
-    void this.#takeOver(connection); // two that signed in at the same instant: the later one stays
+    // aedes takes over too [MQTT-3.1.4-2], but loses count when two connections cross.
+    this.#connections.get(deviceId(device))?.client.close();
     this.#connections.set(deviceId(device), connection);
     connection.admit();
     this.options.metrics.connections.inc();
@@ -257,12 +251,8 @@ class DeviceBroker implements EmbeddedBroker {
   }
 
   #broken(client: Client, error: Error): void {
-    if ('errorCode' in error || this.#isOurs(error)) return; // a refusal, counted already
+    if ('errorCode' in error || error instanceof Unacknowledged) return; // counted already
     this.#note('protocol-error', client, error.message);
-  }
-
-  #isOurs(error: Error): boolean {
-    return error instanceof Unacknowledged;
   }
 
   #note(kind: 'sign-in-refused' | 'packet-too-large' | 'protocol-error', client: Client, detail?: string): void {
@@ -292,7 +282,11 @@ class DeviceBroker implements EmbeddedBroker {
           gateway.irregularities.note('unacknowledged', deviceId(connection.device), String(error));
           done(new Unacknowledged('not durable, not acknowledged'));
         },
-      );
+      )
+      .catch((error: unknown) => {
+        this.options.log.warn({ error: String(error) }, 'an answer could not be sent');
+        client.close();
+      });
   }
 
   /** Default deny: null becomes return code 128, and the connection lives on [protocol: connect, Node and C 3]. */
@@ -346,24 +340,3 @@ const end = (socket: Socket): Promise<void> =>
     socket.once('close', () => resolve());
     socket.destroy();
   });
-
-interface SessionStore {
-  addSubscriptions(client: { readonly id: string }, subscriptions: readonly Subscription[]): Promise<void>;
-}
-
-/**
- * aedes stores all filters of a SUBSCRIBE with the session, refused ones included, and queues messages for them while
- * the device is away.
- */
-function storeOwnSubscriptionsOnly(aedes: Aedes): void {
-  const { persistence } = aedes as unknown as { readonly persistence: SessionStore };
-  const store = persistence.addSubscriptions.bind(persistence);
-  persistence.addSubscriptions = (client, subscriptions) =>
-    store(
-      client,
-      subscriptions.filter(({ topic }) => {
-        const owner = ownerOf(topic);
-        return owner !== undefined && deviceId(owner) === client.id && !filterCovers(topic, CONSUMED_TOPIC);
-      }),
-    );
-}

@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { isDeviceName, isProductKey } from '../domain/names.js';
 import type { DeviceKey } from '../domain/ids.js';
 
@@ -29,8 +29,8 @@ const ALGORITHMS = new Map<string, SignIn['algorithm']>([
   ['hmacsha256', 'sha256'],
 ]);
 
-/** Signs like a device that is not registered, so that the answer takes the same time. */
-const NOBODYS_SECRET = 'nobody-has-this-secret-0000000000';
+/** Signs for a device that is not registered, so that the answer takes the same time. */
+const NOBODYS_SECRET = randomBytes(16).toString('hex');
 
 /** Reads username `DN&PK`, client id `BASE|key=value,…|` and password; undefined when they are not of that form. */
 export function parseSignIn({ clientId, username, password }: Credentials): SignIn | undefined {

@@ -1,6 +1,7 @@
 import { connectAsync, type ErrorWithReasonCode } from 'mqtt';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startEmbeddedBroker } from '../../broker/embedded-broker.js';
+import { FLAVOURS, USERNAME } from './flavours.js';
 import { Ground, light, PRODUCT, selfSubscribed, systemSubscribed, TARGET, topicOf } from './ground.js';
 
 let ground: Ground;
@@ -22,6 +23,12 @@ const becomes = async (online: boolean) => {
 };
 
 describe('connecting', () => {
+  it.each(Object.entries(FLAVOURS))('%s signs in and is heard', async (_, { clientId, password = '' }) => {
+    const device = await ground.connect(light(1), { clientId, password, username: USERNAME });
+    await device.runs('1.0.0');
+    expect((await ground.records.getDevice(light(1)))?.version).toBe('1.0.0');
+  });
+
   it('refuses a wrong secret, an unknown device and no credentials alike, with return code 4', async () => {
     expect(await refusalOf(systemSubscribed(light(1), 'another-secret'))).toBe(4);
     expect(await refusalOf(systemSubscribed(light(9)))).toBe(4);
@@ -89,6 +96,18 @@ describe('connecting', () => {
     expect((await open()[0]?.next(topicOf('upgrade', light(1))))?.payload).toBe('hello');
   });
 
+  it('serves the last of many connections that come and break, and no other', async () => {
+    for (let n = 0; n < 20; n++) {
+      const first = await ground.device();
+      first.client.stream.destroy();
+      const [second] = await Promise.all([ground.device(), first.closed()]);
+      const last = await ground.device();
+      while (second.client.connected) await new Promise((resolve) => setImmediate(resolve));
+      expect(await ground.broker.link.publishNotification(light(1), `hello ${n}`)).toBe(true);
+      expect((await last.next(topicOf('upgrade', light(1)))).payload).toBe(`hello ${n}`);
+    }
+  });
+
   it('keeps the session for the device, whatever its client id was, and sends nothing old', async () => {
     const upgrade = topicOf('upgrade', light(1));
     const first = await ground.connect(light(1), selfSubscribed(light(1)), { clean: false });
@@ -126,7 +145,7 @@ describe('connecting', () => {
   });
 
   it('counts nobody as online after it has closed, nor after a start', async () => {
-    const device = await ground.device();
+    await ground.device();
     await becomes(true);
     await ground.broker.close();
     expect(await isOnline()).toBe(false);
@@ -157,9 +176,14 @@ describe('connecting', () => {
       () => 'unacknowledged',
     );
     await ground.signals.count(1 + 1); // online, version
-    const closed = ground.broker.close();
+    let isClosed = false;
+    const closed = ground.broker.close().then(() => (isClosed = true));
+    await device.closed();
+    await isOnline();
+    expect(isClosed).toBe(false);
     release('delivered');
     await closed;
+    expect(await isOnline()).toBe(false);
     await device.client.endAsync(true);
     expect(await published).toBe('unacknowledged');
     expect(ground.signals.sent.find(({ name }) => name === 'version')?.message).toMatchObject({

@@ -10,7 +10,7 @@ import type { OnlineRetry } from '../../broker/online-signals.js';
 import { initialState, notified } from '../../domain/device-update.js';
 import type { DeviceKey } from '../../domain/ids.js';
 import { DEFAULT_POLICY } from '../../domain/policy.js';
-import type { OpenDeviceUpdate, Records } from '../../records/records.js';
+import type { DigestMethod, OpenDeviceUpdate, Records } from '../../records/records.js';
 import { openTestRecords } from '../support/records.js';
 
 export const PRODUCT = 'a1X2bEnP82z';
@@ -207,7 +207,10 @@ export class Ground {
   }
 
   /** A device in an open update whose run has begun. */
-  async begunUpdate(key: DeviceKey = light(1), { module = 'default', signMethod = 'MD5' as 'MD5' | 'SHA256' } = {}) {
+  async begunUpdate(
+    key: DeviceKey = light(1),
+    { module = 'default', signMethod = 'MD5' }: { module?: string; signMethod?: DigestMethod } = {},
+  ) {
     const n = ++this.#tasks;
     const firmwareId = `firmware-${n}`;
     await this.records.addFirmware(

@@ -170,12 +170,19 @@ describe('a hostile network', () => {
 
   it('remembers a bounded number of devices as logged', () => {
     let lines = 0;
-    const { note } = createIrregularities({ metrics: ground.metrics, log: { warn: () => void lines++ } });
-    note('retained', 'first');
-    for (let n = 0; n < 10_000; n++) note('retained', `device ${n}`);
-    note('retained', 'device 9999');
+    const irregularities = createIrregularities({
+      metrics: ground.metrics,
+      log: {
+        warn: () => {
+          lines++;
+        },
+      },
+    });
+    irregularities.note('retained', 'first');
+    for (let n = 0; n < 10_000; n++) irregularities.note('retained', `device ${n}`);
+    irregularities.note('retained', 'device 9999');
     expect(lines).toBe(10_001);
-    note('retained', 'first'); // forgotten since
+    irregularities.note('retained', 'first'); // forgotten since
     expect(lines).toBe(10_002);
   });
 });

@@ -113,6 +113,19 @@ describe('progress reports', () => {
     expect((await ground.recordOf(taskId)).step).toBe(100);
   });
 
+  it('never lets a later report overtake one that waits for the engine', async () => {
+    await ground.notifiedUpdate();
+    const release = hold('progress');
+    const device = await ground.device();
+    const published = Promise.all([device.progress(5), device.runs(TARGET)]);
+    await ground.signals.count(2); // online, progress
+    await (await ground.device(light(2))).handled();
+    expect(toldNames()).toEqual(['progress']);
+    release();
+    await published;
+    expect(toldNames()).toEqual(['progress', 'version']);
+  });
+
   it('without a module means the update under way; with another module it is stale', async () => {
     const { taskId } = await ground.notifiedUpdate(light(1), { module: 'MCU' });
     const device = await ground.device();

@@ -113,6 +113,8 @@ describe('what devices publish', () => {
     const filters = ['#', '$SYS/#', `/sys/${PRODUCT}/#`, `/sys/${PRODUCT}/light-01/#`, sysTopic(light(2), '#')];
     await watcher.client.subscribeAsync(filters, { qos: 1 }).catch(() => undefined);
     await watcher.client.endAsync();
+    const refused = await ground.irregularities('foreign-subscription');
+    expect(refused).toBe(4);
 
     const device = await ground.connect(light(1), selfSubscribed(light(1)));
     await device.client.subscribeAsync([sysTopic(light(1), '#'), topicOf('request', light(1))], { qos: 1 });
@@ -128,6 +130,7 @@ describe('what devices publish', () => {
     await ground.broker.link.publishNotification(light(2), 'none');
     await back.handled();
     expect(back.received).toEqual([]);
+    expect(await ground.irregularities('foreign-subscription')).toBe(refused); // they were not kept with the session
   });
 
   it('to a topic that is not its own is acknowledged, counted, logged once, and changes nothing', async () => {
@@ -171,6 +174,7 @@ describe('what devices publish', () => {
     expect(await version(1)).toBe('6.6.6');
     expect(await version(2)).toBeNull();
     expect(await ground.irregularities('foreign-will')).toBe(1);
+    expect(await ground.irregularities('foreign-topic')).toBe(0);
   });
 
   it('with a will of a stranger is not even looked at', async () => {

@@ -1,0 +1,23 @@
+import type { Aedes, Subscription } from 'aedes';
+import { deviceId, ownerOf } from './topics.js';
+
+interface SessionStore {
+  addSubscriptions(client: { readonly id: string }, subscriptions: readonly Subscription[]): Promise<void>;
+}
+
+/**
+ * aedes stores all filters of a SUBSCRIBE with the session, refused ones included, and would queue messages for them
+ * while the device is away. To be called once the broker listens: its store exists from then on.
+ */
+export function storeOwnSubscriptionsOnly(aedes: Aedes): void {
+  const { persistence } = aedes as unknown as { readonly persistence: SessionStore };
+  const store = persistence.addSubscriptions.bind(persistence);
+  persistence.addSubscriptions = (client, subscriptions) =>
+    store(
+      client,
+      subscriptions.filter(({ topic }) => {
+        const owner = ownerOf(topic);
+        return owner !== undefined && deviceId(owner) === client.id;
+      }),
+    );
+}
