@@ -1,0 +1,280 @@
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { PRODUCT, TOKEN, World } from '../api/world.js';
+import { Terminal, type Result } from './terminal.js';
+
+let world: World;
+let url: string;
+let folder: string;
+
+beforeEach(async () => {
+  world = await World.open();
+  ({ url } = await world.listen());
+  folder = await mkdtemp(join(tmpdir(), 'ferry-cli-'));
+});
+afterEach(async () => {
+  await world.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const env = () => ({ FERRY_URL: url, FERRY_TOKEN: TOKEN });
+const ferry = (line: string): Promise<Result> => new Terminal(env()).run(line.split(' '));
+/** The command's answer in JSON. */
+async function json<T = Record<string, unknown>>(line: string): Promise<T> {
+  const { exitCode, out, err } = await ferry(`${line} --json`);
+  expect({ exitCode, err }).toEqual({ exitCode: 0, err: '' });
+  return JSON.parse(out) as T;
+}
+
+describe('products and devices', () => {
+  it('creates and lists products', async () => {
+    expect((await ferry('product create lamps --name Lamp')).out).toBe('Product lamps created.\n');
+    expect((await json<{ productKey: string }>('product create')).productKey).toMatch(/.+/);
+    expect((await ferry('product list')).out).toMatch(/PRODUCT +NAME +CREATED\n[^]*lamps +Lamp +\d{4}-/);
+    expect(await json('product list')).toMatchObject({ nextCursor: null });
+  });
+
+  it('registers devices and shows their secrets once', async () => {
+    await world.product([]).catch(() => undefined);
+    const added = await json<{ devices: { deviceName: string; deviceSecret: string }[] }>(
+      `device add ${PRODUCT} T-1 T-2`,
+    );
+    expect(added.devices.map(({ deviceName }) => deviceName)).toEqual(['T-1', 'T-2']);
+    expect((await ferry(`device add ${PRODUCT} T-3 --secret my-own-secret`)).out).toMatch(/T-3 +my-own-secret +mqtt/);
+    expect((await ferry(`device show ${PRODUCT} T-3`)).out).not.toContain('my-own-secret');
+  });
+
+  it('imports a CSV and keeps the secrets in a file that only the user reads', async () => {
+    await world.product(['lamp-1']);
+    const [csv, out] = [join(folder, 'devices.csv'), join(folder, 'secrets.csv')];
+    await writeFile(csv, 'deviceName,deviceSecret,protocol\nT-1,secret-number-1,http\nT-2,,\n');
+    expect((await ferry(`device import ${PRODUCT} ${csv} --out ${out}`)).out).toBe(
+      `2 devices registered; names and secrets are in ${out}.\n`,
+    );
+    expect(await readFile(out, 'utf8')).toMatch(
+      /^deviceName,deviceSecret,protocol\nT-1,secret-number-1,http\nT-2,\S+,mqtt\n$/,
+    );
+    expect((await stat(out)).mode & 0o777).toBe(0o600);
+  });
+
+  it('lists devices by version, presence and page', async () => {
+    await world.product();
+    await world.runs('lamp-2', '1.1.0');
+    expect((await ferry(`devices ${PRODUCT}`)).out).toMatch(/lamp-1 +1\.0\.0 +no +mqtt/);
+    const filtered = await json<{ items: { deviceName: string }[] }>(`devices ${PRODUCT} --version 1.1.0 --offline`);
+    expect(filtered.items.map(({ deviceName }) => deviceName)).toEqual(['lamp-2']);
+    const first = await ferry(`device list ${PRODUCT} --limit 2`);
+    const cursor = /More: add --cursor (\S+)/.exec(first.out)?.[1] ?? '';
+    expect((await ferry(`device list ${PRODUCT} --limit 2 --cursor ${cursor}`)).out).toContain('lamp-3');
+    expect((await ferry(`devices ${PRODUCT} --online`)).out).toBe('No device matches.\n');
+  });
+
+  it('shows a device with its updates over all tasks, and what it waits for', async () => {
+    await world.product();
+    const taskId = await world.batch();
+    await world.notify(taskId, 'lamp-2');
+    const { out } = await ferry(`device show ${PRODUCT} lamp-2`);
+    expect(out).toMatch(/runs +default 1\.0\.0/);
+    expect(out).toContain('waits for response');
+    expect(await json(`device show ${PRODUCT} lamp-2`)).toMatchObject({ currentUpdate: { taskId } });
+  });
+});
+
+describe('firmware', () => {
+  it('is added from a file, listed with the quota, shown by name@version and by id, and deleted', async () => {
+    await world.product();
+    const file = join(folder, 'main-board.bin');
+    await writeFile(file, 'new firmware');
+    const added = await ferry(`firmware add ${file} --product ${PRODUCT} --version 2.0.0 --sign-method MD5`);
+    expect(added.out).toMatch(/^main_board@2\.0\.0 added: \S+, 12 B, MD5 [0-9a-f]{32}\n/);
+    expect((await ferry('firmware list')).out).toContain('1 of 100 firmware used, deleted ones counted.');
+    const shown = await json<{ id: string; sizeBytes: number }>('firmware show main_board@2.0.0');
+    expect(shown.sizeBytes).toBe(12);
+    expect(await json(`firmware show ${shown.id}`)).toEqual(shown);
+    expect((await ferry('firmware delete main_board@2.0.0')).out).toBe('main_board@2.0.0 deleted.\n');
+    expect(await json('firmware list')).toMatchObject({ items: [], quota: { used: 1, max: 100 } });
+  });
+
+  it('must be told apart by id when two products have the same name and version', async () => {
+    await world.product();
+    await world.firmware();
+    await world.post('/v1/products', { productKey: 'ovens', name: 'Oven' });
+    await world.upload({ name: 'lamp', productKey: 'ovens', version: '2.0.0' });
+    const { exitCode, err } = await ferry('firmware show lamp@2.0.0');
+    expect(exitCode).toBe(1);
+    expect(err).toMatch(/There are 2 firmware lamp@2\.0\.0; name one by its id:\n.*product ovens[^]*product lamps/);
+  });
+
+  it('that does not exist is said not to', async () => {
+    expect((await ferry('firmware show lamp@9')).err).toBe(
+      'error: There is no firmware lamp@9. "ferry firmware list" shows all.\n',
+    );
+    expect((await ferry('firmware show unknown')).err).toContain('[not-found]');
+  });
+});
+
+describe('update tasks', () => {
+  it('a verification is created with its policy in durations, and ended early', async () => {
+    await world.product();
+    await world.firmware();
+    const task = await json<{ id: string }>(
+      'verify lamp@2.0.0 --devices lamp-1,lamp-2 --offline-timeout 10m --notifications 5 --reconnect-grace 0s',
+    );
+    expect(task).toMatchObject({
+      kind: 'verification',
+      counts: { total: 2 },
+      policy: { offlineTimeoutMs: 600_000, notificationsMax: 5, reconnectGraceMs: 0 },
+    });
+    expect((await ferry(`end ${task.id}`)).out).toContain('is being ended');
+    expect((await ferry(`task ${task.id}`)).out).toMatch(
+      /kind +verification\n[^]*policy +offline 10m, response 5m × 5/,
+    );
+  });
+
+  it('a batch is created for all devices on the source versions, or for those of a file', async () => {
+    await world.product();
+    await world.verifiedFirmware();
+    await writeFile(join(folder, 'some'), 'lamp-2\n');
+    const some = await json<{ id: string }>(`batch lamp@2.0.0 --from 1.0.0 --devices-file ${join(folder, 'some')}`);
+    expect(some).toMatchObject({ counts: { total: 1 } });
+    await world.end(some.id);
+    expect((await ferry('batch lamp@2.0.0 --from 1.0.0,0.9.0')).out).toMatch(
+      /^Batch \S+ begins: 3 devices from 1\.0\.0, 0\.9\.0 to lamp@2\.0\.0\.\n$/,
+    );
+    expect((await ferry('tasks --kind batch --firmware lamp@2.0.0 --status pending')).out).toContain('pending 3 of 3');
+  });
+
+  it('a conflict is told in one sentence with its code; as JSON, the whole problem', async () => {
+    await world.product();
+    const taskId = await world.batch();
+    await world.verifiedFirmware('3.0.0');
+    const { exitCode, err, out } = await ferry('batch lamp@3.0.0 --from 1.0.0');
+    expect({ exitCode, out }).toEqual({ exitCode: 1, out: '' });
+    expect(err).toMatch(new RegExp(`^error: .*${taskId}.* \\[update-task-conflict\\]\n$`));
+    const asJson = await ferry('batch lamp@3.0.0 --from 1.0.0 --json');
+    expect(asJson.out).toBe('');
+    expect(JSON.parse(asJson.err)).toMatchObject({ code: 'update-task-conflict', conflicts: [{ taskId }] });
+  });
+
+  it('every field and device that breaks a rule is named on a line of its own', async () => {
+    await world.product();
+    await world.verifiedFirmware();
+    const fields = await ferry('batch lamp@2.0.0 --from 1.0.0 --stall-timeout 1ms --overall-timeout 1ms');
+    expect(fields.err).toMatch(/\[invalid-request\]\n {2}policy\.stallTimeoutMs: .*\n {2}policy\.overallTimeoutMs: /);
+    const devices = await ferry('batch lamp@2.0.0 --from 1.0.0 --devices lamp-1,ghost,other');
+    expect(devices.err).toMatch(/\[devices-invalid\]\n {2}ghost: .*\n {2}other: /);
+  });
+
+  it('a refused token says what to give', async () => {
+    const { exitCode, err } = await ferry('tasks --token wrong');
+    expect(exitCode).toBe(1);
+    expect(err).toMatch(/token was refused \[unauthorized\].*--token/);
+  });
+
+  it('the failure list has a brief cause for each device, as a table, JSON and CSV', async () => {
+    await world.product();
+    const taskId = await world.batch();
+    expect((await ferry(`failures ${taskId}`)).out).toBe('No device has failed.\n');
+    await world.fail(taskId, 'lamp-2', 'download-failed', 'line 1\u001b[2Jline 2');
+    expect((await ferry(`failures ${taskId}`)).out).toMatch(
+      /lamp-2 +download-failed +The device could not download the firmware\. line 1·\[2Jline 2 +1/,
+    );
+    expect(await json(`failures ${taskId}`)).toMatchObject({
+      items: [{ deviceName: 'lamp-2', cause: 'download-failed', attempt: 1 }],
+      nextCursor: null,
+    });
+    expect((await ferry(`failures ${taskId} --csv`)).out).toMatch(/^deviceName,[^]*lamp-2,/);
+    expect((await ferry(`task ${taskId}`)).out).toMatch(/failures +download-failed 1/);
+    expect((await ferry(`task ${taskId} --devices`)).out).toMatch(/lamp-2 +failed/);
+  });
+
+  it('failed devices are re-initiated, all or chosen ones', async () => {
+    await world.product();
+    const taskId = await world.batch();
+    await world.fail(taskId, 'lamp-1', 'stalled');
+    await world.fail(taskId, 'lamp-2', 'stalled');
+    await world.succeed(taskId, 'lamp-3');
+    expect((await ferry(`reinitiate ${taskId}`)).err).toContain('[task-not-ended]');
+    await world.end(taskId);
+    const chosen = await json<{ id: string }>(`reinitiate ${taskId} --devices lamp-2`);
+    expect(chosen).toMatchObject({ reinitiates: taskId, counts: { total: 1 } });
+    await world.end(chosen.id);
+    expect((await ferry(`reinitiate ${taskId}`)).out).toMatch(/re-initiates 2 failed devices of /);
+  });
+
+  it('a task or one device of it is cancelled', async () => {
+    await world.product();
+    const taskId = await world.batch();
+    expect((await ferry(`cancel ${taskId} --device lamp-1`)).out).toBe(
+      `The update of lamp-1 in task ${taskId} is being cancelled.\n`,
+    );
+    expect(await json(`cancel ${taskId}`)).toMatchObject({
+      id: taskId,
+      cancelRequestedAt: expect.any(String) as string,
+    });
+    await world.end(taskId);
+    expect((await ferry(`cancel ${taskId}`)).err).toContain('[task-not-open]');
+  });
+});
+
+describe('watching a task', () => {
+  it('writes a line per change and the outcome at its end', async () => {
+    await world.product();
+    const taskId = await world.batch();
+    const terminal = new Terminal(env());
+    const watching = terminal.run(['watch', taskId]);
+    await terminal.shows('pending 3 of 3');
+    await world.notify(taskId, 'lamp-1');
+    await terminal.shows('pending 2 · notified 1 of 3');
+    await world.fail(taskId, 'lamp-1', 'stalled');
+    await world.succeed(taskId, 'lamp-2');
+    await world.succeed(taskId, 'lamp-3');
+    await world.end(taskId);
+    const { exitCode, out } = await watching;
+    expect(exitCode).toBe(0);
+    expect(out).toContain(`Task ${taskId} completed: succeeded 2 · failed 1 of 3.\n`);
+    expect(out).toContain(`ferry failures ${taskId}`);
+  });
+
+  it('writes a JSON document a line for programs', async () => {
+    await world.product();
+    const taskId = await world.batch();
+    const terminal = new Terminal(env());
+    const watching = terminal.run(['watch', taskId, '--json']);
+    await terminal.shows('"status":"running"');
+    await world.end(taskId);
+    const { out } = await watching;
+    const documents = out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { status: string });
+    expect(documents.at(-1)?.status).toBe('completed');
+  });
+
+  it('ends at Ctrl-C, and the task goes on', async () => {
+    await world.product();
+    const taskId = await world.batch();
+    const terminal = new Terminal(env());
+    const watching = terminal.run(['watch', taskId]);
+    await terminal.shows('pending 3 of 3');
+    terminal.interrupt();
+    expect((await watching).out).toContain(`The task goes on. Watch it again: ferry watch ${taskId}`);
+    expect(terminal.signals.listenerCount('SIGINT')).toBe(0);
+    expect((await world.get<{ status: string }>(`/v1/tasks/${taskId}`)).body.status).toBe('running');
+  });
+
+  it('is begun by --watch right after the creation', async () => {
+    await world.product();
+    await world.firmware();
+    const terminal = new Terminal(env());
+    const watching = terminal.run(['verify', 'lamp@2.0.0', '--devices', 'lamp-1', '--watch']);
+    await terminal.shows('pending 1 of 1');
+    const [taskId] = world.delivered;
+    await world.end(taskId ?? '');
+    expect((await watching).out).toMatch(
+      /^Verification \S+ of lamp@2\.0\.0 on 1 device begins\.\n[^]*completed: cancelled 1/,
+    );
+  });
+});

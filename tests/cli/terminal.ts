@@ -1,0 +1,50 @@
+import { EventEmitter, once } from 'node:events';
+import { runCli, type ProgramOptions } from '../../cli/program.js';
+
+export interface Result {
+  readonly exitCode: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** A terminal that keeps what commands write; not a TTY. */
+export class Terminal {
+  out = '';
+  err = '';
+  readonly signals = new EventEmitter();
+  readonly exits: number[] = [];
+  private readonly written = new EventEmitter();
+
+  constructor(readonly env: NodeJS.ProcessEnv = {}) {}
+
+  /** Runs a command line, given as words. */
+  async run(words: readonly string[], options: Partial<ProgramOptions> = {}): Promise<Result> {
+    const io = {
+      out: { write: (text: string) => this.write('out', text) },
+      err: { write: (text: string) => this.write('err', text) },
+      env: this.env,
+      signals: this.signals,
+      exitNow: (code: number) => void this.exits.push(code),
+    };
+    const exitCode = await runCli(words, io, options);
+    return { exitCode, out: this.out, err: this.err };
+  }
+
+  /** Resolves when a command has written that, so many times. */
+  async shows(text: string, times = 1): Promise<void> {
+    while (this.out.split(text).length <= times) await once(this.written, 'text');
+  }
+
+  interrupt(): void {
+    this.signals.emit('SIGINT');
+  }
+
+  private write(to: 'out' | 'err', text: string): void {
+    this[to] += text;
+    this.written.emit('text');
+  }
+}
+
+/** One command line, written as in a shell without quotes. */
+export const ferry = (line: string, env: NodeJS.ProcessEnv = {}): Promise<Result> =>
+  new Terminal(env).run(line.split(' ').filter((word) => word !== ''));
