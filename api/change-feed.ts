@@ -1,12 +1,9 @@
 import type { DeviceUpdateRecord, Records, TaskRecord } from '../records/records.js';
 
-/** A change as it goes over the wire: the newest state of what changed. */
-export interface FeedItem {
-  /** Resume after this one; absent while more items share the number. */
-  readonly id?: number;
-  readonly task?: TaskRecord;
-  readonly deviceUpdate?: DeviceUpdateRecord;
-}
+/** A change as it goes over the wire: the newest state of what changed, under its own number to resume after. */
+export type FeedItem = { readonly id: number } & (
+  { readonly task: TaskRecord } | { readonly deviceUpdate: DeviceUpdateRecord }
+);
 
 interface FeedOptions {
   /** One task with its device updates; null for all tasks, without device updates. */
@@ -49,20 +46,12 @@ export async function* changeFeed(records: Records, options: FeedOptions): Async
 }
 
 async function nextBatch(records: Records, after: number, taskId: string | null) {
-  // Changes of one number are never parted: a page that can't hold them is asked for again, larger.
-  for (let limit = CHANGES_A_BATCH; ; limit *= 4) {
-    const { tasks, deviceUpdates, change, more } = await records.changesSince(after, taskId, limit);
-    if (more && change <= after) continue;
-    const items = [
-      ...tasks.map((task) => ({ change: task.change, task })),
-      ...deviceUpdates.map((deviceUpdate) => ({ change: deviceUpdate.change, deviceUpdate })),
-    ].sort((a, b) => a.change - b.change);
-    return { items: items.map((item, index) => numbered(item, items[index + 1]?.change)), change, more };
-  }
-}
-
-function numbered({ change, ...item }: FeedItem & { readonly change: number }, next: number | undefined): FeedItem {
-  return next === change ? item : { ...item, id: change };
+  const { tasks, deviceUpdates, change, more } = await records.changesSince(after, taskId, CHANGES_A_BATCH);
+  const items: FeedItem[] = [
+    ...tasks.map((task) => ({ id: task.change, task })),
+    ...deviceUpdates.map((deviceUpdate) => ({ id: deviceUpdate.change, deviceUpdate })),
+  ];
+  return { items: items.sort((a, b) => a.id - b.id), change, more };
 }
 
 /** Rings stay until they are heard, so that none is lost between looking and waiting. */

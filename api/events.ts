@@ -93,15 +93,20 @@ export function eventRoutes({ records, answers, log, closing }: EventDeps) {
   }
 
   function follow(c: Context<ApiEnv>, { taskId, after, now }: Following): Response {
+    // HEAD has no reader: a stream would wait for it for ever.
+    if (c.req.method === 'HEAD') return c.body(null, 200, { 'Content-Type': 'text/event-stream' });
     return streamSSE(c, async (stream) => {
-      const gone = new AbortController();
-      stream.onAbort(() => gone.abort());
-      const signal = AbortSignal.any([gone.signal, closing]);
+      const ending = new AbortController();
+      const { signal } = ending;
+      const end = () => ending.abort();
+      stream.onAbort(end);
+      closing.addEventListener('abort', end);
+      if (closing.aborted) end();
       void beat(stream, signal);
       try {
         // An id without data: the client knows from where to resume before anything has happened.
         await stream.write(`id: ${after}\n\n`);
-        if (now) await send(stream, { task: now, id: after });
+        if (now) await sendAll(stream, [{ task: now, id: after }]);
         for await (const batch of changeFeed(records, { taskId, after, signal, batchGapMs: BATCH_GAP_MS })) {
           await sendAll(stream, batch);
         }
@@ -109,24 +114,24 @@ export function eventRoutes({ records, answers, log, closing }: EventDeps) {
         // The client comes back and resumes.
         log.warn({ err: error }, 'event stream broke off');
       } finally {
-        gone.abort();
+        closing.removeEventListener('abort', end);
+        end();
       }
     });
   }
 
   async function sendAll(stream: SSEStreamingApi, batch: readonly FeedItem[]): Promise<void> {
-    const policies = await answers.policiesOf(batch.flatMap(({ deviceUpdate }) => deviceUpdate ?? []));
+    const policies = await answers.policiesOf(
+      batch.flatMap((item) => ('deviceUpdate' in item ? [item.deviceUpdate] : [])),
+    );
     for (const item of batch) {
-      if (item.deviceUpdate) {
-        const answer = answers.deviceUpdate(item.deviceUpdate, policies.get(item.deviceUpdate.taskId));
-        await sendEvent(stream, 'device-update', answer, item.id);
-      }
-      await send(stream, item);
+      const [event, answer] =
+        'task' in item
+          ? ['task', answers.task(item.task)]
+          : ['device-update', answers.deviceUpdate(item.deviceUpdate, policies.get(item.deviceUpdate.taskId))];
+      // Resolves when the client has room for more.
+      await stream.writeSSE({ event, data: JSON.stringify(answer), id: String(item.id) });
     }
-  }
-
-  async function send(stream: SSEStreamingApi, { task, id }: FeedItem): Promise<void> {
-    if (task) await sendEvent(stream, 'task', answers.task(task), id);
   }
 }
 
@@ -137,10 +142,4 @@ async function beat(stream: SSEStreamingApi, signal: AbortSignal): Promise<void>
     if (signal.aborted) return;
     await stream.write(':\n\n');
   }
-}
-
-/** Resolves when the client has room for more. */
-async function sendEvent(stream: SSEStreamingApi, event: string, answer: unknown, id: number | undefined) {
-  const data = JSON.stringify(answer);
-  await stream.writeSSE({ event, data, ...(id !== undefined && { id: String(id) }) });
 }

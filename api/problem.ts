@@ -61,8 +61,9 @@ export const PROBLEM_HEADERS: Partial<Record<ErrorCode, Readonly<Record<string, 
 /** Every error of a route, as a problem document. */
 export function answerErrors(log: ApiLog): ErrorHandler<ApiEnv> {
   return (error, c) => {
-    const refusal = refusalOf(error) ?? internalProblem(error, `${c.req.method} ${c.req.path}`, log);
-    return answerProblem(c, refusal);
+    // Who went away in mid-request is no fault of ours, and hears of nothing.
+    const refusal = refusalOf(error) ?? (c.req.raw.signal.aborted ? malformedBody() : undefined);
+    return answerProblem(c, refusal ?? internalProblem(error, `${c.req.method} ${c.req.path}`, log));
   };
 }
 

@@ -85,6 +85,22 @@ describe('The event stream', () => {
     expect(Array.from(seen).sort()).toEqual(['lamp-1', 'lamp-2', 'lamp-3']);
   });
 
+  it('tells the rest to who stops in the midst of many changes', async () => {
+    const events = task();
+    await events.next();
+    // Cancels the three device updates that never began, in one transaction.
+    await world.end(taskId);
+    const first = await events.until(({ event }) => event === 'device-update');
+    events.close();
+    const resumed = task(first.id);
+    const rest: string[] = [];
+    await resumed.until(({ event, data }) => {
+      if (event === 'device-update') rest.push(data.deviceName);
+      return rest.length === 2;
+    });
+    expect(rest).toEqual(['lamp-2', 'lamp-3']);
+  });
+
   it('tells many changes of one thing as its newest state', async () => {
     const events = task();
     await events.next();
@@ -127,6 +143,15 @@ describe('The event stream', () => {
     for (const lastEventId of ['nonsense', '-1', '999999999']) {
       await expect(task(lastEventId).next()).rejects.toMatchObject({ status: 400, code: 'invalid-request' });
     }
+  });
+
+  it('has a head, for which nothing is kept open', async () => {
+    const response = await fetch(`${world.url}/v1/tasks/${taskId}/events`, {
+      method: 'HEAD',
+      headers: { authorization: `Bearer ${TOKEN}` },
+    });
+    expect(response.headers.get('content-type')).toBe('text/event-stream');
+    expect(world.listeners()).toBe(0);
   });
 
   it('is refused without the token', async () => {

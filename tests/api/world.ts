@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import type { Server } from 'node:http';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,7 +8,7 @@ import { Registry } from 'prom-client';
 import { createApi, type Api } from '../../api/api.js';
 import type { ApiDeps } from '../../api/deps.js';
 import { createDownloadHandler } from '../../api/downloads.js';
-import { closeHttpServer, createHttpServer } from '../../api/http-server.js';
+import { closeHttpServer, createHttpServer, type HttpServer } from '../../api/http-server.js';
 import { createDownloadTokens, type DownloadTokens } from '../../firmware/download-token.js';
 import { openLocalStore } from '../../firmware/local-store.js';
 import { DEFAULT_FIRMWARE_LIMITS } from '../../domain/policy.js';
@@ -36,7 +35,7 @@ export interface ProblemBody {
 /** The API over real records and a real store; the engine is a list of what it was told. */
 export class World {
   url = '';
-  private server: Server | undefined;
+  private server: HttpServer | undefined;
   private listening = 0;
 
   private constructor(
