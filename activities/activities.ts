@@ -1,8 +1,8 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { cancelled, failed, isOpen, notified, type DeviceUpdateState } from '../domain/device-update.js';
 import type { DeviceKey } from '../domain/ids.js';
-import { compareVersions } from '../domain/versions.js';
-import type { DeviceUpdateRecord, OpenDeviceUpdate, Records } from '../records/records.js';
+import { misfit } from '../domain/fitness.js';
+import type { DeviceUpdateRecord, OpenDeviceUpdate, Records, ReportedFailure } from '../records/records.js';
 import type { Publisher } from './publisher.js';
 
 export interface ActivityDeps {
@@ -52,6 +52,7 @@ export interface Sighting {
   readonly startedAtMs: number | null;
   readonly lastProgressAtMs: number | null;
   readonly hundredAtMs: number | null;
+  readonly failure: ReportedFailure | null;
 }
 
 /** A device of a shard, as its run's input needs it. */
@@ -101,7 +102,10 @@ export function createActivities({ records, publisher }: ActivityDeps) {
       if (update.record.cancelRequestedAtMs !== null || !isOpen(update.record.status)) return { kind: 'cancelled' };
       const current = await installed(update);
       if (current?.version === update.firmware.version) return { kind: 'on-target' };
-      const reason = state.status === 'upgrading' ? undefined : misfit(update, current?.version);
+      const reason =
+        state.status === 'upgrading'
+          ? undefined
+          : misfit({ ...update, targetVersion: update.firmware.version }, current?.version);
       if (reason !== undefined) return { kind: 'unfit', reason };
       const record = (now: DeviceUpdateState) => records.recordDeviceUpdate(ref.taskId, ref, now, runId);
       if (!publisher.isReachable(ref)) {
@@ -128,6 +132,7 @@ export function createActivities({ records, publisher }: ActivityDeps) {
         startedAtMs,
         lastProgressAtMs,
         hundredAtMs,
+        failure: update.reportedFailure,
       };
     },
 
@@ -154,18 +159,6 @@ export interface RunAt {
 }
 
 export type Activities = ReturnType<typeof createActivities>;
-
-/** Why the firmware must not go to a device that runs `version` now; it may have changed since the task was created. */
-function misfit({ kind, sourceVersions, firmware, policy }: OpenDeviceUpdate, version?: string): string | undefined {
-  if (version === undefined) return undefined;
-  if (kind === 'batch' && !sourceVersions.includes(version)) {
-    return `It now runs ${version}, which is none of the task's source versions.`;
-  }
-  if (!policy.allowDowngrade && compareVersions(version, firmware.version) > 0) {
-    return `It runs ${version}, which is newer than ${firmware.version}, and the task does not allow downgrades.`;
-  }
-  return undefined;
-}
 
 function endedBy(
   record: DeviceUpdateRecord,

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { causeOfStep } from '../domain/causes.js';
 import { notified, onlineBackoffMs } from '../domain/device-update.js';
+import { misfit } from '../domain/fitness.js';
 import type { DeviceKey } from '../domain/ids.js';
 import type { OpenDeviceUpdate, Records } from '../records/records.js';
 import { failureSignal, fetchedSignal, progressSignal, versionSignal } from '../workflows/messages.js';
@@ -40,12 +41,14 @@ export interface GatewayDeps {
     Records,
     | 'deviceConnected'
     | 'deviceDisconnected'
+    | 'failureReported'
     | 'getDevice'
     | 'openDeviceUpdate'
     | 'pendingOnlineUpdates'
     | 'progressReported'
     | 'recordDeviceUpdate'
     | 'signalled'
+    | 'unsignalledFailures'
     | 'versionReported'
   >;
   readonly signals: DeviceUpdateSignals;
@@ -56,6 +59,9 @@ export interface GatewayDeps {
   readonly now?: () => number;
   readonly onlineRetry?: OnlineRetry;
 }
+
+/** Failures told in one sweep. */
+const SWEEP_MAX = 500;
 
 /** A message that a signed-in device has published. */
 export interface Uplink {
@@ -105,9 +111,13 @@ export class Gateway {
     return this.#online.deviceOnline(device, ended);
   }
 
-  /** Sends `online` signals that were held back or lost. To be called every few seconds. */
-  sweep(link: Pick<DeviceLink, 'isReachable'>): Promise<void> {
-    return this.#online.sweep(link);
+  /**
+   * Tells the engine what it was not told: failures that came while it was away, `online` signals that were held back
+   * or lost. To be called every few seconds.
+   */
+  async sweep(link: Pick<DeviceLink, 'isReachable'>): Promise<void> {
+    for (const update of await this.deps.records.unsignalledFailures(SWEEP_MAX)) await this.#tellFailure(update);
+    await this.#online.sweep(link);
   }
 
   #handle(kind: UplinkKind, device: DeviceKey, uplink: Uplink): Promise<readonly Message[]> | readonly Message[] {
@@ -165,18 +175,23 @@ export class Gateway {
     if (hundred) await this.deps.records.signalled(record.id, 'hundred', atMs);
   }
 
-  /** A failure is not recorded here: the run ends the update, and the record follows it. */
+  /** Noted first, so that it is not lost with the engine away; the run ends the update, and the record follows it. */
   async #failureReported(device: DeviceKey, report: ProgressReport): Promise<readonly Message[]> {
     const cause = causeOfStep(report.step);
-    const update = await this.deps.records.openDeviceUpdate(device, report.module);
-    // Without a notification it is an earlier update's failure, come late.
-    if (!update || update.record.notifiedAtMs === null || cause === undefined) {
-      return this.#irregular('stale-report', device, `step ${report.step}`);
-    }
-    const { record } = update;
-    const failure = { taskId: record.taskId, cause, description: report.description, atMs: this.#now() };
-    await this.deps.signals.send(record, failureSignal, failure);
+    if (cause === undefined) return this.#irregular('stale-report', device, `step ${report.step}`);
+    const { module, description } = report;
+    const failure = { module, cause, description, atMs: this.#now() };
+    const update = await this.deps.records.failureReported(device, failure);
+    // Without an update that it was notified of, it is an earlier one's failure, come late.
+    if (!update) return this.#irregular('stale-report', device, `step ${report.step}`);
+    await this.#tellFailure(update);
     return [];
+  }
+
+  async #tellFailure({ record, reportedFailure, failureSignalled }: OpenDeviceUpdate): Promise<void> {
+    if (!reportedFailure || failureSignalled) return;
+    await this.deps.signals.send(record, failureSignal, { taskId: record.taskId, ...reportedFailure });
+    await this.deps.records.signalled(record.id, 'failure', this.#now());
   }
 
   async #firmwareQueried(device: DeviceKey, { topic, payload }: Uplink): Promise<readonly Message[]> {
@@ -207,6 +222,9 @@ export class Gateway {
     if (!update || update.record.cancelRequestedAtMs !== null) return undefined;
     const current = (await records.getDevice(device))?.modules.find((reported) => reported.module === module);
     if (current?.version === update.firmware.version) return undefined;
+    // A device in mid-update may run anything for a moment; before that, the firmware must fit what it runs.
+    const fitting = { ...update, targetVersion: update.firmware.version };
+    if (update.record.status !== 'upgrading' && misfit(fitting, current?.version) !== undefined) return undefined;
     const { record } = update;
     const atMs = this.#now();
     // As with `online`: a device that asks every minute must not grow its run's history.

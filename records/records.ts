@@ -1,4 +1,5 @@
 import type { DeviceProtocol, DeviceUpdateState, DeviceUpdateStatus, Outcome } from '../domain/device-update.js';
+import type { FailureCause } from '../domain/causes.js';
 import type { DeviceKey, TaskKind } from '../domain/ids.js';
 import type { FirmwareLimits, UpdatePolicy } from '../domain/policy.js';
 import type { FirmwareStatus, TaskCounts, TaskStatus } from '../domain/update-task.js';
@@ -146,6 +147,14 @@ export interface DeviceUpdateRecord extends DeviceKey, DeviceUpdateState {
   readonly change: number;
 }
 
+/** A failure as a device reports it. */
+export interface ReportedFailure {
+  readonly cause: FailureCause;
+  /** What the device added; empty if nothing. */
+  readonly description: string;
+  readonly atMs: number;
+}
+
 /** An open device update with what gateway and activities need of its task. */
 export interface OpenDeviceUpdate {
   readonly record: DeviceUpdateRecord;
@@ -156,6 +165,9 @@ export interface OpenDeviceUpdate {
   /** The engine knows of the first progress / of step 100. */
   readonly progressSignalled: boolean;
   readonly hundredSignalled: boolean;
+  readonly failureSignalled: boolean;
+  /** What the device has reported; the run ends the update. */
+  readonly reportedFailure: ReportedFailure | null;
   /** `online` signals sent so far, and the latest: a flapping device is held back (domain `onlineBackoffMs`). */
   readonly onlineSignals: number;
   readonly onlineSignalledAtMs: number | null;
@@ -238,12 +250,26 @@ export interface Records {
     key: DeviceKey,
     report: { readonly module: string | null; readonly step: number; readonly atMs: number },
   ): Promise<OpenDeviceUpdate | undefined>;
+  /**
+   * Notes the failure that a device reports of its open, begun update, if it was ever notified of it; the first one
+   * stays. The update itself is ended by its run, which is signalled afterwards, or finds the note when it looks.
+   */
+  failureReported(
+    key: DeviceKey,
+    report: ReportedFailure & { readonly module: string | null },
+  ): Promise<OpenDeviceUpdate | undefined>;
   /** The open and begun update of a device; of any module when `module` is null. */
   openDeviceUpdate(key: DeviceKey, module: string | null): Promise<OpenDeviceUpdate | undefined>;
   /** The engine has been told: remembers it, so that it is not told at every report. */
-  signalled(updateId: number, what: 'progress' | 'hundred' | 'online', atMs: number): Promise<void>;
-  /** Open, begun, pending updates of devices that are online: their `online` signal may have been lost. */
+  signalled(updateId: number, what: 'progress' | 'hundred' | 'failure' | 'online', atMs: number): Promise<void>;
+  /**
+   * Open, begun, pending updates of devices that are online: their `online` signal may have been lost. Those that have
+   * waited longest for one come first.
+   */
   pendingOnlineUpdates(limit: number): Promise<readonly OpenDeviceUpdate[]>;
+
+  /** Open updates with a failure that the engine does not know of yet. */
+  unsignalledFailures(limit: number): Promise<readonly OpenDeviceUpdate[]>;
 
   // ── firmware ──────────────────────────────────────────────────────────────────────────────────
   /**

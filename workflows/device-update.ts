@@ -164,8 +164,11 @@ export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpda
   /** Before a time limit ends anything, the records have a say: a signal may be lost, a recorded report is not. */
   async function look() {
     const sighting = await activities.lookAtDevice(ref);
+    state = caughtUp(state, sighting);
     if (sighting.version === firmware.version) state = succeeded(state, Date.now());
-    else state = caughtUp(state, sighting);
+    else if (sighting.failure) {
+      state = failed(state, sighting.failure.cause, sighting.failure.atMs, sighting.failure.description);
+    }
     return sighting;
   }
 

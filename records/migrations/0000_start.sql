@@ -42,6 +42,8 @@ CREATE TABLE `device_updates` (
 	`cancel_delivered` integer DEFAULT false NOT NULL,
 	`progress_signalled` integer DEFAULT false NOT NULL,
 	`hundred_signalled` integer DEFAULT false NOT NULL,
+	`failure_signalled` integer DEFAULT false NOT NULL,
+	`reported_failure` text,
 	`online_signals` integer DEFAULT 0 NOT NULL,
 	`online_signalled_at_ms` integer,
 	`change` integer NOT NULL,
@@ -56,6 +58,7 @@ CREATE INDEX `device_updates_by_cause` ON `device_updates` (`task_id`,`cause`) W
 CREATE INDEX `device_updates_by_change` ON `device_updates` (`task_id`,`change`);--> statement-breakpoint
 CREATE INDEX `device_updates_history` ON `device_updates` (`product_key`,`device_name`,`id`);--> statement-breakpoint
 CREATE INDEX `device_updates_open` ON `device_updates` (`product_key`,`device_name`) WHERE status IN ('pending', 'notified', 'upgrading') AND begun_at_ms IS NOT NULL;--> statement-breakpoint
+CREATE INDEX `device_updates_failing` ON `device_updates` (`id`) WHERE reported_failure IS NOT NULL AND failure_signalled = 0;--> statement-breakpoint
 CREATE INDEX `device_updates_to_cancel` ON `device_updates` (`id`) WHERE cancel_requested_at_ms IS NOT NULL AND cancel_delivered = 0;--> statement-breakpoint
 CREATE TABLE `device_versions` (
 	`product_key` text NOT NULL,

@@ -21,6 +21,8 @@ import type { WriteContext } from './write-queue.js';
 type DeviceUpdateRecords = Pick<
   Records,
   | 'progressReported'
+  | 'failureReported'
+  | 'unsignalledFailures'
   | 'openDeviceUpdate'
   | 'signalled'
   | 'pendingOnlineUpdates'
@@ -68,6 +70,28 @@ export function deviceUpdateRecords(connection: Connection): DeviceUpdateRecords
         return find.byId(row.id);
       }),
 
+    failureReported: (key, { module, cause, description, atMs }) =>
+      writes.run(() => {
+        const row = find.openRow(key, module);
+        if (row === undefined || row.notifiedAtMs === null) return undefined;
+        const reportedFailure = row.reportedFailure ?? { cause, description, atMs };
+        db.update(deviceUpdates).set({ reportedFailure }).where(eq(deviceUpdates.id, row.id)).run();
+        return find.byId(row.id);
+      }),
+
+    async unsignalledFailures(limit) {
+      const rows = db
+        .select({ id: deviceUpdates.id })
+        .from(deviceUpdates)
+        .where(
+          sql`${deviceUpdates.reportedFailure} IS NOT NULL AND ${deviceUpdates.failureSignalled} = 0
+            AND ${deviceUpdates.status} IN ('pending', 'notified', 'upgrading')`,
+        )
+        .limit(limit)
+        .all();
+      return rows.map(({ id }) => find.byId(id)).filter((update) => update !== undefined);
+    },
+
     openDeviceUpdate: async (key, module) => find.open(key, module),
 
     signalled: (updateId, what, atMs) =>
@@ -75,6 +99,7 @@ export function deviceUpdateRecords(connection: Connection): DeviceUpdateRecords
         const set = {
           progress: { progressSignalled: true },
           hundred: { progressSignalled: true, hundredSignalled: true },
+          failure: { failureSignalled: true },
           online: { onlineSignals: sql`${deviceUpdates.onlineSignals} + 1`, onlineSignalledAtMs: atMs },
         }[what];
         db.update(deviceUpdates).set(set).where(eq(deviceUpdates.id, updateId)).run();
@@ -89,6 +114,7 @@ export function deviceUpdateRecords(connection: Connection): DeviceUpdateRecords
           and(eq(deviceUpdates.productKey, devices.productKey), eq(deviceUpdates.deviceName, devices.deviceName)),
         )
         .where(and(eq(devices.online, true), IS_OPEN_AND_BEGUN, eq(deviceUpdates.status, 'pending')))
+        .orderBy(asc(sql`coalesce(${deviceUpdates.onlineSignalledAtMs}, 0)`))
         .limit(limit)
         .all();
       return rows.map(({ id }) => find.byId(id)).filter((update) => update !== undefined);
@@ -250,6 +276,8 @@ export function deviceUpdateFinder({ db }: Pick<Connection, 'db'>) {
       sourceVersions: task.sourceVersions,
       progressSignalled: update.progressSignalled,
       hundredSignalled: update.hundredSignalled,
+      failureSignalled: update.failureSignalled,
+      reportedFailure: update.reportedFailure,
       onlineSignals: update.onlineSignals,
       onlineSignalledAtMs: update.onlineSignalledAtMs,
     };

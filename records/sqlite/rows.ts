@@ -13,6 +13,8 @@ export function deviceUpdateOf(row: DeviceUpdateRow): DeviceUpdateRecord {
     cancelDelivered,
     progressSignalled,
     hundredSignalled,
+    failureSignalled,
+    reportedFailure,
     onlineSignals,
     onlineSignalledAtMs,
     ...record

@@ -5,7 +5,7 @@ import type { DeviceProtocol, DeviceUpdateStatus, Outcome } from '../../domain/d
 import type { TaskKind } from '../../domain/ids.js';
 import type { UpdatePolicy } from '../../domain/policy.js';
 import type { TaskStatus } from '../../domain/update-task.js';
-import type { DigestMethod } from '../records.js';
+import type { DigestMethod, ReportedFailure } from '../records.js';
 
 /*
  * Closed sets are stored as their words, times as epoch milliseconds. Rows that operators watch carry the number of
@@ -183,6 +183,8 @@ export const deviceUpdates = sqliteTable(
     cancelDelivered: integer('cancel_delivered', { mode: 'boolean' }).notNull().default(false),
     progressSignalled: integer('progress_signalled', { mode: 'boolean' }).notNull().default(false),
     hundredSignalled: integer('hundred_signalled', { mode: 'boolean' }).notNull().default(false),
+    failureSignalled: integer('failure_signalled', { mode: 'boolean' }).notNull().default(false),
+    reportedFailure: text('reported_failure', { mode: 'json' }).$type<ReportedFailure>(),
     onlineSignals: integer('online_signals').notNull().default(0),
     onlineSignalledAtMs: integer('online_signalled_at_ms'),
     change: integer('change').notNull(),
@@ -200,6 +202,9 @@ export const deviceUpdates = sqliteTable(
     index('device_updates_open')
       .on(t.productKey, t.deviceName)
       .where(sql`status IN ('pending', 'notified', 'upgrading') AND begun_at_ms IS NOT NULL`),
+    index('device_updates_failing')
+      .on(t.id)
+      .where(sql`reported_failure IS NOT NULL AND failure_signalled = 0`),
     index('device_updates_to_cancel')
       .on(t.id)
       .where(sql`cancel_requested_at_ms IS NOT NULL AND cancel_delivered = 0`),

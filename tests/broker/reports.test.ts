@@ -198,6 +198,21 @@ describe('failures', () => {
   });
 });
 
+describe('failures while the engine is away', () => {
+  it('at quality 0 are kept and told by the next sweep, once', async () => {
+    const { taskId } = await ground.notifiedUpdate();
+    failTimes(1, 'failure');
+    const device = await ground.device();
+    const closed = device.closed();
+    await device.publish(topicOf('progress', light(1)), { id: 1, params: { step: -2, desc: 'no route' } }, 0);
+    await closed;
+    await ground.gateway.sweep(ground.broker.link);
+    await ground.gateway.sweep(ground.broker.link);
+    expect(toldNames()).toEqual(['failure', 'failure']);
+    expect(told()[1]?.message).toMatchObject({ taskId, cause: 'download-failed', description: 'no route' });
+  });
+});
+
 describe('the acknowledgement', () => {
   it('comes only when the signal is stored', async () => {
     await ground.notifiedUpdate();

@@ -355,6 +355,20 @@ export function describeRecords(dialect: string, open: () => Promise<OpenRecords
         expect(await records.getDeviceUpdate(task.id, 'a')).toEqual(ended);
       });
 
+      it('keeps the first failure that its device reports, until the engine knows of it', async () => {
+        const report = { module: null, cause: 'download-failed' as const, description: 'no route', atMs: 5 };
+        await record(initialState(1));
+        expect(await records.failureReported(key(), report)).toBeUndefined();
+        const { id } = await record(notified(initialState(1), 2));
+        await records.failureReported(key(), report);
+        const after = await records.failureReported(key(), { ...report, cause: 'update-failed', atMs: 6 });
+        const kept = { cause: 'download-failed', description: 'no route', atMs: 5 };
+        expect(after).toMatchObject({ record: { status: 'notified' }, reportedFailure: kept, failureSignalled: false });
+        expect(await records.unsignalledFailures(10)).toMatchObject([{ record: { id } }]);
+        await records.signalled(id, 'failure', 7);
+        expect(await records.unsignalledFailures(10)).toEqual([]);
+      });
+
       it('remembers what the engine was told', async () => {
         const { id } = await record(notified(initialState(1), 2));
         await records.signalled(id, 'progress', 3);

@@ -109,6 +109,18 @@ describe('failures that the device reports', () => {
   );
 });
 
+describe('a failure whose signal was lost', () => {
+  it('ends the update by the records, with its own cause and not with the time limit’s', async () => {
+    const task = await world.verify([DEVICE]);
+    await world.until(task, DEVICE, ({ status }) => status === 'notified');
+    await world.recordFailure(DEVICE, 'download-failed', 'no route');
+    expect(await failureOf(task)).toMatchObject({
+      type: 'download-failed',
+      message: expect.stringContaining('no route') as string,
+    });
+  });
+});
+
 describe('offline devices', () => {
   beforeEach(() => world.devices.online.delete(DEVICE));
 
@@ -147,7 +159,7 @@ describe('devices of transient protocols', () => {
   it.each(['http', 'coap'] as const)(
     '%s: can fetch the update when they ask, and fail as unreachable-transient otherwise',
     async (protocol) => {
-      await world.seed(['asker', 'sleeper'], { protocol });
+      await world.seed(['asker', 'sleeper'], protocol);
       world.devices.online.clear();
       const task = await world.verify(['asker', 'sleeper']);
       const asker = await world.until(task, 'asker', ({ begunAtMs }) => begunAtMs !== null);

@@ -111,7 +111,7 @@ export class World {
   }
 
   /** A fresh product with devices, all on 1.0.0 and online, and a firmware 2.0.0. */
-  async seed(deviceNames: readonly string[], { version = '1.0.0', protocol = 'mqtt' } = {}): Promise<void> {
+  async seed(deviceNames: readonly string[], protocol: DeviceProtocol = 'mqtt'): Promise<void> {
     this.productKey = `product-${worlds}-${++this.products}`;
     this.firmwareId = `firmware-${worlds}-${this.products}`;
     this.devices.forget();
@@ -121,7 +121,7 @@ export class World {
     await this.records.registerDevices(this.productKey, credentials, atMs);
     for (const deviceName of deviceNames) {
       this.devices.online.add(deviceName);
-      if (version !== null) await this.reportedVersion(deviceName, version);
+      await this.reportedVersion(deviceName, '1.0.0');
     }
     await this.records.addFirmware(
       {
@@ -224,8 +224,16 @@ export class World {
   }
 
   async reportFailure(task: TaskRecord, deviceName: string, cause: FailureCause, description = ''): Promise<void> {
-    const atMs = await this.env.currentTimeMs();
+    const atMs = await this.recordFailure(deviceName, cause, description);
     await this.run(deviceName).signal(failureSignal, { taskId: task.id, cause, description, atMs });
+  }
+
+  /** A failure of which the run is not told. */
+  async recordFailure(deviceName: string, cause: FailureCause, description = ''): Promise<number> {
+    const atMs = await this.env.currentTimeMs();
+    const key = { productKey: this.productKey, deviceName };
+    await this.records.failureReported(key, { module: null, cause, description, atMs });
+    return atMs;
   }
 
   async reportVersion(task: TaskRecord, deviceName: string, version: string): Promise<void> {
