@@ -31,16 +31,14 @@ export async function followTask(
   taskId: string,
   { display, signal, until = isEnded }: FollowTaskOptions,
 ): Promise<TaskAnswer | undefined> {
-  const done = new AbortController();
   try {
-    for await (const { event, data } of api.taskEvents(taskId, { signal: AbortSignal.any([signal, done.signal]) })) {
+    for await (const { event, data } of api.taskEvents(taskId, { signal })) {
       if (event !== 'task') continue;
       display.show(data);
       if (until(data)) return data;
     }
     return undefined;
   } finally {
-    done.abort();
     display.stop();
   }
 }

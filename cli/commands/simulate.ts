@@ -1,4 +1,4 @@
-import type { Command} from 'commander';
+import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
 import { parseDuration, wholeNumber } from '../durations.js';
 import { aborted, interruption, type Io } from '../io.js';

@@ -36,6 +36,7 @@ const CONNECT_TIMEOUT_MS = 30_000;
 
 /** One MQTT 3.1.1 connection of a device. Reconnecting is the device's business: it signs in anew each time. */
 export class Connection {
+  /** mqtt.js forgets a QoS 0 message that waits for a full socket when that closes: so the end settles all. */
   private readonly waiting = new Set<(error: Error) => void>();
   private ended = false;
 

@@ -240,6 +240,20 @@ describe('a simulated device', () => {
   });
 });
 
+describe('a report that is not acknowledged', () => {
+  it('is sent again on the next connection', async () => {
+    const { platform, fleet } = await device('ok', {}, FLAVOURS[1]);
+    platform.unacknowledgedStep = 25;
+    platform.notify('sim-1');
+    await platform.until(() => platform.steps('sim-1').includes(25));
+    expect(fleet.counts().events.progress).toBe(1);
+    platform.unacknowledgedStep = undefined;
+    platform.cut('sim-1');
+    await happened(fleet, 'succeeded');
+    expect(platform.steps('sim-1')).toEqual([0, 25, 25, 50, 75, 100]);
+  });
+});
+
 describe('a fleet', () => {
   it('connects 200 devices at a pace and disconnects them all at the end', async () => {
     const platform = await VendorPlatform.start('PK', randomBytes(10));

@@ -28,6 +28,8 @@ export class VendorPlatform {
   private readonly clients = new Map<string, Client>();
   /** Header names as the file server writes them. */
   lengthHeader = 'Content-Length';
+  /** A report of this step is never acknowledged. */
+  unacknowledgedStep: number | undefined;
 
   private constructor(
     readonly productKey: string,
@@ -53,6 +55,11 @@ export class VendorPlatform {
     });
     broker.authorizeSubscribe = (_client, subscription, done) =>
       done(null, subscription.topic.startsWith('/shadow/') ? null : subscription);
+    broker.authorizePublish = (client, packet, done) => {
+      const isHeld = platform.unacknowledgedStep !== undefined && client !== null && platform.isHeld(packet);
+      if (isHeld) platform.report(client, packet.topic, packet.qos, packet.payload.toString());
+      else done(null);
+    };
     mqtt.listen(0, '127.0.0.1');
     files.listen(0, '127.0.0.1');
     await Promise.all([once(mqtt, 'listening'), once(files, 'listening')]);
@@ -149,6 +156,12 @@ export class VendorPlatform {
       .update(`clientId${base}deviceName${deviceName}productKey${productKey}${timestamp}`)
       .digest('hex');
     return expected === password.toLowerCase();
+  }
+
+  private isHeld({ topic, payload }: { readonly topic: string; readonly payload: string | Buffer }): boolean {
+    if (!topic.startsWith('/ota/device/progress/')) return false;
+    const { params } = JSON.parse(payload.toString()) as Report['body'];
+    return Number(params['step']) === this.unacknowledgedStep;
   }
 
   private ready(client: Client): void {
