@@ -32,6 +32,8 @@ export interface EmbeddedBroker {
   /** The port that it listens on. */
   readonly port: number;
   readonly link: DeviceLink;
+  /** Devices can connect. */
+  readonly isListening: boolean;
   /** Ends all connections; resolves when no report is under way any more and the devices count as offline. */
   close(): Promise<void>;
 }
@@ -108,6 +110,10 @@ class DeviceBroker implements EmbeddedBroker {
         return connection ? connection.send({ topic: notificationTopic(device), payload }, 1) : false;
       },
     };
+  }
+
+  get isListening(): boolean {
+    return this.#server.listening;
   }
 
   get port(): number {

@@ -7,7 +7,7 @@ import { createDownloadHandler } from '../api/downloads.js';
 import { closeHttpServer, createHttpServer } from '../api/http-server.js';
 import { createOutbox } from '../api/outbox.js';
 import { createDeviceUpdateSignals } from '../broker/device-update-signals.js';
-import { startEmbeddedBroker } from '../broker/embedded-broker.js';
+import { startEmbeddedBroker, type EmbeddedBroker } from '../broker/embedded-broker.js';
 import { Gateway } from '../broker/gateway.js';
 import { createBrokerMetrics } from '../broker/metrics.js';
 import { createNotifier } from '../broker/notifier.js';
@@ -102,6 +102,7 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
     log,
   });
 
+  const devices: { broker?: EmbeddedBroker } = {};
   const api = createApi({
     records,
     store,
@@ -112,6 +113,7 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
     readiness: {
       database: () => records.ping(),
       'workflow engine': () => client.workflowService.getSystemInfo({}),
+      'MQTT broker': () => requireListening(devices.broker),
     },
     metrics,
     log,
@@ -139,6 +141,7 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
     // The broker names port, variable and remedy itself.
     throw new StartupError(error instanceof Error ? error.message : String(error));
   });
+  devices.broker = broker;
   shutdown.add('MQTT broker', () => broker.close());
 
   const worker = await startWorkflowWorker({
@@ -169,6 +172,10 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
     broken: Promise.race([temporal.lost, brokenWorker(worker.running)]),
     stop: () => shutdown.run(),
   };
+}
+
+async function requireListening(broker: EmbeddedBroker | undefined): Promise<void> {
+  if (!broker?.isListening) throw new Error('not listening');
 }
 
 async function listen(server: Server, { host, httpPort }: Config): Promise<string> {

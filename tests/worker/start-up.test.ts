@@ -162,6 +162,16 @@ describe('a running service', () => {
     expect((await readFile(join(folder, 'admin-token'), 'utf8')).trim()).toBe(token);
   });
 
+  it('says that it is ready, part by part', async () => {
+    const [, url] = await up().output.until(/API +(http\S+)\/v1[^]*\n\n/);
+    const answer = await fetch(`${url}/readyz`);
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toEqual({
+      status: 'ready',
+      parts: { database: 'up', 'workflow engine': 'up', 'MQTT broker': 'up' },
+    });
+  });
+
   it('that is killed leaves an orphaned Temporal, which the next start ends', async () => {
     const first = up();
     await first.output.until(/Ferry is ready[^]*\n\n/);
