@@ -54,7 +54,10 @@ export default tseslint.config(
       '@typescript-eslint/no-invalid-void-type': 'off',
       // Ports are async also where today's implementation is not (design: ports).
       '@typescript-eslint/require-await': 'off',
-      '@typescript-eslint/no-unused-vars': ['error', { ignoreRestSiblings: true, argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      '@typescript-eslint/no-unused-vars': [
+        'error',
+        { ignoreRestSiblings: true, argsIgnorePattern: '^_', varsIgnorePattern: '^_' },
+      ],
     },
   },
   noBuiltins,
