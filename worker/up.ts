@@ -86,7 +86,7 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
   shutdown.add('records', () => records.close());
   const store = await openLocalStore(config.paths.files);
 
-  const temporal = await startTemporal(config, { env, onSlow });
+  const temporal = await startTemporal(config, { env, log, onSlow });
   shutdown.add('Temporal', () => temporal.stop());
   const { client, native, namespace } = temporal.connections;
   shutdown.add('Temporal connections', () => temporal.connections.close());

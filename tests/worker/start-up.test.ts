@@ -1,13 +1,17 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, watch, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { createApiClient, type ApiClient } from '../../api/client.js';
+import type { TaskAnswer } from '../../api/schemas.js';
 import { PROJECT_FOLDER } from '../../worker/paths.js';
 
 /** The built command, as `npm start` runs it, each in a data folder of its own on free ports. */
+/** The whole banner, to its last line. */
+const READY = /Ferry is ready\.\n\n(?: .*\n)+\n/;
 let folder: string;
 const running = new Set<ChildProcess>();
 const servers = new Set<Server>();
@@ -78,6 +82,23 @@ const occupiedPort = async (): Promise<number> => {
   return (server.address() as AddressInfo).port;
 };
 
+/** The shortest task that needs the whole engine: a device that can't be notified is waited for a second. */
+async function verifyOneTransientDevice(api: ApiClient): Promise<TaskAnswer> {
+  const file = join(folder, 'firmware.bin');
+  await writeFile(file, 'firmware');
+  await api.createProduct({ productKey: 'lamp', name: 'Lamp' });
+  await api.registerDevices('lamp', [{ deviceName: 'asleep', protocol: 'coap' }]);
+  const { id } = await api.addFirmware({ file, name: 'main', productKey: 'lamp', version: '2.0.0' });
+  const task = await api.createVerification(id, { deviceNames: ['asleep'], policy: { offlineTimeoutMs: 1_000 } });
+  const stop = new AbortController();
+  for await (const { event, data } of api.taskEvents(task.id, { signal: stop.signal })) {
+    if (event !== 'task' || data.endedAt === null) continue;
+    stop.abort();
+    return data;
+  }
+  throw new Error('The event stream has ended');
+}
+
 const temporalPid = async (): Promise<number> =>
   (JSON.parse(await readFile(join(folder, 'temporal.json'), 'utf8')) as { pid: number }).pid;
 const isAlive = (pid: number): boolean => {
@@ -136,7 +157,7 @@ describe('a start that can’t succeed', () => {
   });
 
   it('is refused while another Ferry uses the same data folder', async () => {
-    await up().output.until(/Ferry is ready[^]*\n\n/);
+    await up().output.until(READY);
     const { code, text } = await refusedStart({});
     expect(code).toBe(1);
     expect(text).toContain('in use by a running Ferry');
@@ -146,7 +167,7 @@ describe('a start that can’t succeed', () => {
 describe('a running service', () => {
   it('shows its token once, keeps it over restarts, and stops cleanly at SIGTERM, Temporal included', async () => {
     const first = up();
-    await first.output.until(/Ferry is ready[^]*\n\n/);
+    await first.output.until(READY);
     const token = (await readFile(join(folder, 'admin-token'), 'utf8')).trim();
     expect(first.output.text()).toContain(token);
     expect((await stat(join(folder, 'admin-token'))).mode & 0o777).toBe(0o600);
@@ -157,13 +178,13 @@ describe('a running service', () => {
     expect(isAlive(pid)).toBe(false);
 
     const second = up();
-    await second.output.until(/Ferry is ready[^]*\n\n/);
+    await second.output.until(READY);
     expect(second.output.text()).not.toContain(token);
     expect((await readFile(join(folder, 'admin-token'), 'utf8')).trim()).toBe(token);
   });
 
   it('says that it is ready, part by part', async () => {
-    const [, url] = await up().output.until(/API +(http\S+)\/v1[^]*\n\n/);
+    const [, url] = await up().output.until(/API +(http\S+)\/v1\n(?: .*\n)+\n/);
     const answer = await fetch(`${url}/readyz`);
     expect(answer.status).toBe(200);
     expect(await answer.json()).toEqual({
@@ -174,22 +195,48 @@ describe('a running service', () => {
 
   it('that is killed leaves an orphaned Temporal, which the next start ends', async () => {
     const first = up();
-    await first.output.until(/Ferry is ready[^]*\n\n/);
+    await first.output.until(READY);
     const orphan = await temporalPid();
     first.child.kill('SIGKILL');
     await once(first.child, 'exit');
     expect(isAlive(orphan)).toBe(true);
-    await up().output.until(/Ferry is ready[^]*\n\n/);
+    await up().output.until(READY);
     expect(isAlive(orphan)).toBe(false);
     expect(await temporalPid()).not.toBe(orphan);
   });
 
-  it('ends with 1 when its Temporal has gone for good', async () => {
+  it('starts its Temporal again when that was killed, and goes on', async () => {
+    const { output } = up();
+    const [, url = ''] = await output.until(/API +(http\S+)\/v1\n(?: .*\n)+\n/);
+    const killed = await temporalPid();
+    process.kill(killed, 'SIGKILL');
+    await output.until(/starting it again/);
+    const ready = async () => (await fetch(`${url}/readyz`)).ok;
+    while (!(await ready()));
+    expect(await temporalPid()).not.toBe(killed);
+    const token = (await readFile(join(folder, 'admin-token'), 'utf8')).trim();
+    const api = createApiClient({ url, token });
+    expect(await verifyOneTransientDevice(api)).toMatchObject({ status: 'completed', counts: { failed: 1 } });
+  });
+
+  it('ends with 1 when its Temporal can’t be kept running', async () => {
     const { child, output } = up();
-    await output.until(/Ferry is ready[^]*\n\n/);
+    await output.until(READY);
+    const exited = once(child, 'exit');
+    const stop = new AbortController();
+    const noted = watch(folder, { signal: stop.signal });
+    const killEach = async () => {
+      for await (const _change of noted) {
+        const pid = await temporalPid().catch(() => 0);
+        if (pid > 0 && isAlive(pid)) process.kill(pid, 'SIGKILL');
+      }
+    };
+    const killing = killEach().catch(() => undefined);
     process.kill(await temporalPid(), 'SIGKILL');
-    const [code] = (await once(child, 'exit')) as [number | null];
-    expect(code).toBe(1);
-    expect(output.text()).toContain('Temporal');
+    await exited;
+    stop.abort();
+    await killing;
+    expect(child.exitCode).toBe(1);
+    expect(output.text()).toContain('keeps ending');
   });
 });

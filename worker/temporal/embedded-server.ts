@@ -21,6 +21,8 @@ export interface EmbeddedServerOptions {
 export interface EmbeddedServer {
   readonly address: string;
   readonly uiUrl: string;
+  readonly port: number;
+  readonly uiPort: number;
   readonly pid: number;
   /** Resolves when the process has ended, asked or not. */
   readonly exited: Promise<void>;
@@ -43,6 +45,8 @@ export async function startEmbeddedServer(options: EmbeddedServerOptions): Promi
   return {
     address: `127.0.0.1:${port}`,
     uiUrl: `http://127.0.0.1:${uiPort}`,
+    port,
+    uiPort,
     pid,
     exited: ended(child),
     async stop() {
@@ -83,6 +87,10 @@ const ended = (child: ChildProcess): Promise<void> =>
     ? Promise.resolve()
     : new Promise((resolve) => child.once('exit', () => resolve()));
 
-/** The last lines of the server's log, for an error message. */
+/** What the server's log says of its end: lines without Go's stack traces, for an error message. */
 export const logTail = async (path: string): Promise<string> =>
-  (await readFile(path, 'utf8').catch(() => '')).trim().split('\n').slice(-5).join('\n');
+  (await readFile(path, 'utf8').catch(() => ''))
+    .split('\n')
+    .filter((line) => line.trim() !== '' && !/^\s|^goroutine|\.go:\d+|^[\w./()*-]+\(.*\)$/.test(line))
+    .slice(-5)
+    .join('\n');

@@ -58,7 +58,7 @@ export async function endProcess(pid: number): Promise<void> {
   send(pid, 'SIGKILL');
 }
 
-const isRunning = (pid: number): boolean => send(pid, 0);
+export const isRunning = (pid: number): boolean => send(pid, 0);
 
 function send(pid: number, signal: NodeJS.Signals | 0): boolean {
   try {

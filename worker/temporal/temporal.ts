@@ -1,31 +1,37 @@
+import type { Logger } from 'pino';
 import type { Config } from '../config.js';
 import { StartupError } from '../startup-error.js';
 import { findTemporalCli } from './cli-binary.js';
 import { connectionSettings, connectTemporal, type TemporalConnections } from './connection.js';
 import { logTail, startEmbeddedServer, type EmbeddedServer } from './embedded-server.js';
+import { isRunning } from './own-process.js';
 import { requireSearchAttributes, setRetention } from './namespace.js';
+import { superviseServer } from './supervision.js';
 
 export interface Temporal {
   readonly connections: TemporalConnections;
   readonly address: string;
   readonly uiUrl: string | null;
-  /** Resolves when the embedded server has ended without being asked to; never for an outside one. */
+  /** Resolves when the embedded server can't be kept running; never for an outside one. */
   readonly lost: Promise<Error>;
   stop(): Promise<void>;
 }
 
 interface TemporalStart {
   readonly env: NodeJS.ProcessEnv;
+  readonly log: Pick<Logger, 'warn'>;
   readonly onSlow: (message: string) => void;
 }
+
+const START_TRIES_MAX = 3;
 
 /** Temporal as configured: the embedded dev server, or the service at TEMPORAL_ADDRESS. @throws StartupError */
 export function startTemporal(config: Config, start: TemporalStart): Promise<Temporal> {
   return config.temporal.address === undefined ? startEmbedded(config, start) : connectOutside(config, start);
 }
 
-async function startEmbedded(config: Config, { env, onSlow }: TemporalStart): Promise<Temporal> {
-  const server = await startEmbeddedServer({
+async function startEmbedded(config: Config, { env, log, onSlow }: TemporalStart): Promise<Temporal> {
+  const options = {
     cli: await findTemporalCli({ env, onSlow }),
     database: config.paths.temporalDatabase,
     log: config.paths.temporalLog,
@@ -33,28 +39,21 @@ async function startEmbedded(config: Config, { env, onSlow }: TemporalStart): Pr
     port: config.temporal.port,
     uiPort: config.temporal.uiPort,
     durability: config.durability,
-  });
-  try {
-    const connections = await connectEmbedded(server, config, env);
-    await setRetention(connections.client, connections.namespace, config.temporal.retentionDays);
-    let stopping = false;
-    return {
-      connections,
-      address: server.address,
-      uiUrl: server.uiUrl,
-      lost: new Promise((resolve) => {
-        void server.exited.then(() => {
-          if (!stopping) resolve(new Error('The embedded Temporal server has ended'));
-        });
-      }),
-      stop: () => {
-        stopping = true;
-        return server.stop();
-      },
-    };
-  } catch (error) {
-    await server.stop();
-    throw error;
+  };
+  for (let tries = 1; ; tries++) {
+    const server = await startEmbeddedServer(options);
+    try {
+      const connections = await connectEmbedded(server, config, env);
+      await setRetention(connections.client, connections.namespace, config.temporal.retentionDays);
+      const { address, uiUrl } = server;
+      return { connections, address, uiUrl, ...superviseServer(server, options, log) };
+    } catch (error) {
+      const hasEndedByItself = !isRunning(server.pid);
+      await server.stop();
+      // A free port may be taken before the server has it, and a loaded machine may cost it its own start.
+      if (!hasEndedByItself || tries >= START_TRIES_MAX) throw error;
+      log.warn({ error: String(error) }, 'the embedded Temporal server did not start; trying again');
+    }
   }
 }
 
