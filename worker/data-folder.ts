@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { StartupError } from './startup-error.js';
 
@@ -12,7 +12,7 @@ import { StartupError } from './startup-error.js';
  */
 export async function claimDataFolder(path: string): Promise<() => void> {
   try {
-    await mkdir(path, { recursive: true, mode: 0o700 });
+    await makeFolder(path);
     const claim = new Database(join(path, 'claim.lock'), { timeout: 0 });
     claim.pragma('journal_mode = MEMORY');
     claim.exec('BEGIN EXCLUSIVE');
@@ -27,3 +27,19 @@ export async function claimDataFolder(path: string): Promise<() => void> {
     throw new StartupError(`The data folder ${path} can't be written (${code}). Set FERRY_DATA_DIR to one that can.`);
   }
 }
+
+/** Not Node's own `recursive`: that never returns where the system answers ENOENT for a folder that can't be, as in /proc. */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdirUnlessThere(path);
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'ENOENT' || dirname(path) === path) throw error;
+    await makeFolder(dirname(path));
+    await mkdirUnlessThere(path);
+  }
+}
+
+const mkdirUnlessThere = (path: string): Promise<void> =>
+  mkdir(path, { mode: 0o700 }).catch((error: unknown) => {
+    if ((error as { code?: string }).code !== 'EEXIST') throw error;
+  });

@@ -148,7 +148,8 @@ export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpda
     const onlineAtMs = Date.now();
     onlinesAnswered = onlines;
     const finishing = () => !isOpen(state.status) || state.hundredAtMs !== null;
-    if (await condition(finishing, policy.reconnectGraceMs)) return;
+    const summary = 'reconnected: notified again unless it goes on by itself';
+    if (await condition(finishing, policy.reconnectGraceMs, { summary })) return;
     const sighting = await look();
     if (finishing() || (sighting.lastProgressAtMs ?? 0) > onlineAtMs) return;
     state = afterNotify(state, await activities.notifyDevice(ref, now()));
@@ -157,8 +158,9 @@ export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpda
   /** True when anything came in before the time of the present wait was up. */
   async function somethingHeard(): Promise<boolean> {
     const heardBefore = heard;
-    const untilMs = wait()?.untilMs ?? Date.now();
-    return condition(() => heard > heardBefore, Math.max(1, untilMs - Date.now()));
+    const waiting = wait();
+    const limitMs = Math.max(1, (waiting?.untilMs ?? 0) - Date.now());
+    return condition(() => heard > heardBefore, limitMs, { summary: `${waiting?.what ?? ''}: ${waiting?.then ?? ''}` });
   }
 
   /** Before a time limit ends anything, the records have a say: a signal may be lost, a recorded report is not. */

@@ -130,10 +130,11 @@ describe('a start that can’t succeed', () => {
     },
   );
 
-  it('says that the data folder can’t be written', async () => {
+  it.each(['below a file', 'in /proc'])('says that the data folder can’t be written: %s', async (where) => {
     const file = join(folder, 'a-file');
     await writeFile(file, '');
-    const { code, text } = await refusedStart({ FERRY_DATA_DIR: join(file, 'data') });
+    const unusable = where === 'in /proc' ? '/proc/ferry/data' : join(file, 'data');
+    const { code, text } = await refusedStart({ FERRY_DATA_DIR: unusable });
     expect(code).toBe(1);
     expect(text).toMatch(/data folder .* can't be written[\s\S]*FERRY_DATA_DIR/);
   });
