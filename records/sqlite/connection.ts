@@ -21,8 +21,9 @@ const BUSY_TIMEOUT_MS = 5_000;
 
 /** @throws Error that names the file, when it can't be opened or is no database of Ferry's */
 export function connect({ path, synchronous, migrationsFolder }: SqliteOptions): Connection {
+  let sqlite: Database.Database | undefined;
   try {
-    const sqlite = new Database(path, { timeout: BUSY_TIMEOUT_MS });
+    sqlite = new Database(path, { timeout: BUSY_TIMEOUT_MS });
     sqlite.pragma('journal_mode = WAL');
     sqlite.pragma(`synchronous = ${synchronous}`);
     sqlite.pragma('foreign_keys = ON');
@@ -31,6 +32,7 @@ export function connect({ path, synchronous, migrationsFolder }: SqliteOptions):
     sqlite.prepare('INSERT OR IGNORE INTO change_counter (id, value) VALUES (1, 0)').run();
     return { sqlite, db, writes: new WriteQueue(sqlite) };
   } catch (error) {
+    sqlite?.close();
     throw new Error(`The database ${path} can't be opened: ${String(error)}`, { cause: error });
   }
 }

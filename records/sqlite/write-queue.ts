@@ -19,6 +19,9 @@ interface Queued {
 
 type Done = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: unknown };
 
+/** Faults of disk or file: what the transaction holds can't be trusted, so none of it is committed. */
+const STORAGE_FAULT = /^SQLITE_(FULL|IOERR|NOMEM|CORRUPT|NOTADB|READONLY|CANTOPEN)/;
+
 /**
  * Group commit: all writes of a tick share one transaction, each in a savepoint of its own, so that a refused one does
  * not spoil its neighbours. A promise settles only after the commit: broker and activities acknowledge on it.
@@ -26,13 +29,19 @@ type Done = { readonly ok: true; readonly value: unknown } | { readonly ok: fals
 export class WriteQueue {
   private queued: Queued[] = [];
   private readonly listeners = new Set<(taskIds: ReadonlySet<string>) => void>();
-  private readonly bumpChange;
+  private readonly sql;
   private closed = false;
 
   constructor(private readonly db: Database.Database) {
-    this.bumpChange = db.prepare<[number], { value: number }>(
-      'UPDATE change_counter SET value = value + ? RETURNING value',
-    );
+    this.sql = {
+      begin: db.prepare('BEGIN IMMEDIATE'),
+      commit: db.prepare('COMMIT'),
+      savepoint: db.prepare('SAVEPOINT write'),
+      release: db.prepare('RELEASE write'),
+      undo: db.prepare('ROLLBACK TO write'),
+      lastChange: db.prepare<[], { value: number }>('SELECT value FROM change_counter'),
+      setChange: db.prepare<[number]>('UPDATE change_counter SET value = ?'),
+    };
   }
 
   run<T>(write: Write<T>): Promise<T> {
@@ -61,42 +70,68 @@ export class WriteQueue {
     const touched = new Set<string>();
     let results: Done[];
     try {
-      this.db.exec('BEGIN IMMEDIATE');
-      results = batch.map(({ write }) => this.inSavepoint(write, touched));
-      this.db.exec('COMMIT');
+      results = this.commit(batch, touched);
     } catch (error) {
       // Nothing of the batch is durable: each of its callers is told so.
       if (this.db.inTransaction) this.db.exec('ROLLBACK');
-      for (const { reject } of batch) reject(error);
+      const message = error instanceof Error ? error.message : String(error);
+      for (const { reject } of batch) {
+        reject(
+          new Error(`The records could not be written, nothing of this write is kept: ${message}`, { cause: error }),
+        );
+      }
       return;
     }
-    if (touched.size > 0) for (const listener of this.listeners) listener(touched);
     batch.forEach(({ resolve, reject }, i) => {
       const result = results[i];
       if (result?.ok) resolve(result.value);
       else reject(result?.error);
     });
+    if (touched.size > 0) this.tell(touched);
   }
 
-  private inSavepoint(write: Write<unknown>, touched: Set<string>): Done {
+  private commit(batch: readonly Queued[], touched: Set<string>): Done[] {
+    this.sql.begin.run();
+    const before = this.sql.lastChange.get()?.value ?? 0;
+    // Counted here and stored once; a refused write leaves a gap, which hurts nobody.
+    let change = before;
+    const nextChanges = (count: number) => (change += count) - count + 1;
+    const results = batch.map(({ write }) => this.inSavepoint(write, nextChanges, touched));
+    if (change > before) this.sql.setChange.run(change);
+    this.sql.commit.run();
+    return results;
+  }
+
+  private inSavepoint(write: Write<unknown>, nextChanges: WriteContext['nextChanges'], touched: Set<string>): Done {
     const mine = new Set<string>();
-    const nextChanges = (count: number) => (this.bumpChange.get(count)?.value ?? 0) - count + 1;
     const context: WriteContext = {
       nextChange: () => nextChanges(1),
       nextChanges,
       touched: (taskId) => void mine.add(taskId),
     };
-    this.db.exec('SAVEPOINT write');
+    this.sql.savepoint.run();
     try {
       const value = write(context);
-      this.db.exec('RELEASE write');
+      this.sql.release.run();
       for (const taskId of mine) touched.add(taskId);
       return { ok: true, value };
     } catch (error) {
-      // A full or broken disk ends the whole transaction by itself: then there is no savepoint to go back to.
-      if (!this.db.inTransaction) throw error;
-      this.db.exec('ROLLBACK TO write; RELEASE write');
+      // A full or broken disk may have ended the whole transaction: then there is no savepoint to go back to.
+      if (!this.db.inTransaction || STORAGE_FAULT.test((error as { code?: string }).code ?? '')) throw error;
+      this.sql.undo.run();
+      this.sql.release.run();
       return { ok: false, error };
+    }
+  }
+
+  /** The writes are committed and settled: a listener's fault is no fault of theirs, nor of the other listeners. */
+  private tell(taskIds: ReadonlySet<string>): void {
+    for (const listener of this.listeners) {
+      try {
+        listener(taskIds);
+      } catch (error) {
+        process.emitWarning(error instanceof Error ? error : String(error));
+      }
     }
   }
 }

@@ -1,0 +1,64 @@
+import Database from 'better-sqlite3';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { WriteQueue } from '../../records/sqlite/write-queue.js';
+
+describe('the write queue', () => {
+  let db: Database.Database;
+  let queue: WriteQueue;
+  beforeEach(() => {
+    db = new Database(':memory:');
+    db.exec(
+      'CREATE TABLE change_counter (value INTEGER); INSERT INTO change_counter VALUES (0); CREATE TABLE rows (x)',
+    );
+    queue = new WriteQueue(db);
+  });
+  afterEach(() => db.close());
+  const insert = (x: string) => queue.run(() => void db.prepare('INSERT INTO rows VALUES (?)').run(x));
+  const insertAndFail = (x: string, code?: string) =>
+    queue.run(() => {
+      db.prepare('INSERT INTO rows VALUES (?)').run(x);
+      throw Object.assign(new Error(`refused ${x}`), { code });
+    });
+  const rows = () => db.prepare('SELECT x FROM rows ORDER BY rowid').pluck().all();
+
+  it('keeps the order of its writes, and undoes only the refused one', async () => {
+    const results = await Promise.allSettled([insert('a'), insertAndFail('b'), insert('c')]);
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect(rows()).toEqual(['a', 'c']);
+  });
+
+  it.each(['SQLITE_FULL', 'SQLITE_IOERR_WRITE', 'SQLITE_CORRUPT'])(
+    'keeps nothing of a tick in which the storage fails (%s), tells every caller, and goes on',
+    async (code) => {
+      const results = await Promise.allSettled([insert('a'), insertAndFail('b', code), insert('c')]);
+      for (const result of results) {
+        expect(result).toMatchObject({ status: 'rejected', reason: { name: 'Error', cause: { code } } });
+        expect((result as PromiseRejectedResult).reason).toHaveProperty(
+          'message',
+          expect.stringContaining('refused b'),
+        );
+      }
+      expect(rows()).toEqual([]);
+      await insert('d');
+      expect(rows()).toEqual(['d']);
+    },
+  );
+
+  it('numbers changes in order over ticks, never twice, also beside refused writes', async () => {
+    const numbered = () => queue.run(({ nextChange }) => nextChange());
+    const first = await Promise.all([numbered(), numbered()]);
+    const range = queue.run(({ nextChanges }) => nextChanges(3));
+    const [from, , after] = await Promise.all([range, insertAndFail('x').catch(() => undefined), numbered()]);
+    expect([...first, from]).toEqual([1, 2, 3]);
+    expect(after).toBeGreaterThanOrEqual(6);
+    expect(db.prepare('SELECT value FROM change_counter').pluck().get()).toBe(after);
+  });
+
+  it('commits what is queued when it is closed, and refuses what comes later', async () => {
+    const last = insert('a');
+    queue.close();
+    await last;
+    expect(rows()).toEqual(['a']);
+    await expect(insert('b')).rejects.toThrow('closed');
+  });
+});
