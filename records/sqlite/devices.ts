@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { and, asc, desc, eq, gt, inArray, lt, or, sql, type SQL } from 'drizzle-orm';
 import { FerryError, notFound } from '../../domain/errors.js';
 import type { DeviceKey } from '../../domain/ids.js';
@@ -89,10 +90,12 @@ export function deviceRecords(connection: Connection): DeviceRecords {
           atMs: createdAtMs,
           create: () => {
             requireProduct(connection, productKey);
-            insertDevices(connection, { productKey, added, createdAtMs, registration: idempotency?.key ?? null });
-            return productKey;
+            // Its own id, not the key: a forgotten key may be used again, and must not answer older secrets.
+            const registration = idempotency ? randomUUID() : null;
+            insertDevices(connection, { productKey, added, createdAtMs, registration });
+            return registration ?? productKey;
           },
-          read: () => (idempotency ? registeredBy(connection, idempotency.key) : added),
+          read: (registration) => (idempotency ? registeredBy(connection, registration) : added),
         }),
       ),
 
