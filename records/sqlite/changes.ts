@@ -29,7 +29,7 @@ export function changeRecords({ db, writes }: Connection): ChangeRecords {
               .select()
               .from(deviceUpdates)
               .where(and(eq(deviceUpdates.taskId, taskId), gt(deviceUpdates.change, change)))
-              .orderBy(asc(deviceUpdates.change), asc(deviceUpdates.ordinal))
+              .orderBy(asc(deviceUpdates.change))
               .limit(limit + 1)
               .all()
               .map(deviceUpdateOf);

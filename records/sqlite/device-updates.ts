@@ -12,7 +12,7 @@ import type {
   Records,
 } from '../records.js';
 import type { Connection } from './connection.js';
-import { firmwareOf } from './firmware.js';
+import { firmwareReader } from './firmware.js';
 import { pageOf, readCursor } from './paging.js';
 import { deviceUpdateOf, type DeviceUpdateRow } from './rows.js';
 import { deviceUpdates, devices, firmware, tasks } from './schema.js';
@@ -60,6 +60,7 @@ export function deviceUpdateRecords(connection: Connection): DeviceUpdateRecords
   const { db, writes } = connection;
   const find = deviceUpdateFinder(connection);
   const store = deviceUpdateStore(connection);
+  const told = toldStatements(connection);
 
   return {
     progressReported: (key, { module, step, atMs }) =>
@@ -96,13 +97,7 @@ export function deviceUpdateRecords(connection: Connection): DeviceUpdateRecords
 
     signalled: (updateId, what, atMs) =>
       writes.run(() => {
-        const set = {
-          progress: { progressSignalled: true },
-          hundred: { progressSignalled: true, hundredSignalled: true },
-          failure: { failureSignalled: true },
-          online: { onlineSignals: sql`${deviceUpdates.onlineSignals} + 1`, onlineSignalledAtMs: atMs },
-        }[what];
-        db.update(deviceUpdates).set(set).where(eq(deviceUpdates.id, updateId)).run();
+        told[what].run({ id: updateId, atMs });
       }),
 
     async pendingOnlineUpdates(limit) {
@@ -184,6 +179,25 @@ export function deviceUpdateRecords(connection: Connection): DeviceUpdateRecords
   };
 }
 
+/** Notes that the engine was told, by what; prepared. */
+function toldStatements({ db }: Connection) {
+  const note = (set: Partial<DeviceUpdateRow> | { onlineSignals: SQL; onlineSignalledAtMs: SQL }) =>
+    db
+      .update(deviceUpdates)
+      .set(set)
+      .where(eq(deviceUpdates.id, sql.placeholder('id')))
+      .prepare();
+  return {
+    progress: note({ progressSignalled: true }),
+    hundred: note({ progressSignalled: true, hundredSignalled: true }),
+    failure: note({ failureSignalled: true }),
+    online: note({
+      onlineSignals: sql`${deviceUpdates.onlineSignals} + 1`,
+      onlineSignalledAtMs: sql`${sql.placeholder('atMs')}`,
+    }),
+  };
+}
+
 /**
  * The run's state over what the gateway has recorded: the run may lag behind the reports, never the other way round.
  */
@@ -211,6 +225,28 @@ export function deviceUpdateStore({ db, sqlite }: Connection) {
       `UPDATE tasks SET ${from} = ${from} - 1, ${to} = ${to} + 1, change = ? WHERE id = ?`,
     );
   const moves = new Map<string, ReturnType<typeof moveCount>>();
+  const given = (name: string) => sql`${sql.placeholder(name)}`;
+  const update = db
+    .update(deviceUpdates)
+    .set({
+      status: given('status'),
+      outcome: given('outcome'),
+      step: given('step'),
+      cause: given('cause'),
+      detail: given('detail'),
+      begunAtMs: given('begunAtMs'),
+      notifiedAtMs: given('notifiedAtMs'),
+      notifications: given('notifications'),
+      silences: given('silences'),
+      startedAtMs: given('startedAtMs'),
+      lastProgressAtMs: given('lastProgressAtMs'),
+      hundredAtMs: given('hundredAtMs'),
+      endedAtMs: given('endedAtMs'),
+      runId: given('runId'),
+      change: given('change'),
+    } satisfies Record<keyof DeviceUpdateState | 'runId' | 'change', SQL>)
+    .where(eq(deviceUpdates.id, sql.placeholder('id')))
+    .prepare();
 
   return (
     row: DeviceUpdateRow,
@@ -218,8 +254,7 @@ export function deviceUpdateStore({ db, sqlite }: Connection) {
     { nextChange, touched }: WriteContext,
     runId: string | null = row.runId,
   ): void => {
-    const set = { ...stateOf(state), runId: runId ?? row.runId, change: nextChange() };
-    db.update(deviceUpdates).set(set).where(eq(deviceUpdates.id, row.id)).run();
+    update.run({ ...stateOf(state), runId: runId ?? row.runId, change: nextChange(), id: row.id });
     touched(row.taskId);
     const [from, to] = [countOf(row.status, row.outcome), countOf(state.status, state.outcome)];
     if (from === to) return;
@@ -261,6 +296,7 @@ export function deviceUpdateFinder({ db }: Pick<Connection, 'db'>) {
     .where(eq(deviceUpdates.id, sql.placeholder('id')))
     .prepare();
 
+  const firmwareOf = firmwareReader({ db });
   const row = (taskId: string, deviceName: string): DeviceUpdateRow | undefined => byPlace.get({ taskId, deviceName });
   const openRow = ({ productKey, deviceName }: DeviceKey, module: string | null): DeviceUpdateRow | undefined =>
     openOf.all({ productKey, deviceName }).find((update) => module === null || update.module === module);
@@ -270,7 +306,7 @@ export function deviceUpdateFinder({ db }: Pick<Connection, 'db'>) {
     const { update, task } = found;
     return {
       record: deviceUpdateOf(update),
-      firmware: firmwareOf({ db }, found.firmware),
+      firmware: firmwareOf(found.firmware),
       policy: task.policy,
       kind: task.kind,
       sourceVersions: task.sourceVersions,

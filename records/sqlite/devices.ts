@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { and, asc, desc, eq, gt, inArray, lt, or, sql, type SQL } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, inArray, sql, type SQL } from 'drizzle-orm';
 import { FerryError, notFound } from '../../domain/errors.js';
 import type { DeviceKey } from '../../domain/ids.js';
 import { DEFAULT_MODULE } from '../../domain/names.js';
@@ -8,7 +8,7 @@ import { isUniqueViolation, type Connection } from './connection.js';
 import { deviceUpdateFinder } from './device-updates.js';
 import { requireProduct } from './firmware.js';
 import { createOnce } from './idempotency.js';
-import { pageOf, readCursor } from './paging.js';
+import { behind, pageOf, readCursor } from './paging.js';
 import { devices, deviceVersions, products } from './schema.js';
 
 type DeviceRecords = Pick<
@@ -47,6 +47,7 @@ export function deviceRecords(connection: Connection): DeviceRecords {
     if (!found) throw notFound(`Product ${productKey}`);
     return found;
   };
+  const reports = reportStatements(connection);
   const isKnown = (key: DeviceKey): boolean => secretOf.get({ ...key }) !== undefined;
 
   return {
@@ -66,17 +67,10 @@ export function deviceRecords(connection: Connection): DeviceRecords {
 
     async listProducts(page) {
       const cursor = readCursor(page.cursor, ['number', 'string']);
-      const [createdAtMs, key] = [Number(cursor?.[0]), String(cursor?.[1])];
       const rows = db
         .select()
         .from(products)
-        .where(
-          cursor &&
-            or(
-              lt(products.createdAtMs, createdAtMs),
-              and(eq(products.createdAtMs, createdAtMs), lt(products.productKey, key)),
-            ),
-        )
+        .where(behind([products.createdAtMs, products.productKey], cursor))
         .orderBy(desc(products.createdAtMs), desc(products.productKey))
         .limit(page.limit + 1)
         .all();
@@ -131,18 +125,36 @@ export function deviceRecords(connection: Connection): DeviceRecords {
 
     versionReported: (key, { module, version, atMs }) =>
       writes.run(() => {
-        if (!isKnown({ productKey: key.productKey, deviceName: key.deviceName })) return undefined;
         const { productKey, deviceName } = key;
-        db.insert(deviceVersions)
-          .values({ productKey, deviceName, module, version, reportedAtMs: atMs })
-          .onConflictDoUpdate({
-            target: [deviceVersions.productKey, deviceVersions.deviceName, deviceVersions.module],
-            set: { version, reportedAtMs: atMs },
-          })
-          .run();
-        db.update(devices).set({ lastSeenAtMs: atMs }).where(isDevice(key)).run();
+        if (!isKnown({ productKey, deviceName })) return undefined;
+        reports.version.run({ productKey, deviceName, module, version, atMs });
+        reports.seen.run({ productKey, deviceName, atMs });
         return find.open(key, module);
       }),
+  };
+}
+
+/** Prepared: every device sends a version report at every start. */
+function reportStatements({ db }: Connection) {
+  const atMs = sql`${sql.placeholder('atMs')}`;
+  const [productKey, deviceName] = [sql.placeholder('productKey'), sql.placeholder('deviceName')];
+  return {
+    version: db
+      .insert(deviceVersions)
+      .values({
+        ...{ productKey, deviceName, module: sql.placeholder('module'), version: sql.placeholder('version') },
+        reportedAtMs: sql.placeholder('atMs'),
+      })
+      .onConflictDoUpdate({
+        target: [deviceVersions.productKey, deviceVersions.deviceName, deviceVersions.module],
+        set: { version: sql`excluded.version`, reportedAtMs: sql`excluded.reported_at_ms` },
+      })
+      .prepare(),
+    seen: db
+      .update(devices)
+      .set({ lastSeenAtMs: atMs })
+      .where(and(eq(devices.productKey, productKey), eq(devices.deviceName, deviceName)))
+      .prepare(),
   };
 }
 
@@ -171,13 +183,17 @@ interface Registration {
 
 function insertDevices({ db }: Connection, { productKey, added, createdAtMs, registration }: Registration): void {
   const taken: string[] = [];
-  for (const device of added) {
-    const { changes } = db
-      .insert(devices)
-      .values({ ...device, productKey, createdAtMs, registration })
-      .onConflictDoNothing()
-      .run();
-    if (changes === 0) taken.push(device.deviceName);
+  const insert = db
+    .insert(devices)
+    .values({
+      ...{ productKey, createdAtMs, registration, deviceName: sql.placeholder('deviceName') },
+      ...{ deviceSecret: sql.placeholder('deviceSecret'), protocol: sql.placeholder('protocol') },
+    })
+    .onConflictDoNothing()
+    .prepare();
+  for (const { deviceName, deviceSecret, protocol } of added) {
+    const { changes } = insert.run({ deviceName, deviceSecret, protocol });
+    if (changes === 0) taken.push(deviceName);
   }
   if (taken.length === 0) return;
   throw new FerryError(

@@ -1,10 +1,10 @@
-import { and, count, desc, eq, isNull, or, lt, sql } from 'drizzle-orm';
+import { and, count, desc, eq, isNull, sql } from 'drizzle-orm';
 import { FerryError, notFound } from '../../domain/errors.js';
 import type { FirmwareStatus } from '../../domain/update-task.js';
 import type { Firmware, NewFirmware, Records } from '../records.js';
 import { isUniqueViolation, type Connection } from './connection.js';
 import { createOnce } from './idempotency.js';
-import { pageOf, readCursor } from './paging.js';
+import { behind, pageOf, readCursor } from './paging.js';
 import type { FirmwareRow } from './rows.js';
 import { firmware, products, tasks } from './schema.js';
 
@@ -17,9 +17,10 @@ const IS_OPEN_TASK = sql`${tasks.status} IN ('pending', 'running')`;
 
 export function firmwareRecords(connection: Connection): FirmwareRecords {
   const { db, writes } = connection;
+  const read = firmwareReader(connection);
   const get = (id: string): Firmware | undefined => {
     const row = db.select().from(firmware).where(eq(firmware.id, id)).get();
-    return row && firmwareOf(connection, row);
+    return row && read(row);
   };
   const existing = (id: string): Firmware => {
     const found = get(id);
@@ -65,7 +66,6 @@ export function firmwareRecords(connection: Connection): FirmwareRecords {
 
     async listFirmware({ productKey }, page) {
       const cursor = readCursor(page.cursor, ['number', 'string']);
-      const [createdAtMs, id] = [Number(cursor?.[0]), String(cursor?.[1])];
       const rows = db
         .select()
         .from(firmware)
@@ -73,11 +73,7 @@ export function firmwareRecords(connection: Connection): FirmwareRecords {
           and(
             isNull(firmware.deletedAtMs),
             productKey === undefined ? undefined : eq(firmware.productKey, productKey),
-            cursor &&
-              or(
-                lt(firmware.createdAtMs, createdAtMs),
-                and(eq(firmware.createdAtMs, createdAtMs), lt(firmware.id, id)),
-              ),
+            behind([firmware.createdAtMs, firmware.id], cursor),
           ),
         )
         .orderBy(desc(firmware.createdAtMs), desc(firmware.id))
@@ -85,7 +81,7 @@ export function firmwareRecords(connection: Connection): FirmwareRecords {
         .all();
       return pageOf(rows, page, {
         key: (row) => [row.createdAtMs, row.id],
-        item: (row) => firmwareOf(connection, row),
+        item: read,
       });
     },
 
@@ -123,14 +119,17 @@ const openTasksOf = ({ db }: Pick<Connection, 'db'>, firmwareId: string): string
     .all()
     .map(({ id }) => id);
 
-/** The row with what follows from its tasks. */
-export function firmwareOf({ db }: Pick<Connection, 'db'>, row: FirmwareRow): Firmware {
-  const open = db
+/** Reads a row with what follows from its tasks; prepared, for it is part of every answer to a report. */
+export function firmwareReader({ db }: Pick<Connection, 'db'>) {
+  const openTasks = db
     .select({ kind: tasks.kind })
     .from(tasks)
-    .where(and(eq(tasks.firmwareId, row.id), IS_OPEN_TASK))
-    .all();
-  const isVerifying = open.some(({ kind }) => kind === 'verification');
-  const status: FirmwareStatus = row.verifiedAtMs !== null ? 'verified' : isVerifying ? 'verifying' : 'unverified';
-  return { ...row, status, openTasks: open.length };
+    .where(and(eq(tasks.firmwareId, sql.placeholder('id')), IS_OPEN_TASK))
+    .prepare();
+  return (row: FirmwareRow): Firmware => {
+    const open = openTasks.all({ id: row.id });
+    const isVerifying = open.some(({ kind }) => kind === 'verification');
+    const status: FirmwareStatus = row.verifiedAtMs !== null ? 'verified' : isVerifying ? 'verifying' : 'unverified';
+    return { ...row, status, openTasks: open.length };
+  };
 }

@@ -32,7 +32,7 @@ export const devices = sqliteTable(
     connectionId: text('connection_id'),
     lastSeenAtMs: integer('last_seen_at_ms'),
     createdAtMs: integer('created_at_ms').notNull(),
-    /** The idempotency key under which it was registered. */
+    /** Id of the registration that a repeated request answers. */
     registration: text('registration'),
   },
   (t) => [
@@ -128,6 +128,9 @@ export const tasks = sqliteTable(
     index('tasks_by_product').on(t.productKey, t.createdAtMs, t.id),
     index('tasks_by_status').on(t.status, t.createdAtMs, t.id),
     index('tasks_by_change').on(t.change),
+    index('tasks_open_of_firmware')
+      .on(t.firmwareId, t.kind)
+      .where(sql`status IN ('pending', 'running')`),
   ],
 );
 

@@ -1,4 +1,4 @@
-import { and, asc, eq, inArray } from 'drizzle-orm';
+import { and, eq, inArray } from 'drizzle-orm';
 import { FerryError } from '../../domain/errors.js';
 import type { DeviceProtocol } from '../../domain/device-update.js';
 import { compareVersions } from '../../domain/versions.js';
@@ -30,37 +30,61 @@ interface DeviceProblem {
 const NAMES_A_QUERY = 1_000;
 const PROBLEMS_SHOWN_MAX = 20;
 
-/** All devices of the product that run one of the source versions: two statements, however many they are. */
-export function insertRunning(
-  { sqlite }: Connection,
-  { task, firmware }: Targeting,
-  { nextChanges }: WriteContext,
-): void {
-  const running = `device_versions v JOIN devices d ON d.product_key = v.product_key AND d.device_name = v.device_name
+/** All devices of the product that run one of the source versions. */
+export function insertRunning(connection: Connection, { task, firmware }: Targeting, context: WriteContext): void {
+  const from = `device_versions v JOIN devices d ON d.product_key = v.product_key AND d.device_name = v.device_name
     WHERE v.product_key = ? AND v.module = ? AND v.version IN (${task.sourceVersions.map(() => '?').join(', ')})`;
   const which = [firmware.productKey, firmware.module, ...task.sourceVersions];
-  const found = sqlite.prepare<string[], { count: number }>(`SELECT count(*) AS count FROM ${running}`).get(...which);
+  insertSelected(connection, { task, firmware, attempt: '1', from, which }, context);
+}
+
+/** All failed devices of an ended task, each for one attempt more. */
+export function insertFailed(
+  connection: Connection,
+  { task, firmware, of }: Targeting & { readonly of: string },
+  context: WriteContext,
+): void {
+  const from = `device_updates d WHERE d.task_id = ? AND d.outcome = 'failed'`;
+  insertSelected(connection, { task, firmware, attempt: 'd.attempt + 1', from, which: [of] }, context);
+}
+
+interface Selection extends Targeting {
+  /** SQL; the devices' columns are those of `d`. */
+  readonly attempt: string;
+  readonly from: string;
+  /** What is bound in `from`. */
+  readonly which: readonly string[];
+}
+
+/** Two statements, however many devices: one by one, 100,000 would hold up every other write for seconds. */
+function insertSelected(
+  { sqlite }: Connection,
+  { task, firmware, attempt, from, which }: Selection,
+  { nextChanges }: WriteContext,
+): void {
+  const found = sqlite.prepare<string[], { count: number }>(`SELECT count(*) AS count FROM ${from}`).get(...which);
   sqlite
     .prepare(
       `INSERT INTO device_updates (task_id, product_key, module, created_at_ms, attempt, device_name, protocol, ordinal, change)
-       SELECT ?, ?, ?, ?, 1, d.device_name, d.protocol, row_number() OVER by_name - 1, row_number() OVER by_name - 1 + ?
-       FROM ${running} WINDOW by_name AS (ORDER BY d.device_name)`,
+       SELECT ?, ?, ?, ?, ${attempt}, d.device_name, d.protocol, row_number() OVER by_name - 1, row_number() OVER by_name - 1 + ?
+       FROM ${from} WINDOW by_name AS (ORDER BY d.device_name)`,
     )
     .run(task.id, firmware.productKey, firmware.module, task.createdAtMs, nextChanges(found?.count ?? 0), ...which);
 }
 
 export function insertTargets(
-  { db }: Connection,
+  { sqlite }: Connection,
   { task, firmware }: Targeting,
   targets: readonly Target[],
   { nextChange }: WriteContext,
 ): void {
-  const { productKey, module } = firmware;
-  const shared = { taskId: task.id, productKey, module, createdAtMs: task.createdAtMs };
-  targets.forEach((target, ordinal) => {
-    db.insert(deviceUpdates)
-      .values({ ...shared, ...target, ordinal, change: nextChange() })
-      .run();
+  const insert = sqlite.prepare(
+    `INSERT INTO device_updates (task_id, product_key, module, created_at_ms, attempt, device_name, protocol, ordinal, change)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const shared = [task.id, firmware.productKey, firmware.module, task.createdAtMs];
+  targets.forEach(({ attempt, deviceName, protocol }, ordinal) => {
+    insert.run(...shared, attempt, deviceName, protocol, ordinal, nextChange());
   });
 }
 
@@ -150,30 +174,36 @@ function lookUp(
 }
 
 /**
- * The failed devices of an ended task, all or those named; each for one attempt more.
+ * The named ones of an ended task's failed devices, each for one attempt more.
  *
- * @throws FerryError `nothing-to-reinitiate`, `devices-invalid`
+ * @throws FerryError `devices-invalid` naming each that has not failed or is listed twice
  */
-export function failedDevices({ db }: Connection, taskId: string, deviceNames: readonly string[] | null): Target[] {
-  const failed = db
-    .select({
-      deviceName: deviceUpdates.deviceName,
-      protocol: deviceUpdates.protocol,
-      attempt: deviceUpdates.attempt,
-    })
-    .from(deviceUpdates)
-    .where(and(eq(deviceUpdates.taskId, taskId), eq(deviceUpdates.outcome, 'failed')))
-    .orderBy(asc(deviceUpdates.deviceName))
-    .all()
-    .map((target) => ({ ...target, attempt: target.attempt + 1 }));
-  if (failed.length === 0) {
-    throw new FerryError('nothing-to-reinitiate', `Task ${taskId} has no failed devices.`);
-  }
-  if (deviceNames === null) return failed;
-  const byName = new Map(failed.map((target) => [target.deviceName, target]));
-  const problems = deviceNames
-    .filter((deviceName) => !byName.has(deviceName))
-    .map((deviceName) => ({ deviceName, problem: `has not failed in task ${taskId}` }));
+export function failedTargets({ db }: Connection, taskId: string, deviceNames: readonly string[]): Target[] {
+  const failed = new Map(
+    db
+      .select({
+        deviceName: deviceUpdates.deviceName,
+        protocol: deviceUpdates.protocol,
+        attempt: deviceUpdates.attempt,
+      })
+      .from(deviceUpdates)
+      .where(hasFailedIn(taskId))
+      .all()
+      .map((target) => [target.deviceName, { ...target, attempt: target.attempt + 1 }]),
+  );
+  const names = [...deviceNames].sort();
+  const problems = names.flatMap((deviceName, i): DeviceProblem[] => {
+    if (names[i - 1] === deviceName) return [{ deviceName, problem: 'is listed twice' }];
+    return failed.has(deviceName) ? [] : [{ deviceName, problem: `has not failed in task ${taskId}` }];
+  });
   if (problems.length > 0) throw invalidDevices(problems);
-  return [...new Set(deviceNames)].sort().flatMap((deviceName) => byName.get(deviceName) ?? []);
+  return names.flatMap((deviceName) => failed.get(deviceName) ?? []);
+}
+
+const hasFailedIn = (taskId: string) => and(eq(deviceUpdates.taskId, taskId), eq(deviceUpdates.outcome, 'failed'));
+
+/** @throws FerryError `nothing-to-reinitiate` */
+export function requireFailed({ db }: Connection, taskId: string): void {
+  const one = db.select({ id: deviceUpdates.id }).from(deviceUpdates).where(hasFailedIn(taskId)).limit(1).get();
+  if (!one) throw new FerryError('nothing-to-reinitiate', `Task ${taskId} has no failed devices.`);
 }

@@ -1,4 +1,4 @@
-import { and, count, desc, eq, lt, or, sql, type SQL } from 'drizzle-orm';
+import { and, count, desc, eq, sql, type SQL } from 'drizzle-orm';
 import { FerryError, invalidField, notFound } from '../../domain/errors.js';
 import { VERIFICATION_DEVICES_MAX } from '../../domain/policy.js';
 import { isTaskOpen } from '../../domain/update-task.js';
@@ -8,10 +8,18 @@ import { claimVersions } from './claims.js';
 import type { Connection } from './connection.js';
 import { neverBegun } from './device-updates.js';
 import { createOnce } from './idempotency.js';
-import { pageOf, readCursor } from './paging.js';
+import { behind, pageOf, readCursor } from './paging.js';
 import { taskOf, type FirmwareRow } from './rows.js';
 import { claims, deviceUpdates, firmware, tasks } from './schema.js';
-import { downgrade, failedDevices, insertRunning, insertTargets, listedTargets } from './targets.js';
+import {
+  downgrade,
+  failedTargets,
+  insertFailed,
+  insertRunning,
+  insertTargets,
+  listedTargets,
+  requireFailed,
+} from './targets.js';
 import type { WriteContext } from './write-queue.js';
 
 type TaskRecords = Pick<Records, 'createTask' | 'reinitiateTask' | 'getTask' | 'listTasks' | 'taskBegun' | 'taskEnded'>;
@@ -37,11 +45,13 @@ export function taskRecords(connection: Connection): TaskRecords {
                 `Task ${reinitiates} is ${status}; only an ended task can be re-initiated.`,
               );
             }
-            const targets = failedDevices(connection, reinitiates, deviceNames);
+            requireFailed(connection, reinitiates);
+            const targets = deviceNames && failedTargets(connection, reinitiates, deviceNames);
             const task = { id, kind, firmwareId: used.id, sourceVersions, policy, createdAtMs, reinitiates };
             const row = requireUsable(connection, task);
             insertTask(connection, task, row, context);
-            insertTargets(connection, { task, firmware: row }, targets, context);
+            if (targets) insertTargets(connection, { task, firmware: row }, targets, context);
+            else insertFailed(connection, { task, firmware: row, of: reinitiates }, context);
             return finish(connection, id);
           },
         }),
@@ -51,13 +61,12 @@ export function taskRecords(connection: Connection): TaskRecords {
 
     async listTasks(filter, page) {
       const cursor = readCursor(page.cursor, ['number', 'string']);
-      const [createdAtMs, id] = [Number(cursor?.[0]), String(cursor?.[1])];
       const conditions: (SQL | undefined)[] = [
         filter.firmwareId === undefined ? undefined : eq(tasks.firmwareId, filter.firmwareId),
         filter.productKey === undefined ? undefined : eq(tasks.productKey, filter.productKey),
         filter.kind === undefined ? undefined : eq(tasks.kind, filter.kind),
         filter.status === undefined ? undefined : eq(tasks.status, filter.status),
-        cursor && or(lt(tasks.createdAtMs, createdAtMs), and(eq(tasks.createdAtMs, createdAtMs), lt(tasks.id, id))),
+        behind([tasks.createdAtMs, tasks.id], cursor),
       ];
       const rows = db
         .select()

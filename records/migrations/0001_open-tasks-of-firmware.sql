@@ -1,0 +1,1 @@
+CREATE INDEX `tasks_open_of_firmware` ON `tasks` (`firmware_id`,`kind`) WHERE status IN ('pending', 'running');
