@@ -2,7 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { failed, initialState, notified } from '../../domain/device-update.js';
+import type { Records } from '../../records/records.js';
 import { openSqliteRecords } from '../../records/sqlite/sqlite-records.js';
 import { openTestRecords } from '../support/records.js';
 import { Builder } from './builder.js';
@@ -52,23 +54,144 @@ describe('a database file', () => {
     await close();
   });
 
-  it('answers its lists and look-ups from indexes', async () => {
-    const { path, close } = await openTestRecords();
-    const db = new Database(path);
-    const plan = (query: string) =>
-      (db.prepare(`EXPLAIN QUERY PLAN ${query}`).all() as { detail: string }[]).map(({ detail }) => detail).join('\n');
-    const open = `"device_updates"."status" IN ('pending', 'notified', 'upgrading') AND "device_updates"."begun_at_ms" IS NOT NULL`;
-    const queries = {
-      device_updates_open: `SELECT * FROM device_updates WHERE product_key = 'p' AND device_name = 'd' AND ${open}`,
-      device_updates_by_outcome: `SELECT * FROM device_updates WHERE task_id = 't' AND outcome = 'failed' AND ordinal > 5 ORDER BY ordinal LIMIT 9`,
-      device_updates_by_status: `SELECT * FROM device_updates WHERE task_id = 't' AND status = 'pending' AND ordinal > 5 ORDER BY ordinal LIMIT 9`,
-      device_updates_history: `SELECT * FROM device_updates WHERE product_key = 'p' AND device_name = 'd' AND id < 9 ORDER BY id DESC LIMIT 9`,
-      device_updates_by_change: `SELECT * FROM device_updates WHERE task_id = 't' AND change > 5 ORDER BY change, ordinal LIMIT 9`,
-      claims_open: `SELECT * FROM claims WHERE product_key = 'p' AND module = 'm' AND source_version IN ('1') AND released_at_ms IS NULL`,
-      tasks_by_status: `SELECT * FROM tasks WHERE status IN ('pending', 'running') AND start_delivered = 0 ORDER BY created_at_ms LIMIT 9`,
+  it('that is full refuses the writes with one clear error, keeps none of them, and goes on once there is room', async () => {
+    const pragma = vi.spyOn(Database.prototype, 'pragma');
+    const { records, close } = await openTestRecords();
+    const db = pragma.mock.contexts[0] as Database.Database;
+    pragma.mockRestore();
+    const build = new Builder(records);
+    await build.product();
+    db.pragma(`max_page_count = ${Number(db.pragma('page_count', { simple: true }))}`);
+    const names = Array.from({ length: 3_000 }, (_, i) => `lamp-${i}`);
+    const results = await Promise.allSettled([build.devices(['first']), build.devices(names)]);
+    const reason = {
+      name: 'Error',
+      message: expect.stringMatching(/nothing of this write is kept: .*full/) as unknown,
     };
-    for (const [index, query] of Object.entries(queries)) expect(plan(query)).toContain(index);
+    expect(results).toMatchObject([
+      { status: 'rejected', reason },
+      { status: 'rejected', reason },
+    ]);
+    expect((await records.listDevices(build.productKey, {}, { limit: 1 })).items).toEqual([]);
+    db.pragma('max_page_count = 1000000');
+    await build.devices(['first']);
+    await close();
+  });
+
+  it('answers every list and look-up from an index, however long its tables and deep the page', async () => {
+    const prepared = vi.spyOn(Database.prototype, 'prepare');
+    const { records, path, close } = await openTestRecords();
+    await useEverything(records);
+    const texts = new Set(prepared.mock.calls.map(([text]) => text));
+    prepared.mockRestore();
+    const db = new Database(path);
+    const plans = [...texts].filter((text) => /^\s*(select|update|delete)/i.test(text)).map((text) => planOf(db, text));
+    expect(plans.length).toBeGreaterThan(40);
+    // Scanned are only what is small (products, firmware) and indexes that hold nothing but what is asked for.
+    const scans = plans.flatMap(({ text, steps }) =>
+      steps.filter((step) => LONG_SCAN.test(step)).map((step) => ({ step, text })),
+    );
+    expect(scans).toEqual([]);
+    const paged = plans.filter(({ text }) => LONG_TABLE.test(text) && CURSOR.test(text));
+    expect(paged.length).toBeGreaterThan(8);
+    for (const { text, steps } of paged) {
+      const plan = steps.join('; ');
+      // The cursor is sought in the index; or the few rows that fit are looked up one by one.
+      expect(plan, text).toMatch(/[<>]\(?\?|LIST SUBQUERY|autoindex_tasks_1 \(id=\?\)/);
+      expect(plan, text).not.toMatch(/SCAN|TEMP B-TREE/);
+    }
     db.close();
     await close();
   });
 });
+
+const LONG_TABLE = /from "(tasks|devices|device_updates)"/;
+/** A comparison of order: only cursors and ranges have one. */
+const CURSOR = / [<>] \(?\?/;
+const LONG_SCAN =
+  /SCAN (tasks|devices|device_updates|device_versions|claims|idempotency_keys)(?! USING INDEX (tasks_by_age|device_updates_to_cancel|device_updates_failing))/;
+
+function planOf(db: Database.Database, text: string) {
+  const bound = (text.match(/\?/g) ?? []).map(() => 1);
+  const steps = (db.prepare(`EXPLAIN QUERY PLAN ${text}`).all(...bound) as { detail: string }[]).map(
+    ({ detail }) => detail,
+  );
+  return { text, steps };
+}
+
+/** Calls every method of the records, each list from its start and from a cursor, with every filter. */
+async function useEverything(records: Records): Promise<void> {
+  const build = new Builder(records);
+  await build.product();
+  await build.devices(['a', 'b']);
+  await build.runs('a', '1.0.0');
+  const [key, once] = [
+    { productKey: build.productKey, deviceName: 'a' },
+    { key: 'k', fingerprint: 'f' },
+  ];
+  const id = await build.verified('2.0.0');
+  const task = await build.batch(id, ['1.0.0']);
+  await build.batch(await build.verified('3.0.0'), ['1.0.0']).catch(() => undefined);
+  await records.deviceConnected(key, 'c', 1);
+  const { id: updateId } = await records.recordDeviceUpdate(task.id, key, notified(initialState(1), 2), 'run');
+  await records.progressReported(key, { module: null, step: 1, atMs: 3 });
+  await records.failureReported(key, { module: null, cause: 'stalled', description: '', atMs: 3 });
+  await records.signalled(updateId, 'online', 4);
+  await records.requestDeviceCancel(task.id, 'a', 4);
+  await records.taskBegun(task.id, 'run', 1);
+  await records.requestTaskCancel(task.id, 4);
+
+  for (const page of [{ limit: 2 }, { limit: 2, cursor: cursorOf(1, 'x') }]) {
+    await records.listProducts(page);
+    await records.listFirmware({}, page);
+    await records.listFirmware({ productKey: build.productKey }, page);
+    for (const filter of [
+      {},
+      { firmwareId: id },
+      { productKey: build.productKey },
+      { status: 'running' },
+      { kind: 'batch' },
+    ] as const) {
+      await records.listTasks(filter, page);
+    }
+  }
+  for (const page of [{ limit: 2 }, { limit: 2, cursor: cursorOf('x') }]) {
+    for (const filter of [{}, { version: '1.0.0' }, { online: true }, { search: 'a' }]) {
+      await records.listDevices(build.productKey, filter, page);
+    }
+  }
+  for (const page of [{ limit: 2 }, { limit: 2, cursor: cursorOf(1) }]) {
+    await records.listDeviceHistory(key, page);
+    for (const filter of [{}, { status: 'pending' }, { outcome: 'failed' }, { search: 'a' }] as const) {
+      await records.listDeviceUpdates(task.id, filter, page);
+    }
+  }
+  await records.getProduct(build.productKey);
+  await records.getDevice(key);
+  await records.deviceSecret(key);
+  await records.getTask(task.id);
+  await records.getDeviceUpdateById(updateId);
+  await records.openDeviceUpdate(key, null);
+  await records.pendingOnlineUpdates(2);
+  await records.unsignalledFailures(2);
+  await records.countFailuresByCause(task.id);
+  await records.loadShard(task.id, 0, 2);
+  await records.undeliveredTasks(2);
+  await records.undeliveredTask(task.id);
+  await records.undeliveredDeviceCancels(2);
+  await records.changesSince(0, null, 2);
+  await records.changesSince(0, task.id, 2);
+  await records.delivered(task.id, 'cancel');
+  await records.deviceCancelDelivered(updateId);
+  await records.deleteFirmware(id, 5).catch(() => undefined);
+  await records.recordDeviceUpdate(task.id, key, failed(initialState(1), 'stalled', 5), 'run');
+  await records.taskEnded(task.id, 'cancelled', 6);
+  const again = { id: 'again', reinitiates: task.id, deviceNames: null, createdAtMs: 7, idempotency: once };
+  await records.reinitiateTask(again);
+  await records.reinitiateTask(again);
+  await records.deviceDisconnected(key, 'c', 8);
+  await records.allDevicesDisconnected();
+  await records.forgetIdempotencyKeys(1);
+}
+
+const cursorOf = (...key: (string | number)[]) => Buffer.from(JSON.stringify(key)).toString('base64url');

@@ -1,0 +1,133 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import {
+  failed,
+  initialState,
+  notified,
+  progressed,
+  succeeded,
+  unreachable,
+  type DeviceUpdateState,
+} from '../../../domain/device-update.js';
+import type { Records, TaskRecord } from '../../../records/records.js';
+import type { Builder } from '../builder.js';
+import { allPages, type Ground } from './ground.js';
+
+export function describeDeviceUpdates(ground: () => Ground): void {
+  describe('a device update', () => {
+    let records: Records;
+    let build: Builder;
+    beforeEach(() => {
+      ({ records, build } = ground());
+    });
+
+    let task: TaskRecord;
+    const key = () => ({ productKey: build.productKey, deviceName: 'a' });
+    const record = (state: DeviceUpdateState, runId = 'run-1') =>
+      records.recordDeviceUpdate(task.id, key(), state, runId);
+    beforeEach(async () => {
+      await build.devices(['a', 'b']);
+      task = await build.verification(await build.firmware('2.0.0'), ['a', 'b']);
+    });
+
+    it('is found as the open one only once it has begun', async () => {
+      expect(await records.openDeviceUpdate(key(), null)).toBeUndefined();
+      await record(initialState(5));
+      expect(await records.openDeviceUpdate(key(), 'default')).toMatchObject({
+        record: { runId: 'run-1', begunAtMs: 5 },
+      });
+      expect(await records.openDeviceUpdate(key(), 'mcu')).toBeUndefined();
+      await record(failed(initialState(5), 'stalled', 6));
+      expect(await records.openDeviceUpdate(key(), null)).toBeUndefined();
+    });
+
+    it('takes progress only after a notification, and keeps it against a run that lags behind', async () => {
+      await record(initialState(1));
+      expect(await records.progressReported(key(), { module: null, step: 10, atMs: 2 })).toBeUndefined();
+      const told = notified(initialState(1), 3);
+      await record(told);
+      await records.progressReported(key(), { module: 'default', step: 40, atMs: 4 });
+      await records.progressReported(key(), { module: null, step: 20, atMs: 5 });
+      expect(await records.progressReported(key(), { module: 'mcu', step: 90, atMs: 6 })).toBeUndefined();
+      await record(told);
+      await record(unreachable(told));
+      expect(await records.getDeviceUpdate(task.id, 'a')).toMatchObject({
+        status: 'upgrading',
+        step: 40,
+        startedAtMs: 4,
+        lastProgressAtMs: 5,
+      });
+      await record(progressed(told, 10, 4));
+      expect(await records.getDeviceUpdate(task.id, 'a')).toMatchObject({ step: 40, lastProgressAtMs: 5 });
+    });
+
+    it('can fall back from notified to pending when the device has left', async () => {
+      const told = notified(initialState(1), 3);
+      await record(told);
+      await record(unreachable(told));
+      expect(await records.getDeviceUpdate(task.id, 'a')).toMatchObject({ status: 'pending' });
+      expect(await records.getTask(task.id)).toMatchObject({ counts: { pending: 2, notified: 0 } });
+    });
+
+    it('never changes once it has ended', async () => {
+      await record(succeeded(notified(initialState(1), 2), 3));
+      const ended = await records.getDeviceUpdate(task.id, 'a');
+      await record(failed(notified(initialState(1), 2), 'stalled', 9));
+      await record(notified(initialState(1), 9));
+      await records.progressReported(key(), { module: null, step: 50, atMs: 9 });
+      expect(await records.getDeviceUpdate(task.id, 'a')).toEqual(ended);
+    });
+
+    it('keeps the first failure that its device reports, until the engine knows of it', async () => {
+      const report = { module: null, cause: 'download-failed' as const, description: 'no route', atMs: 5 };
+      await record(initialState(1));
+      expect(await records.failureReported(key(), report)).toBeUndefined();
+      const { id } = await record(notified(initialState(1), 2));
+      await records.failureReported(key(), report);
+      const after = await records.failureReported(key(), { ...report, cause: 'update-failed', atMs: 6 });
+      const kept = { cause: 'download-failed', description: 'no route', atMs: 5 };
+      expect(after).toMatchObject({ record: { status: 'notified' }, reportedFailure: kept, failureSignalled: false });
+      expect(await records.unsignalledFailures(10)).toMatchObject([{ record: { id } }]);
+      await records.signalled(id, 'failure', 7);
+      expect(await records.unsignalledFailures(10)).toEqual([]);
+    });
+
+    it('remembers what the engine was told', async () => {
+      const { id } = await record(notified(initialState(1), 2));
+      await records.signalled(id, 'progress', 3);
+      await records.signalled(id, 'online', 4);
+      await records.signalled(id, 'online', 5);
+      expect(await records.getDeviceUpdateById(id)).toMatchObject({
+        progressSignalled: true,
+        hundredSignalled: false,
+        onlineSignals: 2,
+        onlineSignalledAtMs: 5,
+      });
+      await records.signalled(id, 'hundred', 6);
+      expect(await records.getDeviceUpdateById(id)).toMatchObject({ hundredSignalled: true });
+    });
+
+    it('is offered to the sweep while it is pending and its device is online', async () => {
+      await record(initialState(1));
+      expect(await records.pendingOnlineUpdates(10)).toEqual([]);
+      await records.deviceConnected(key(), 'c', 1);
+      await records.deviceConnected({ ...key(), deviceName: 'b' }, 'c', 1);
+      expect(await records.pendingOnlineUpdates(10)).toMatchObject([{ record: { deviceName: 'a' } }]);
+      await record(notified(initialState(1), 2));
+      expect(await records.pendingOnlineUpdates(10)).toEqual([]);
+    });
+
+    it('is committed when its promise resolves: another process sees it at once', async () => {
+      const other = await ground().again();
+      await record(notified(initialState(1), 2));
+      expect(await other.getDeviceUpdate(task.id, 'a')).toMatchObject({ status: 'notified' });
+      await other.close();
+    });
+
+    it('is in the history of its device, newest first', async () => {
+      await records.taskEnded(task.id, 'completed', 2);
+      const second = await build.verification(task.firmware.id, ['a']);
+      const history = await allPages((page) => records.listDeviceHistory(key(), page), 1);
+      expect(history.map(({ taskId }) => taskId)).toEqual([second.id, task.id]);
+    });
+  });
+}

@@ -1,0 +1,67 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { initialState } from '../../../domain/device-update.js';
+import type { Records, TaskRecord } from '../../../records/records.js';
+import type { Builder } from '../builder.js';
+import { type Ground } from './ground.js';
+
+export function describeOutbox(ground: () => Ground): void {
+  describe('the outbox', () => {
+    let records: Records;
+    let build: Builder;
+    beforeEach(() => {
+      ({ records, build } = ground());
+    });
+
+    let task: TaskRecord;
+    beforeEach(async () => {
+      await build.devices(['a']);
+      task = await build.verification(await build.firmware('2.0.0'), ['a']);
+    });
+
+    it('holds a start until it is delivered or has shown itself', async () => {
+      expect(await records.undeliveredTasks(10)).toMatchObject([{ task: { id: task.id }, start: true, cancel: false }]);
+      await records.delivered(task.id, 'start');
+      expect(await records.undeliveredTasks(10)).toEqual([]);
+    });
+
+    it('holds a cancel and an end until they are delivered, or the task has ended', async () => {
+      await records.taskBegun(task.id, 'run', 2);
+      await records.requestVerificationEnd(task.id, 3);
+      expect(await records.undeliveredTask(task.id)).toMatchObject({ start: false, end: true, cancel: false });
+      await records.delivered(task.id, 'end');
+      expect(await records.undeliveredTask(task.id)).toBeUndefined();
+
+      const second = await build.verification(task.firmware.id, ['a']);
+      await records.requestTaskCancel(second.id, 4);
+      expect(await records.undeliveredTask(second.id)).toMatchObject({ start: true, cancel: true });
+      await records.taskEnded(second.id, 'cancelled', 5);
+      expect(await records.undeliveredTask(second.id)).toBeUndefined();
+    });
+
+    it('refuses requests that come too late or do not fit', async () => {
+      await build.runs('a', '1.0.0');
+      const batch = await build.batch(await build.verified('3.0.0'), ['1.0.0']);
+      await expect(records.requestVerificationEnd(batch.id, 1)).rejects.toMatchObject({ code: 'not-a-verification' });
+      await records.taskEnded(task.id, 'completed', 2);
+      await expect(records.requestTaskCancel(task.id, 3)).rejects.toMatchObject({ code: 'task-not-open' });
+      await expect(records.requestDeviceCancel(task.id, 'a', 3)).rejects.toMatchObject({
+        code: 'device-update-ended',
+      });
+      await expect(records.requestTaskCancel('nobody', 3)).rejects.toMatchObject({ code: 'not-found' });
+    });
+
+    it('holds the cancel of a device update that has begun', async () => {
+      const { id } = await records.requestDeviceCancel(task.id, 'a', 3);
+      expect(await records.undeliveredDeviceCancels(10)).toEqual([]);
+      await records.recordDeviceUpdate(
+        task.id,
+        { productKey: build.productKey, deviceName: 'a' },
+        initialState(4),
+        'run',
+      );
+      expect(await records.undeliveredDeviceCancels(10)).toMatchObject([{ id, runId: 'run' }]);
+      await records.deviceCancelDelivered(id);
+      expect(await records.undeliveredDeviceCancels(10)).toEqual([]);
+    });
+  });
+}
