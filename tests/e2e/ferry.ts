@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { inject } from 'vitest';
 import { up, type Running } from '../../worker/up.js';
+import { serviceEnvironment } from '../support/service-environment.js';
 
 export type Json = Record<string, unknown>;
 export interface Answer<T = Json> {
@@ -20,7 +20,7 @@ export class Ferry {
 
   static async start(env: Record<string, string> = {}): Promise<Ferry> {
     const folder = await mkdtemp(join(tmpdir(), 'ferry-e2e-'));
-    return new Ferry(folder, await up(environment(folder, env)));
+    return new Ferry(folder, await up(serviceEnvironment(folder, { FERRY_LOG_LEVEL: 'fatal', ...env })));
   }
 
   get url(): string {
@@ -35,7 +35,7 @@ export class Ferry {
 
   async restart(): Promise<void> {
     await this.running.stop();
-    this.running = await up(environment(this.folder));
+    this.running = await up(serviceEnvironment(this.folder, { FERRY_LOG_LEVEL: 'fatal' }));
   }
 
   async stop(): Promise<void> {
@@ -106,15 +106,3 @@ export class Ferry {
     for await (const _piece of response.body ?? []) yield;
   }
 }
-
-const environment = (folder: string, env: Record<string, string> = {}): NodeJS.ProcessEnv => ({
-  ...process.env,
-  TEMPORAL_CLI: inject('temporalCli'),
-  FERRY_DATA_DIR: folder,
-  FERRY_HTTP_PORT: '0',
-  FERRY_MQTT_PORT: '0',
-  FERRY_TEMPORAL_PORT: '0',
-  FERRY_TEMPORAL_UI_PORT: '0',
-  FERRY_LOG_LEVEL: 'fatal',
-  ...env,
-});

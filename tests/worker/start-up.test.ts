@@ -4,10 +4,11 @@ import { mkdtemp, readFile, rm, stat, watch, writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createApiClient, type ApiClient } from '../../api/client.js';
 import type { TaskAnswer } from '../../api/schemas.js';
 import { PROJECT_FOLDER } from '../../worker/paths.js';
+import { serviceEnvironment } from '../support/service-environment.js';
 
 /** The built command, as `npm start` runs it, each in a data folder of its own on free ports. */
 /** The whole banner, to its last line. */
@@ -32,24 +33,15 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-const environment = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv => ({
-  ...process.env,
-  TEMPORAL_CLI: inject('temporalCli'),
-  FERRY_DATA_DIR: folder,
-  FERRY_HTTP_PORT: '0',
-  FERRY_MQTT_PORT: '0',
-  FERRY_TEMPORAL_PORT: '0',
-  FERRY_TEMPORAL_UI_PORT: '0',
-  ...env,
-});
-
 interface Output {
   readonly text: () => string;
   until(pattern: RegExp): Promise<RegExpExecArray>;
 }
 
 function up(env: NodeJS.ProcessEnv = {}): { readonly child: ChildProcess; readonly output: Output } {
-  const child = spawn(process.execPath, [join(PROJECT_FOLDER, 'bin', 'ferry.mjs'), 'up'], { env: environment(env) });
+  const child = spawn(process.execPath, [join(PROJECT_FOLDER, 'bin', 'ferry.mjs'), 'up'], {
+    env: serviceEnvironment(folder, env),
+  });
   running.add(child);
   let text = '';
   const add = (piece: Buffer) => (text += piece.toString());
