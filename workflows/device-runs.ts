@@ -15,7 +15,7 @@ import { deviceUpdateWorkflowId } from '../domain/ids.js';
 import { describeOutcomes } from './descriptions.js';
 import type { deviceUpdate } from './device-update.js';
 import { activities } from './proxies.js';
-import { searchAttributes, type OutcomeCounts, type TaskInput } from './task-input.js';
+import { searchAttributes, summaryOf, type OutcomeCounts, type TaskInput } from './task-input.js';
 
 export const NO_OUTCOMES: OutcomeCounts = { succeeded: 0, failed: 0, cancelled: 0 };
 
@@ -71,7 +71,7 @@ async function startRun(
       workflowId: deviceUpdateWorkflowId({ productKey, deviceName: device.deviceName }),
       args: [{ taskId, kind, productKey, firmware, policy, ...device }],
       typedSearchAttributes: searchAttributes(input, device.deviceName),
-      staticSummary: `${device.deviceName}: ${firmware.name} ${firmware.version}, attempt ${device.attempt}`,
+      staticSummary: summaryOf(`${device.deviceName}: attempt ${device.attempt}, ${firmware.name} ${firmware.version}`),
       ...CHILD_POLICIES,
     });
   } catch (error) {

@@ -66,6 +66,11 @@ export function searchAttributes(
   return deviceName === undefined ? pairs : [...pairs, { key: KEYS.deviceName, value: deviceName }];
 }
 
+/** A cluster may bound a summary (400 bytes is the documented size; the dev server does not hold to it). */
+const SUMMARY_CHARACTERS_MAX = 100;
+
+export const summaryOf = (text: string): string => Array.from(text).slice(0, SUMMARY_CHARACTERS_MAX).join('');
+
 /** How a task's run is started: its workflow id is the business key, so that a second start is refused. */
 export function taskRunOptions(input: TaskInput) {
   const { kind, firmware, productKey, devicesTotal } = input;
@@ -75,7 +80,7 @@ export function taskRunOptions(input: TaskInput) {
     taskQueue: TASK_QUEUE,
     args: [input] as [TaskInput],
     typedSearchAttributes: searchAttributes(input),
-    staticSummary: `${word} of ${productKey} to ${firmware.version}: ${devicesTotal} device(s)`,
+    staticSummary: summaryOf(`${word} of ${productKey} to ${firmware.version}: ${devicesTotal} device(s)`),
     staticDetails: `Firmware **${firmware.name}** ${firmware.version}, module ${firmware.module}. Task \`${input.taskId}\`.`,
   };
 }

@@ -300,6 +300,23 @@ describe('Ops staff in Temporal', () => {
   });
 });
 
+describe('The longest names', () => {
+  it('are carried to the end: 32 Chinese characters, 64 characters of version and device name', async () => {
+    const version = '𠮷'.repeat(64);
+    const long = 'n'.repeat(64);
+    const { body } = await ferry.post<{ devices: { deviceSecret: string }[] }>(`/v1/products/${PRODUCT}/devices`, {
+      deviceName: long,
+    });
+    secrets.set(long, body.devices[0]?.deviceSecret ?? '');
+    await connect(long);
+    const added = await ferry.addFirmware(PRODUCT, '字'.repeat(32), version);
+    expect(added.status).toBe(201);
+    const started = await ferry.post<TaskBody>(`/v1/firmware/${added.body.id}/verifications`, { deviceNames: [long] });
+    await device(long).update();
+    expect((await ended(started.body.id)).counts).toMatchObject({ succeeded: 1 });
+  });
+});
+
 describe('A restart of the whole service', () => {
   it('loses no open update: the device that was waited for is notified after it', async () => {
     await device('two').leave();
