@@ -66,6 +66,7 @@ export function createAnswers({ records, temporalUi }: Pick<ApiDeps, 'records' |
     policy: { ...record.policy },
     counts: { ...record.counts },
     reinitiates: record.reinitiates,
+    waitingFor: record.status === 'pending' ? 'workflow engine' : null,
     workflow: workflow(record.workflowId, record.runId),
     createdAt: iso(record.createdAtMs),
     startedAt: isoOrNull(record.startedAtMs),
@@ -141,6 +142,7 @@ function waitingAnswer(record: DeviceUpdateRecord, policy: UpdatePolicy): Device
     since: iso(waiting.sinceMs),
     until: isoOrNull(waiting.untilMs),
     then: waiting.then,
+    text: waiting.text,
   };
 }
 

@@ -4,14 +4,19 @@ import { SHARD_DEVICES, UNCONFIRMED_STARTS_MAX } from '../domain/policy.js';
 import type { DeviceUpdateRecord, Records, TaskRecord } from '../records/records.js';
 import type { batchUpdate } from '../workflows/batch-update.js';
 import { endSignal } from '../workflows/messages.js';
-import { taskRunOptions } from '../workflows/task-input.js';
+import { taskRunOptions, type TaskOrigin } from '../workflows/task-input.js';
 import type { verification } from '../workflows/verification.js';
 import type { ApiLog } from './deps.js';
 
 export interface OutboxDeps {
   readonly records: Pick<
     Records,
-    'undeliveredTask' | 'undeliveredTasks' | 'undeliveredDeviceCancels' | 'delivered' | 'deviceCancelDelivered'
+    | 'undeliveredTask'
+    | 'undeliveredTasks'
+    | 'undeliveredDeviceCancels'
+    | 'delivered'
+    | 'deviceCancelDelivered'
+    | 'getFirmware'
   >;
   readonly client: Pick<Client, 'workflow'>;
   readonly log: ApiLog;
@@ -85,6 +90,7 @@ export function createOutbox({ records, client, log }: OutboxDeps): Outbox {
         devicesTotal: counts.total,
         shardDevices: SHARD_DEVICES,
         unconfirmedStartsMax: UNCONFIRMED_STARTS_MAX,
+        ...(await originOf(task)),
       }),
       // A task is run once, also when its run has ended and only the records were not told that it was started.
       workflowIdReusePolicy: 'REJECT_DUPLICATE',
@@ -97,6 +103,20 @@ export function createOutbox({ records, client, log }: OutboxDeps): Outbox {
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
     }
     await records.delivered(taskId, 'start');
+  }
+
+  async function originOf(task: TaskRecord): Promise<{ origin?: TaskOrigin }> {
+    const used = await records.getFirmware(task.firmware.id);
+    if (!used) return {};
+    const { sizeBytes, signMethod, sign, sha256, createdAtMs, verifiedAtMs } = used;
+    return {
+      origin: {
+        createdAtMs: task.createdAtMs,
+        sourceVersions: task.sourceVersions,
+        reinitiates: task.reinitiates,
+        firmware: { sizeBytes, signMethod, sign, sha256, createdAtMs, verifiedAtMs },
+      },
+    };
   }
 
   /** By its run: the device may have another task's run under the same workflow id by now. */

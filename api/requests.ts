@@ -106,6 +106,7 @@ export const PolicyRequest = z
     stallTimeoutMs: bounded(POLICY_BOUNDS.stallTimeoutMs),
     confirmationTimeoutMs: bounded(POLICY_BOUNDS.confirmationTimeoutMs),
     overallTimeoutMs: bounded(POLICY_BOUNDS.overallTimeoutMs),
+    soakMs: bounded(POLICY_BOUNDS.soakMs),
     reconnectGraceMs: bounded(POLICY_BOUNDS.reconnectGraceMs),
     allowDowngrade: z.boolean().optional(),
   })

@@ -63,10 +63,11 @@ export const WorkflowSchema = z
 
 export const WaitingForSchema = z
   .object({
-    what: z.enum(['its-turn', 'online', 'query', 'response', 'progress', 'confirmation']),
+    what: z.enum(['its-turn', 'online', 'query', 'response', 'progress', 'confirmation', 'soak']),
     since: time,
     until: time.nullable(),
-    then: z.string().openapi({ description: 'What happens next, as a sentence.' }),
+    then: z.string().openapi({ description: 'What happens then.' }),
+    text: z.string().openapi({ description: 'All of it as a sentence, the same everywhere; times are UTC.' }),
   })
   .openapi('WaitingFor');
 
@@ -149,6 +150,7 @@ export const PolicySchema = z
     stallTimeoutMs: z.int(),
     confirmationTimeoutMs: z.int(),
     overallTimeoutMs: z.int(),
+    soakMs: z.int(),
     reconnectGraceMs: z.int(),
     allowDowngrade: z.boolean(),
   })
@@ -182,6 +184,9 @@ export const TaskSchema = z
     policy: PolicySchema,
     counts: CountsSchema,
     reinitiates: z.string().nullable().openapi({ description: 'The task whose failed devices it re-initiates.' }),
+    waitingFor: z.literal('workflow engine').nullable().openapi({
+      description: 'A task that is accepted and recorded, and begins as soon as the workflow engine has it.',
+    }),
     workflow: WorkflowSchema,
     createdAt: time,
     startedAt: time.nullable(),

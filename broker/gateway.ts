@@ -139,13 +139,16 @@ export class Gateway {
     }
   }
 
-  /** [design: succeeded] only the target version is worth a signal; of others the run learns when it looks. */
+  /** [design: succeeded] only the target version, and a fall-back from it, are worth a signal. */
   async #versionReported(device: DeviceKey, { topic, payload }: Uplink): Promise<readonly Message[]> {
     const report = parseVersionReport(payload);
     if (!report) return this.#irregular('malformed-payload', device, topic);
     const atMs = this.#now();
     const update = await this.deps.records.versionReported(device, { ...report, atMs });
-    if (update?.firmware.version !== report.version) return [];
+    if (!update) return [];
+    // Noted by the records: it fell back within the soak time.
+    await this.#tellFailure(update);
+    if (update.firmware.version !== report.version) return [];
     const { record } = update;
     await this.deps.signals.send(record, versionSignal, { taskId: record.taskId, version: report.version, atMs });
     return [];

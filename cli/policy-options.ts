@@ -13,6 +13,7 @@ export function addPolicyOptions(command: Command, defaults: { readonly offline:
   duration('--stall-timeout', 'while upgrading, without any progress report [30m]');
   duration('--confirmation-timeout', 'after step 100, until the new version is reported [15m]');
   duration('--overall-timeout', 'from the first progress to the end [24h]');
+  duration('--soak', 'after the new version is reported, how long it must keep it to succeed [0s]');
   duration('--reconnect-grace', 'after a reconnection in mid-update, before a new notification [15s]');
   return command
     .addOption(
@@ -29,6 +30,7 @@ export interface PolicyOptions {
   readonly stallTimeout?: number;
   readonly confirmationTimeout?: number;
   readonly overallTimeout?: number;
+  readonly soak?: number;
   readonly reconnectGrace?: number;
   readonly notifications?: number;
   readonly allowDowngrade?: boolean;
@@ -43,6 +45,7 @@ export function policyOf(options: PolicyOptions): PolicyRequestBody | undefined 
     stallTimeoutMs: options.stallTimeout,
     confirmationTimeoutMs: options.confirmationTimeout,
     overallTimeoutMs: options.overallTimeout,
+    soakMs: options.soak,
     reconnectGraceMs: options.reconnectGrace,
     allowDowngrade: options.allowDowngrade,
   };

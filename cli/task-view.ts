@@ -40,6 +40,7 @@ export function taskText(task: TaskAnswer & Partial<Pick<TaskDetailAnswer, 'fail
     ['product', task.firmware.productKey],
     ['from', task.sourceVersions.join(', ') || null],
     ['devices', countsText(task.counts)],
+    ...(task.waitingFor === null ? [] : ([['waits for', task.waitingFor]] as const)),
     ...(failures.length > 0 ? ([['failures', failures.join(' · ')]] as const) : []),
     ...(task.reinitiates === null ? [] : ([['re-initiates', task.reinitiates]] as const)),
     ['created', localTime(task.createdAt)],
@@ -49,7 +50,7 @@ export function taskText(task: TaskAnswer & Partial<Pick<TaskDetailAnswer, 'fail
       'policy',
       `offline ${durationText(policy.offlineTimeoutMs)}, response ${durationText(policy.responseTimeoutMs)} × ` +
         `${policy.notificationsMax}, stall ${durationText(policy.stallTimeoutMs)}, confirmation ` +
-        `${durationText(policy.confirmationTimeoutMs)}, overall ${durationText(policy.overallTimeoutMs)}`,
+        `${durationText(policy.confirmationTimeoutMs)}, overall ${durationText(policy.overallTimeoutMs)}, soak ${durationText(policy.soakMs)}`,
     ],
     ['workflow', task.workflow.url ?? task.workflow.id],
   ]);
@@ -80,7 +81,5 @@ export const failuresTable = (updates: readonly DeviceUpdateAnswer[]): string =>
   );
 
 function storyOf({ waitingFor, detail, endedAt }: DeviceUpdateAnswer): string {
-  if (!waitingFor) return detail ?? localTime(endedAt);
-  const until = waitingFor.until === null ? '' : `, until ${localTime(waitingFor.until)}`;
-  return `waits for ${waitingFor.what}${until}: ${waitingFor.then}`;
+  return waitingFor?.text ?? detail ?? localTime(endedAt);
 }

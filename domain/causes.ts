@@ -9,6 +9,7 @@ export const FailureCause = {
   NO_RESPONSE: 'no-response', // it got every notification and reported nothing
   STALLED: 'stalled', // it stopped reporting progress, or took too long in all
   VERSION_UNCONFIRMED: 'version-unconfirmed', // step 100, but never the target version
+  FELL_BACK: 'fell-back', // it ran the target version, and another one before the soak time was over
   UNREACHABLE_TRANSIENT: 'unreachable-transient', // an HTTP or CoAP device, which did not ask in time
 } as const;
 export type FailureCause = (typeof FailureCause)[keyof typeof FailureCause];
@@ -23,6 +24,7 @@ const CAUSE_SENTENCES: Readonly<Record<FailureCause, string>> = {
   'no-response': 'The device was notified but reported nothing.',
   stalled: 'The device stopped reporting progress.',
   'version-unconfirmed': 'The device never reported that it runs the new version.',
+  'fell-back': 'The device ran the new version and fell back to another one.',
   'unreachable-transient':
     'The device connects only now and then (HTTP or CoAP) and did not ask for its update in time.',
 };

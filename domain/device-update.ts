@@ -34,6 +34,8 @@ export interface DeviceUpdateState {
   readonly lastProgressAtMs: number | null;
   /** The first report of step 100. */
   readonly hundredAtMs: number | null;
+  /** The first report of the target version, while the soak time runs. */
+  readonly targetReportedAtMs: number | null;
   readonly endedAtMs: number | null;
 }
 
@@ -50,6 +52,7 @@ export const initialState = (begunAtMs: number | null): DeviceUpdateState => ({
   startedAtMs: null,
   lastProgressAtMs: null,
   hundredAtMs: null,
+  targetReportedAtMs: null,
   endedAtMs: null,
 });
 
@@ -111,6 +114,12 @@ export function succeeded(state: DeviceUpdateState, atMs: number, detail: string
   return { ...state, status: 'completed', outcome: 'succeeded', cause: null, detail, endedAtMs: atMs };
 }
 
+/** The device runs the target version: it has succeeded, or must keep it for the soak time. */
+export function confirmed(state: DeviceUpdateState, atMs: number, soakMs: number): DeviceUpdateState {
+  if (soakMs === 0) return succeeded(state, atMs);
+  return isOpen(state.status) ? { ...state, targetReportedAtMs: state.targetReportedAtMs ?? atMs } : state;
+}
+
 export function failed(
   state: DeviceUpdateState,
   cause: FailureCause,
@@ -134,12 +143,14 @@ export function cancelled(state: DeviceUpdateState, atMs: number, detail: string
 
 /** What an open device update waits for: with a clock and a consequence [design: every wait has a clock]. */
 export interface WaitingFor {
-  readonly what: 'its-turn' | 'online' | 'query' | 'response' | 'progress' | 'confirmation';
+  readonly what: 'its-turn' | 'online' | 'query' | 'response' | 'progress' | 'confirmation' | 'soak';
   readonly sinceMs: number;
   /** Null while the run has not begun: its clocks start with it. */
   readonly untilMs: number | null;
-  /** The sentence for people: the same words in API, CLI and the Temporal UI. */
+  /** What happens then. */
   readonly then: string;
+  /** All of it as a sentence for people: the same words in API, CLI and the Temporal UI. Times are UTC. */
+  readonly text: string;
 }
 
 /** The response time after `silences` silent ones: doubled at each. */
@@ -158,51 +169,61 @@ export function waitingFor(
   createdAtMs: number,
 ): WaitingFor | undefined {
   if (!isOpen(state.status)) return undefined;
-  if (state.begunAtMs === null) {
-    return { what: 'its-turn', sinceMs: createdAtMs, untilMs: null, then: 'starts as soon as its task reaches it' };
-  }
+  if (state.begunAtMs === null) return waitingForItsTurn(createdAtMs);
+  if (state.targetReportedAtMs !== null) return waitingWhileSoaking(state.targetReportedAtMs, policy);
   if (state.status === 'upgrading') return waitingWhileUpgrading(state, policy);
   if (state.status === 'notified') return waitingForResponse(state, policy);
   const untilMs = state.begunAtMs + policy.offlineTimeoutMs;
-  return protocol === 'mqtt'
-    ? {
-        what: 'online',
-        sinceMs: state.notifiedAtMs ?? state.begunAtMs,
-        untilMs,
-        then: 'notified when it comes online; else fails as offline-expired',
-      }
-    : {
-        what: 'query',
-        sinceMs: state.begunAtMs,
-        untilMs,
-        then: 'gets its update when it asks for it; else fails as unreachable-transient',
-      };
+  if (protocol === 'mqtt') {
+    const sinceMs = state.notifiedAtMs ?? state.begunAtMs;
+    const then = 'notified when it comes online; else fails as offline-expired';
+    const text = `offline since ${time(sinceMs)}; notified when it comes online; fails as offline-expired on ${time(untilMs)}`;
+    return { what: 'online', sinceMs, untilMs, then, text };
+  }
+  const sinceMs = state.begunAtMs;
+  const then = 'gets its update when it asks for it; else fails as unreachable-transient';
+  const text = `has not asked for its update since ${time(sinceMs)}; gets it when it asks; fails as unreachable-transient on ${time(untilMs)}`;
+  return { what: 'query', sinceMs, untilMs, then, text };
+}
+
+const time = (ms: number): string => new Date(ms).toISOString();
+
+/** The clocks of a device update start with its run; its task's run is watched over, so its turn comes or the task ends. */
+function waitingForItsTurn(sinceMs: number): WaitingFor {
+  const then = 'starts as soon as its task reaches it';
+  return { what: 'its-turn', sinceMs, untilMs: null, then, text: `waits for its turn since ${time(sinceMs)}; ${then}` };
 }
 
 function waitingForResponse(state: DeviceUpdateState, policy: UpdatePolicy): WaitingFor {
   const sinceMs = state.notifiedAtMs ?? 0;
-  const last = state.silences + 1 >= policy.notificationsMax;
-  return {
-    what: 'response',
-    sinceMs,
-    untilMs: sinceMs + responseTimeoutMs(policy, state.silences),
-    then: last ? 'fails as no-response' : 'notified again',
-  };
+  const untilMs = sinceMs + responseTimeoutMs(policy, state.silences);
+  const then = state.silences + 1 >= policy.notificationsMax ? 'fails as no-response' : 'notified again';
+  const text = `silent since its notification of ${time(sinceMs)}; ${then} on ${time(untilMs)}`;
+  return { what: 'response', sinceMs, untilMs, then, text };
 }
 
 function waitingWhileUpgrading(state: DeviceUpdateState, policy: UpdatePolicy): WaitingFor {
   const startedAtMs = state.startedAtMs ?? 0;
   const overallMs = startedAtMs + policy.overallTimeoutMs;
-  const wait =
-    state.hundredAtMs === null
-      ? { what: 'progress' as const, sinceMs: state.lastProgressAtMs ?? startedAtMs, limitMs: policy.stallTimeoutMs }
-      : { what: 'confirmation' as const, sinceMs: state.hundredAtMs, limitMs: policy.confirmationTimeoutMs };
-  return {
-    what: wait.what,
-    sinceMs: wait.sinceMs,
-    untilMs: Math.min(wait.sinceMs + wait.limitMs, overallMs),
-    then: wait.what === 'progress' ? 'fails as stalled' : 'fails as version-unconfirmed',
-  };
+  if (state.hundredAtMs !== null) {
+    const untilMs = Math.min(state.hundredAtMs + policy.confirmationTimeoutMs, overallMs);
+    const text = `reported step 100 at ${time(state.hundredAtMs)}; succeeds when it reports the target version; fails as version-unconfirmed on ${time(untilMs)}`;
+    return {
+      ...{ what: 'confirmation', sinceMs: state.hundredAtMs, untilMs },
+      ...{ then: 'fails as version-unconfirmed', text },
+    };
+  }
+  const sinceMs = state.lastProgressAtMs ?? startedAtMs;
+  const untilMs = Math.min(sinceMs + policy.stallTimeoutMs, overallMs);
+  const text = `upgrading, last progress at ${time(sinceMs)}; goes on with its next report; fails as stalled on ${time(untilMs)}`;
+  return { what: 'progress', sinceMs, untilMs, then: 'fails as stalled', text };
+}
+
+function waitingWhileSoaking(sinceMs: number, policy: UpdatePolicy): WaitingFor {
+  const untilMs = sinceMs + policy.soakMs;
+  const then = 'succeeds if it still runs the target version; else fails as fell-back';
+  const text = `runs the target version since ${time(sinceMs)}; succeeds on ${time(untilMs)} if it still does; fails as fell-back if it runs another one`;
+  return { what: 'soak', sinceMs, untilMs, then, text };
 }
 
 /**

@@ -31,6 +31,8 @@ export interface UpdatePolicy {
   readonly confirmationTimeoutMs: number;
   /** From the first progress to the end. */
   readonly overallTimeoutMs: number;
+  /** After the target version was reported: how long the device must go on running it to succeed; 0 is not at all. */
+  readonly soakMs: number;
   /** A device that reconnects in mid-update has this long to go on by itself before it is notified again. */
   readonly reconnectGraceMs: number;
   /** Also update devices that run a newer version than the firmware's. */
@@ -49,6 +51,7 @@ const BATCH_POLICY: UpdatePolicy = {
   stallTimeoutMs: 30 * MINUTE_MS,
   confirmationTimeoutMs: 15 * MINUTE_MS,
   overallTimeoutMs: 24 * HOUR_MS,
+  soakMs: 0,
   reconnectGraceMs: 15 * SECOND_MS,
   allowDowngrade: false,
 };
@@ -66,6 +69,7 @@ export const POLICY_BOUNDS = {
   stallTimeoutMs: { min: SECOND_MS, max: 30 * DAY_MS },
   confirmationTimeoutMs: { min: SECOND_MS, max: 30 * DAY_MS },
   overallTimeoutMs: { min: SECOND_MS, max: 90 * DAY_MS },
+  soakMs: { min: 0, max: 30 * DAY_MS },
   reconnectGraceMs: { min: 0, max: HOUR_MS },
 } as const satisfies Partial<Record<keyof UpdatePolicy, { min: number; max: number }>>;
 
@@ -85,6 +89,11 @@ export function resolvePolicy(kind: keyof typeof DEFAULT_POLICY, set: Partial<Up
   }
   return policy;
 }
+
+/** A policy as it was stored or sent to a run: those of older releases lack what came later. */
+export type StoredPolicy = Omit<UpdatePolicy, 'soakMs'> & Partial<Pick<UpdatePolicy, 'soakMs'>>;
+
+export const wholePolicy = (stored: StoredPolicy): UpdatePolicy => ({ ...stored, soakMs: stored.soakMs ?? 0 });
 
 /** Devices of a shard: its run starts them at a pace and follows them [design: workflows]. */
 export const SHARD_DEVICES = 200;

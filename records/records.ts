@@ -237,7 +237,10 @@ export interface Records {
   deviceDisconnected(key: DeviceKey, connectionId: string, atMs: number): Promise<void>;
   /** At the start of an embedded broker: no connection has survived. */
   allDevicesDisconnected(): Promise<void>;
-  /** Records what the device runs. Answers its open, begun update of that module, if any. */
+  /**
+   * Records what the device runs. Answers its open, begun update of that module, if any. With a soak time, the first
+   * report of the target version begins it, and a report of another one after that is noted as failure `fell-back`.
+   */
   versionReported(
     key: DeviceKey,
     report: { readonly module: string; readonly version: string; readonly atMs: number },

@@ -12,7 +12,8 @@ import { describeOutcomes } from './descriptions.js';
 import { CHILD_POLICIES, NO_OUTCOMES } from './device-runs.js';
 import { shardStartedSignal } from './messages.js';
 import type { shard } from './shard.js';
-import { searchAttributes, type OutcomeCounts, type TaskInput } from './task-input.js';
+import { tellStory } from './story.js';
+import { searchAttributes, type OutcomeCounts, type ShardInput, type TaskInput } from './task-input.js';
 import { runTask } from './task-run.js';
 
 /**
@@ -33,6 +34,7 @@ export async function batchUpdate(input: TaskInput): Promise<OutcomeCounts> {
       passed.add(index);
       counts = sum(counts, ended);
       setCurrentDetails(describeOutcomes(counts, input.devicesTotal));
+      tellStory('outcomes', counts);
     };
     try {
       for (let index = 0; index < shards; index++) {
@@ -52,11 +54,16 @@ export async function batchUpdate(input: TaskInput): Promise<OutcomeCounts> {
 const startShard = (input: TaskInput, index: number): Promise<ChildWorkflowHandle<typeof shard>> =>
   startChild<typeof shard>('shard', {
     workflowId: shardWorkflowId(input.taskId, index),
-    args: [{ ...input, shard: index }],
+    args: [shardInput(input, index)],
     typedSearchAttributes: searchAttributes(input),
     staticSummary: `Shard ${index} of batch update ${input.taskId}`,
     ...CHILD_POLICIES,
   });
+
+/** The origin stays in the batch's own history. */
+function shardInput({ origin, ...input }: TaskInput, index: number): ShardInput {
+  return { ...input, shard: index };
+}
 
 /** A shard that was cancelled or terminated has no counts to give: its devices' runs record their own ends. */
 async function followShard(handle: ChildWorkflowHandle<typeof shard>): Promise<OutcomeCounts> {

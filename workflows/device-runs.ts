@@ -15,6 +15,7 @@ import { deviceUpdateWorkflowId } from '../domain/ids.js';
 import { describeOutcomes } from './descriptions.js';
 import type { deviceUpdate } from './device-update.js';
 import { activities } from './proxies.js';
+import { tellStory } from './story.js';
 import { searchAttributes, summaryOf, type OutcomeCounts, type TaskInput } from './task-input.js';
 
 export const NO_OUTCOMES: OutcomeCounts = { succeeded: 0, failed: 0, cancelled: 0 };
@@ -42,6 +43,7 @@ export async function runDevices(
   const count = (end: keyof OutcomeCounts) => {
     counts = { ...counts, [end]: counts[end] + 1 };
     setCurrentDetails(describeOutcomes(counts, devices.length));
+    tellStory('outcomes', counts);
   };
   const startNext = async () => {
     for (const device of remaining) {

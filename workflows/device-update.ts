@@ -11,6 +11,7 @@ import type { NotifyAnswer, RunAt } from '../activities/activities.js';
 import {
   cancelled,
   caughtUp,
+  confirmed,
   failed,
   initialState,
   isOpen,
@@ -22,9 +23,11 @@ import {
   waitingFor,
   type DeviceUpdateState,
 } from '../domain/device-update.js';
+import { wholePolicy } from '../domain/policy.js';
 import { describeDeviceUpdate } from './descriptions.js';
 import { failureSignal, fetchedSignal, onlineSignal, progressSignal, stateQuery, versionSignal } from './messages.js';
 import { activities } from './proxies.js';
+import { tellStory } from './story.js';
 import type { DeviceUpdateInput } from './task-input.js';
 
 export type DeviceUpdateResult = Pick<DeviceUpdateState, 'status' | 'outcome' | 'cause' | 'detail'>;
@@ -34,7 +37,8 @@ export type DeviceUpdateResult = Pick<DeviceUpdateState, 'status' | 'outcome' | 
  * as Failed with the cause as failure type, so that the Temporal UI's own filter finds it.
  */
 export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpdateResult> {
-  const { policy, firmware, taskId } = input;
+  const { firmware, taskId } = input;
+  const policy = wholePolicy(input.policy);
   const ref = { taskId, productKey: input.productKey, deviceName: input.deviceName };
   const startedAtMs = Date.now();
   let state = initialState(startedAtMs);
@@ -63,7 +67,7 @@ export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpda
   );
   setHandler(versionSignal, (report) =>
     mine(report, () => {
-      if (report.version === firmware.version) state = succeeded(state, report.atMs);
+      if (report.version === firmware.version) state = confirmed(state, report.atMs, policy.soakMs);
     }),
   );
   setHandler(fetchedSignal, (report) => mine(report, () => (state = notified(state, report.atMs))));
@@ -77,7 +81,8 @@ export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpda
 
   try {
     while (isOpen(state.status)) {
-      if (state.status === 'upgrading') await followProgress();
+      if (state.targetReportedAtMs !== null) await soak();
+      else if (state.status === 'upgrading') await followProgress();
       else if (notificationsAsked > notificationsTried) await notify();
       else await awaitFirstProgress();
       describe();
@@ -85,6 +90,7 @@ export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpda
   } catch (error) {
     if (!isCancellation(error)) throw error;
     state = cancelled(state, Date.now(), 'An operator cancelled it.');
+    describe();
     await CancellationScope.nonCancellable(record);
     throw error; // the run closes as Canceled, as ops staff expect to see it
   }
@@ -105,7 +111,7 @@ export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpda
     const sighting = await look();
     // A lost signal may have made it an update in progress, or have ended it.
     if (state.status !== 'pending' && state.status !== 'notified') return;
-    if (!timeIsUp()) return;
+    if (isSoaking() || !timeIsUp()) return;
     if (state.status === 'pending') {
       state = failed(state, input.protocol === 'mqtt' ? 'offline-expired' : 'unreachable-transient', Date.now());
     } else if (!sighting.reachable) {
@@ -124,7 +130,7 @@ export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpda
     if (onlines > onlinesAnswered) return resendUnlessItGoesOn();
     if (await somethingHeard()) return;
     const sighting = await look();
-    if (!isOpen(state.status) || !timeIsUp()) return;
+    if (!isOpen(state.status) || isSoaking() || !timeIsUp()) return;
     const atMs = Date.now();
     if (state.hundredAtMs !== null) {
       state = failed(
@@ -147,12 +153,23 @@ export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpda
   async function resendUnlessItGoesOn(): Promise<void> {
     const onlineAtMs = Date.now();
     onlinesAnswered = onlines;
-    const finishing = () => !isOpen(state.status) || state.hundredAtMs !== null;
+    const finishing = () => !isOpen(state.status) || state.hundredAtMs !== null || isSoaking();
     const summary = 'reconnected: notified again unless it goes on by itself';
     if (await condition(finishing, policy.reconnectGraceMs, { summary })) return;
     const sighting = await look();
     if (finishing() || (sighting.lastProgressAtMs ?? 0) > onlineAtMs) return;
     state = afterNotify(state, await activities.notifyDevice(ref, now()));
+  }
+
+  /** A fall-back is told as a failure; one whose telling was lost is seen at the end of the soak time. */
+  async function soak(): Promise<void> {
+    if (await somethingHeard()) return;
+    const { version } = await look();
+    if (!isOpen(state.status) || !timeIsUp()) return;
+    state =
+      version === firmware.version
+        ? succeeded(state, Date.now())
+        : failed(state, 'fell-back', Date.now(), `It runs ${version ?? 'an unknown version'}.`);
   }
 
   /** True when anything came in before the time of the present wait was up. */
@@ -167,9 +184,11 @@ export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpda
   async function look() {
     const sighting = await activities.lookAtDevice(ref);
     state = caughtUp(state, sighting);
-    if (sighting.version === firmware.version) state = succeeded(state, Date.now());
-    else if (sighting.failure) {
-      state = failed(state, sighting.failure.cause, sighting.failure.atMs, sighting.failure.description);
+    const { version, failure } = sighting;
+    if (version === firmware.version && failure?.cause !== 'fell-back') {
+      state = confirmed(state, Date.now(), policy.soakMs);
+    } else if (failure) {
+      state = failed(state, failure.cause, failure.atMs, failure.description);
     }
     return sighting;
   }
@@ -182,7 +201,9 @@ export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpda
       case 'unreachable':
         return unreachable(before);
       case 'on-target':
-        return succeeded(before, atMs, before.notifications === 0 ? 'It already ran the target version.' : null);
+        return before.notifications === 0
+          ? succeeded(before, atMs, 'It already ran the target version.')
+          : confirmed(before, atMs, policy.soakMs);
       case 'unfit':
         return failed(before, 'update-failed', atMs, answer.reason);
       case 'cancelled':
@@ -192,6 +213,9 @@ export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpda
 
   function wait() {
     return waitingFor(state, policy, input.protocol, startedAtMs);
+  }
+  function isSoaking(): boolean {
+    return state.targetReportedAtMs !== null;
   }
   function timeIsUp(): boolean {
     return Date.now() >= (wait()?.untilMs ?? 0);
@@ -203,7 +227,9 @@ export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpda
     return activities.recordDeviceUpdate(ref, state, workflowInfo().runId);
   }
   function describe(): void {
-    setCurrentDetails(describeDeviceUpdate(state, wait()));
+    const waiting = wait();
+    setCurrentDetails(describeDeviceUpdate(state, waiting));
+    tellStory('deviceUpdate', { ...state, waitingFor: waiting ?? null });
   }
   function result(): DeviceUpdateResult {
     const { status, outcome, cause, detail } = state;

@@ -11,6 +11,21 @@ export interface FirmwareInput {
   readonly version: string;
 }
 
+/** What only the records know of a task: carried along, so that they can be rebuilt from the run's history. */
+export interface TaskOrigin {
+  readonly createdAtMs: number;
+  readonly sourceVersions: readonly string[];
+  readonly reinitiates: string | null;
+  readonly firmware: {
+    readonly sizeBytes: number;
+    readonly signMethod: 'MD5' | 'SHA256';
+    readonly sign: string;
+    readonly sha256: string;
+    readonly createdAtMs: number;
+    readonly verifiedAtMs: number | null;
+  };
+}
+
 /** The input of a `verification` or a `batchUpdate`. The devices are not in it: shards load theirs [design]. */
 export interface TaskInput {
   readonly taskId: string;
@@ -21,6 +36,8 @@ export interface TaskInput {
   readonly devicesTotal: number;
   readonly shardDevices: number;
   readonly unconfirmedStartsMax: number;
+  /** Absent in tasks of the first release. */
+  readonly origin?: TaskOrigin;
 }
 
 export interface ShardInput extends TaskInput {

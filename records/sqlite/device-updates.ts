@@ -2,6 +2,7 @@ import { and, asc, desc, eq, getTableColumns, gt, inArray, isNotNull, isNull, sq
 import { isOpen, progressed, type DeviceUpdateState } from '../../domain/device-update.js';
 import { notFound } from '../../domain/errors.js';
 import type { DeviceKey } from '../../domain/ids.js';
+import { wholePolicy } from '../../domain/policy.js';
 import { countOf } from '../../domain/update-task.js';
 import type {
   DeviceUpdateFilter,
@@ -53,6 +54,7 @@ const stateOf = (row: DeviceUpdateState): DeviceUpdateState => ({
   startedAtMs: row.startedAtMs,
   lastProgressAtMs: row.lastProgressAtMs,
   hundredAtMs: row.hundredAtMs,
+  targetReportedAtMs: row.targetReportedAtMs,
   endedAtMs: row.endedAtMs,
 });
 
@@ -212,6 +214,7 @@ function merged(row: DeviceUpdateRow, state: DeviceUpdateState): DeviceUpdateSta
     startedAtMs: smallest(row.startedAtMs, state.startedAtMs),
     lastProgressAtMs: largest(row.lastProgressAtMs, state.lastProgressAtMs),
     hundredAtMs: smallest(row.hundredAtMs, state.hundredAtMs),
+    targetReportedAtMs: smallest(row.targetReportedAtMs, state.targetReportedAtMs),
   };
 }
 
@@ -241,6 +244,7 @@ export function deviceUpdateStore({ db, sqlite }: Connection) {
       startedAtMs: given('startedAtMs'),
       lastProgressAtMs: given('lastProgressAtMs'),
       hundredAtMs: given('hundredAtMs'),
+      targetReportedAtMs: given('targetReportedAtMs'),
       endedAtMs: given('endedAtMs'),
       runId: given('runId'),
       change: given('change'),
@@ -307,7 +311,7 @@ export function deviceUpdateFinder({ db }: Pick<Connection, 'db'>) {
     return {
       record: deviceUpdateOf(update),
       firmware: firmwareOf(found.firmware),
-      policy: task.policy,
+      policy: wholePolicy(task.policy),
       kind: task.kind,
       sourceVersions: task.sourceVersions,
       progressSignalled: update.progressSignalled,

@@ -10,6 +10,7 @@ import { requireProduct } from './firmware.js';
 import { createOnce } from './idempotency.js';
 import { behind, pageOf, readCursor } from './paging.js';
 import { devices, deviceVersions, products } from './schema.js';
+import { noteSoak } from './soak.js';
 
 type DeviceRecords = Pick<
   Records,
@@ -124,12 +125,14 @@ export function deviceRecords(connection: Connection): DeviceRecords {
       }),
 
     versionReported: (key, { module, version, atMs }) =>
-      writes.run(() => {
+      writes.run((context) => {
         const { productKey, deviceName } = key;
         if (!isKnown({ productKey, deviceName })) return undefined;
         reports.version.run({ productKey, deviceName, module, version, atMs });
         reports.seen.run({ productKey, deviceName, atMs });
-        return find.open(key, module);
+        const update = find.open(key, module);
+        if (update === undefined) return undefined;
+        return noteSoak(connection, update, { version, atMs }, context) ? find.byId(update.record.id) : update;
       }),
   };
 }

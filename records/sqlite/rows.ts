@@ -1,4 +1,5 @@
 import { deviceUpdateWorkflowId, taskWorkflowId } from '../../domain/ids.js';
+import { wholePolicy } from '../../domain/policy.js';
 import type { DeviceUpdateRecord, TaskRecord } from '../records.js';
 import type { deviceUpdates, firmware, tasks } from './schema.js';
 
@@ -29,7 +30,7 @@ export function taskOf(task: TaskRow, { id, name, productKey, module, version }:
     status: task.status,
     firmware: { id, name, productKey, module, version },
     sourceVersions: task.sourceVersions,
-    policy: task.policy,
+    policy: wholePolicy(task.policy),
     counts: {
       pending: task.pending,
       notified: task.notified,

@@ -3,7 +3,7 @@ import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'driz
 import type { FailureCause } from '../../domain/causes.js';
 import type { DeviceProtocol, DeviceUpdateStatus, Outcome } from '../../domain/device-update.js';
 import type { TaskKind } from '../../domain/ids.js';
-import type { UpdatePolicy } from '../../domain/policy.js';
+import type { StoredPolicy } from '../../domain/policy.js';
 import type { TaskStatus } from '../../domain/update-task.js';
 import type { DigestMethod, ReportedFailure } from '../records.js';
 
@@ -101,7 +101,7 @@ export const tasks = sqliteTable(
       .references(() => firmware.id),
     productKey: text('product_key').notNull(),
     sourceVersions: text('source_versions', { mode: 'json' }).$type<readonly string[]>().notNull(),
-    policy: text('policy', { mode: 'json' }).$type<UpdatePolicy>().notNull(),
+    policy: text('policy', { mode: 'json' }).$type<StoredPolicy>().notNull(),
     reinitiates: text('reinitiates'),
     runId: text('run_id'),
     createdAtMs: integer('created_at_ms').notNull(),
@@ -179,6 +179,7 @@ export const deviceUpdates = sqliteTable(
     startedAtMs: integer('started_at_ms'),
     lastProgressAtMs: integer('last_progress_at_ms'),
     hundredAtMs: integer('hundred_at_ms'),
+    targetReportedAtMs: integer('target_reported_at_ms'),
     endedAtMs: integer('ended_at_ms'),
     runId: text('run_id'),
     createdAtMs: integer('created_at_ms').notNull(),

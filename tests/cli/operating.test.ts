@@ -77,7 +77,7 @@ describe('products and devices', () => {
     await world.notify(taskId, 'lamp-2');
     const { out } = await ferry(`device show ${PRODUCT} lamp-2`);
     expect(out).toMatch(/runs +default 1\.0\.0/);
-    expect(out).toContain('waits for response');
+    expect(out).toContain('silent since its notification');
     expect(await json(`device show ${PRODUCT} lamp-2`)).toMatchObject({ currentUpdate: { taskId } });
   });
 });

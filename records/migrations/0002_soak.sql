@@ -1,0 +1,1 @@
+ALTER TABLE `device_updates` ADD `target_reported_at_ms` integer;
