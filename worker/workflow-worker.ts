@@ -1,10 +1,8 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import type { NativeConnection } from '@temporalio/worker';
 import { Worker } from '@temporalio/worker';
 import { createActivities, type ActivityDeps } from '../activities/activities.js';
 import { TASK_QUEUE } from '../domain/ids.js';
-import { PROJECT_FOLDER } from './paths.js';
+import { workflowCode } from './workflow-bundle.js';
 
 /** What a worker may still do after it was told to stop: an activity takes milliseconds. */
 const SHUTDOWN_GRACE_MS = 10_000;
@@ -28,15 +26,11 @@ export async function startWorkflowWorker({
   namespace,
   activities,
 }: WorkflowWorkerOptions): Promise<WorkflowWorker> {
-  const bundle = join(PROJECT_FOLDER, 'dist', 'workflow-bundle.js');
   const worker = await Worker.create({
     connection,
     namespace,
     taskQueue: TASK_QUEUE,
-    // Built ahead: bundling at start costs seconds.
-    ...(existsSync(bundle)
-      ? { workflowBundle: { codePath: bundle } }
-      : { workflowsPath: join(PROJECT_FOLDER, 'workflows', 'index.ts') }),
+    ...workflowCode(),
     activities: createActivities(activities),
     shutdownGraceTime: SHUTDOWN_GRACE_MS,
     shutdownForceTime: SHUTDOWN_FORCE_MS,

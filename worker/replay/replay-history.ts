@@ -1,0 +1,49 @@
+import type { temporal } from '@temporalio/proto';
+import { Worker, type InjectedSinks } from '@temporalio/worker';
+import type { DeviceUpdateView } from '../../workflows/messages.js';
+import type { StorySinks } from '../../workflows/story.js';
+import type { OutcomeCounts } from '../../workflows/task-input.js';
+import { workflowCode } from '../workflow-bundle.js';
+
+export type History = temporal.api.history.v1.IHistory;
+
+/** The state of a run at one point of its replay. */
+export interface ReplayedStep<State> {
+  /** Events that the run had seen then: the state follows from the events up to this number. */
+  readonly eventId: number;
+  readonly state: State;
+}
+
+/** What a replay of a history against today's workflows brought to light. */
+export interface Replayed {
+  /** Of a `deviceUpdate`: its states, in order. */
+  readonly deviceUpdate: readonly ReplayedStep<DeviceUpdateView>[];
+  /** Of the other workflow types: the device updates that have ended so far. */
+  readonly outcomes: readonly ReplayedStep<OutcomeCounts>[];
+  /** Why today's code does not fit the history; null when it does. */
+  readonly mismatch: Error | null;
+}
+
+/** Replays a run's history against today's workflows and listens to its states; nothing is changed anywhere. */
+export async function replayHistory(history: History, workflowId: string): Promise<Replayed> {
+  const deviceUpdate: ReplayedStep<DeviceUpdateView>[] = [];
+  const outcomes: ReplayedStep<OutcomeCounts>[] = [];
+  const sinks: InjectedSinks<StorySinks> = {
+    story: {
+      deviceUpdate: {
+        fn: ({ historyLength: eventId }, state) => void deviceUpdate.push({ eventId, state }),
+        callDuringReplay: true,
+      },
+      outcomes: {
+        fn: ({ historyLength: eventId }, state) => void outcomes.push({ eventId, state }),
+        callDuringReplay: true,
+      },
+    },
+  };
+  try {
+    await Worker.runReplayHistory({ ...workflowCode(), sinks }, history, workflowId);
+    return { deviceUpdate, outcomes, mismatch: null };
+  } catch (error) {
+    return { deviceUpdate, outcomes, mismatch: error instanceof Error ? error : new Error(String(error)) };
+  }
+}
