@@ -35,6 +35,8 @@ export type NotifyAnswer =
   | { readonly kind: 'on-target' }
   /** The update does not fit the device: nothing was sent. */
   | { readonly kind: 'unfit'; readonly reason: string }
+  /** The device has reported a failure that the run was not told of yet: nothing was sent. */
+  | { readonly kind: 'failed'; readonly failure: ReportedFailure }
   /** An operator cancelled it before it began. */
   | { readonly kind: 'cancelled' };
 
@@ -100,6 +102,7 @@ export function createActivities({ records, publisher }: ActivityDeps) {
     async notifyDevice(ref: DeviceUpdateRef, { runId, state, atMs }: RunAt): Promise<NotifyAnswer> {
       const update = await load(ref);
       if (update.record.cancelRequestedAtMs !== null || !isOpen(update.record.status)) return { kind: 'cancelled' };
+      if (update.reportedFailure) return { kind: 'failed', failure: update.reportedFailure };
       const current = await installed(update);
       if (current?.version === update.firmware.version) return { kind: 'on-target' };
       const reason =

@@ -222,7 +222,8 @@ export class Gateway {
   async #fetch(device: DeviceKey, { module }: FirmwareQuery): Promise<OpenDeviceUpdate | undefined> {
     const { records, signals } = this.deps;
     const update = await records.openDeviceUpdate(device, module);
-    if (!update || update.record.cancelRequestedAtMs !== null) return undefined;
+    // Cancelled or failed as far as the records know, though its run may not have been told yet.
+    if (!update || update.record.cancelRequestedAtMs !== null || update.reportedFailure) return undefined;
     const current = (await records.getDevice(device))?.modules.find((reported) => reported.module === module);
     if (current?.version === update.firmware.version) return undefined;
     // A device in mid-update may run anything for a moment; before that, the firmware must fit what it runs.

@@ -47,6 +47,8 @@ export interface UpOptions {
 
 const RECONCILE_MS = 2_000;
 const HTTP_GRACE_MS = 5_000;
+/** A round that hangs waits for an engine that does not answer. */
+const RECONCILER_STOP_MS = 3_000;
 const IDEMPOTENCY_KEPT_MS = 24 * 3_600_000;
 
 /**
@@ -159,7 +161,7 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
     },
     { intervalMs: RECONCILE_MS, log },
   );
-  shutdown.add('reconciler', () => reconciler.stop());
+  shutdown.add('reconciler', () => reconciler.stop(), RECONCILER_STOP_MS);
 
   log.info({ http: httpUrl, mqttPort: broker.port, temporal: temporal.address }, 'Ferry is up');
   return {

@@ -5,8 +5,8 @@ import { TASK_QUEUE } from '../domain/ids.js';
 import { workflowCode } from './workflow-bundle.js';
 
 /** What a worker may still do after it was told to stop: an activity takes milliseconds. */
-const SHUTDOWN_GRACE_MS = 10_000;
-const SHUTDOWN_FORCE_MS = 15_000;
+const SHUTDOWN_GRACE_MS = 5_000;
+const SHUTDOWN_FORCE_MS = 8_000;
 
 export interface WorkflowWorkerOptions {
   readonly connection: NativeConnection;

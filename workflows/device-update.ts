@@ -204,6 +204,8 @@ export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpda
         return before.notifications === 0
           ? succeeded(before, atMs, 'It already ran the target version.')
           : confirmed(before, atMs, policy.soakMs);
+      case 'failed':
+        return failed(before, answer.failure.cause, answer.failure.atMs, answer.failure.description);
       case 'unfit':
         return failed(before, 'update-failed', atMs, answer.reason);
       case 'cancelled':

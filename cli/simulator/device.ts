@@ -19,6 +19,8 @@ export interface FleetGround {
   /** Runs the work when it is its turn: connections are opened at a pace. */
   inTurn<T>(work: () => Promise<T>): Promise<T>;
   random(): number;
+  /** A report is handed to a connection; again for each attempt. */
+  sending(): void;
   tell(event: DeviceEvent): void;
 }
 
@@ -170,6 +172,7 @@ export class SimulatedDevice implements UpdatingDevice {
     this.connection = connection;
     this.tell({ kind: 'connected' });
     await connection.subscribe(this.flavour.subscribes(this.triple.productKey, this.deviceName));
+    this.ground.sending();
     await connection.publish(this.messages.inform(this.version), 1);
     this.tell({ kind: 'informed', version: this.version });
     if (this.flavour.asksTime) await connection.publish(this.messages.time(), 0);
@@ -197,6 +200,7 @@ export class SimulatedDevice implements UpdatingDevice {
     for (;;) {
       this.ground.signal.throwIfAborted();
       if (!this.connection) await this.comeOnline();
+      this.ground.sending();
       try {
         await this.connection?.publish(message, qos);
         return;

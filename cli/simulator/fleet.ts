@@ -33,6 +33,8 @@ export interface FleetCounts {
   readonly devices: number;
   readonly online: number;
   readonly updating: number;
+  /** Reports handed to a connection, each attempt counted. */
+  readonly reportsSent: number;
   /** How often each kind of event has happened. */
   readonly events: Readonly<Record<DeviceEventKind, number>>;
 }
@@ -43,6 +45,7 @@ export class Fleet {
   readonly events = new EventEmitter<{ event: [DeviceEvent] }>();
   private readonly devices = new Map<string, SimulatedDevice>();
   private readonly abort = new AbortController();
+  private reportsSent = 0;
   private readonly happened = new Map<DeviceEventKind, number>();
 
   constructor(options: FleetOptions) {
@@ -75,6 +78,7 @@ export class Fleet {
       devices: this.devices.size,
       online: count('connected') - count('disconnected'),
       updating: count('notified') - ends,
+      reportsSent: this.reportsSent,
       events: Object.fromEntries(Object.values(DeviceEventKind).map((kind) => [kind, count(kind)])) as Record<
         DeviceEventKind,
         number
@@ -128,6 +132,7 @@ export class Fleet {
       signal: this.abort.signal,
       inTurn: (work) => queue.run(work),
       random: seededRandom(seed),
+      sending: () => void this.reportsSent++,
       tell: (event) => {
         this.happened.set(event.kind, (this.happened.get(event.kind) ?? 0) + 1);
         this.events.emit('event', event);

@@ -9,7 +9,7 @@ import { createBrokerMetrics, type BrokerMetrics } from '../../broker/metrics.js
 import type { OnlineRetry } from '../../broker/online-signals.js';
 import { initialState, notified } from '../../domain/device-update.js';
 import type { DeviceKey } from '../../domain/ids.js';
-import { DEFAULT_POLICY } from '../../domain/policy.js';
+import { resolvePolicy } from '../../domain/policy.js';
 import type { DigestMethod, OpenDeviceUpdate, Records } from '../../records/records.js';
 import { openTestRecords } from '../support/records.js';
 
@@ -209,7 +209,11 @@ export class Ground {
   /** A device in an open update whose run has begun. */
   async begunUpdate(
     key: DeviceKey = light(1),
-    { module = 'default', signMethod = 'MD5' }: { module?: string; signMethod?: DigestMethod } = {},
+    {
+      module = 'default',
+      signMethod = 'MD5',
+      soakMs = 0,
+    }: { module?: string; signMethod?: DigestMethod; soakMs?: number } = {},
   ) {
     const n = ++this.#tasks;
     const firmwareId = `firmware-${n}`;
@@ -235,7 +239,7 @@ export class Ground {
       firmwareId,
       sourceVersions: [],
       deviceNames: [key.deviceName],
-      policy: DEFAULT_POLICY.verification,
+      policy: resolvePolicy('verification', { soakMs }),
       createdAtMs: n,
     });
     await this.records.taskBegun(taskId, 'task-run', 1);
@@ -244,7 +248,7 @@ export class Ground {
   }
 
   /** The same, and the device was notified. */
-  async notifiedUpdate(key: DeviceKey = light(1), options: { module?: string } = {}) {
+  async notifiedUpdate(key: DeviceKey = light(1), options: { module?: string; soakMs?: number } = {}) {
     const update = await this.begunUpdate(key, options);
     await this.records.recordDeviceUpdate(update.taskId, key, notified(initialState(1), 2), update.runId);
     return update;

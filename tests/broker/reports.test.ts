@@ -265,6 +265,29 @@ describe('the acknowledgement', () => {
   });
 });
 
+describe('version reports within the soak time', () => {
+  it('of another version than the target are noted and signalled as a fall-back, once', async () => {
+    const { taskId } = await ground.notifiedUpdate(light(1), { soakMs: 60_000 });
+    const device = await ground.device();
+    await device.runs(TARGET);
+    await device.runs('1.0.0');
+    await device.runs('1.0.0');
+    const failure = { taskId, cause: 'fell-back', description: 'It runs 1.0.0.', atMs: expect.any(Number) as number };
+    expect(told()).toMatchObject([{ name: 'version' }, { name: 'failure', message: failure }]);
+  });
+
+  it('are noted also while the engine can’t be told, and told by the sweep', async () => {
+    await ground.notifiedUpdate(light(1), { soakMs: 60_000 });
+    const device = await ground.device();
+    await device.runs(TARGET);
+    failTimes(1, 'failure');
+    await device.publish(topicOf('inform', light(1)), { params: { version: '1.0.0' } }, 0);
+    await ground.signals.count(3); // online, version, failure
+    await ground.gateway.sweep(ground.broker.link);
+    expect(toldNames()).toEqual(['version', 'failure', 'failure']);
+  });
+});
+
 describe('queries', () => {
   const get = sysTopic(light(1), 'thing/ota/firmware/get');
   const reply = sysTopic(light(1), 'thing/ota/firmware/get_reply');
@@ -336,6 +359,18 @@ describe('queries', () => {
     await ground.records.requestDeviceCancel(taskId, 'light-01', 5);
     await device.publish(get, '{"id":"2"}');
     expect((await device.next(reply)).payload).toContain('"data":{}');
+  });
+
+  it('are answered with nothing once the device has reported a failure, also while the engine can’t be told', async () => {
+    await ground.notifiedUpdate();
+    const device = await ground.device();
+    failTimes(100, 'failure');
+    await device.publish(topicOf('progress', light(1)), { params: { step: -2 } }, 0);
+    await ground.signals.count(2); // online, failure
+    const again = await ground.device();
+    await again.publish(get, '{"id":"2"}');
+    expect((await again.next(reply)).payload).toContain('"data":{}');
+    expect(toldNames()).not.toContain('fetched');
   });
 
   it('that come all the time do not flood the run', async () => {

@@ -58,6 +58,15 @@ export class Device {
     await this.client.publishAsync(this.topic('progress'), payload, { qos: 1 });
   }
 
+  /** Reports a percentage; `closed` when the connection ends without its PUBACK. */
+  async tryProgress(step: number): Promise<'acknowledged' | 'closed'> {
+    let onClose = () => undefined as void;
+    const closed = new Promise<'closed'>((resolve) => (onClose = () => resolve('closed')));
+    this.client.once('close', onClose);
+    const acknowledged = this.progress(step).then(() => 'acknowledged' as const);
+    return Promise.race([acknowledged, closed]).finally(() => this.client.off('close', onClose));
+  }
+
   /** The next update notification, or one that has come already. */
   async notification(): Promise<Notification> {
     while (this.notifications.length === 0) await once(this.arrivals, 'notification');

@@ -79,6 +79,15 @@ describe('the way of a device update', () => {
     expect(await world.records.getDeviceUpdate(task.id, DEVICE)).toMatchObject({ outcome: 'succeeded', step: 60 });
   });
 
+  it('is not notified again once it has reported a failure, also when the run was not told of that', async () => {
+    const task = await world.verify([DEVICE]);
+    await world.until(task, DEVICE, ({ status }) => status === 'notified');
+    await world.recordFailure(DEVICE, 'extraction-failed', 'no room');
+    await world.comesOnline(task, DEVICE);
+    expect(await failureOf(task)).toMatchObject({ type: 'extraction-failed' });
+    expect(world.devices.sentTo(DEVICE)).toHaveLength(1);
+  });
+
   it('ignores a late report of an earlier task', async () => {
     const task = await world.verify([DEVICE]);
     await world.until(task, DEVICE, ({ status }) => status === 'notified');

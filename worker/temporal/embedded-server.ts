@@ -4,7 +4,7 @@ import { open, readFile } from 'node:fs/promises';
 import { SEARCH_ATTRIBUTES } from '../../domain/ids.js';
 import { requireFreePort } from '../ports.js';
 import { StartupError } from '../startup-error.js';
-import { endOrphan, endProcess, forgetProcess, noteProcess } from './own-process.js';
+import { endOrphan, endProcess, forgetProcess, killNow, noteProcess } from './own-process.js';
 
 export interface EmbeddedServerOptions {
   readonly cli: string;
@@ -42,6 +42,10 @@ export async function startEmbeddedServer(options: EmbeddedServerOptions): Promi
   const child = await spawnServer(options, port, uiPort);
   const pid = child.pid ?? 0;
   await noteProcess(options.processNote, { pid, database: options.database });
+  // However this process ends by itself, a second Ctrl-C included: nothing is left behind.
+  const endWithUs = () => killNow(pid);
+  process.once('exit', endWithUs);
+  void ended(child).then(() => process.off('exit', endWithUs));
   return {
     address: `127.0.0.1:${port}`,
     uiUrl: `http://127.0.0.1:${uiPort}`,

@@ -16,15 +16,15 @@ export const noteProcess = (path: string, note: ProcessNote): Promise<void> =>
 export const forgetProcess = (path: string): Promise<void> => rm(path, { force: true });
 
 /**
- * Ends the Temporal process that a killed Ferry left behind. A process that does not serve this very database is a
- * stranger whose number was reused: it is left alone.
+ * Kills the Temporal process that a killed Ferry left behind: its database outlives that (tests/chaos), and devices
+ * wait. A process that does not serve this very database is a stranger whose number was reused: it is left alone.
  *
  * @returns the number of the process that was ended
  */
 export async function endOrphan(path: string): Promise<number | undefined> {
   const note = await readNote(path);
   if (!note || !(await commandOf(note.pid)).includes(note.database)) return undefined;
-  await endProcess(note.pid);
+  await killProcess(note.pid);
   await forgetProcess(path);
   return note.pid;
 }
@@ -45,17 +45,30 @@ const commandOf = async (pid: number): Promise<string> =>
     () => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => ''),
   );
 
-const GRACE_MS = 10_000;
+const GRACE_MS = 6_000;
 const POLL_MS = 50;
 
 /** Asks the process to end, and kills it if it has not within the grace time. */
 export async function endProcess(pid: number): Promise<void> {
   send(pid, 'SIGTERM');
+  if (!(await hasEnded(pid))) await killProcess(pid);
+}
+
+/** For the last moment of this process: nothing can be waited for. */
+export const killNow = (pid: number): boolean => send(pid, 'SIGKILL');
+
+/** Resolves when the system has taken the process down, its ports and locks with it. */
+async function killProcess(pid: number): Promise<void> {
+  send(pid, 'SIGKILL');
+  await hasEnded(pid);
+}
+
+async function hasEnded(pid: number): Promise<boolean> {
   for (let waitedMs = 0; waitedMs < GRACE_MS; waitedMs += POLL_MS) {
-    if (!isRunning(pid)) return;
+    if (!isRunning(pid)) return true;
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
-  send(pid, 'SIGKILL');
+  return false;
 }
 
 export const isRunning = (pid: number): boolean => send(pid, 0);

@@ -1,0 +1,76 @@
+import type { Fleet } from '../../cli/simulator/fleet.js';
+import type { DeviceEvent } from '../../cli/simulator/events.js';
+import type { FleetDevice } from '../../cli/simulator/fleet.js';
+
+/** A notification that a device got, of a version; `again` when it was carrying that update out already. */
+export interface Notification {
+  readonly deviceName: string;
+  readonly version: string;
+  readonly atMs: number;
+}
+
+/** A percentage whose PUBACK the device has had. */
+export interface Acknowledged {
+  readonly step: number;
+  readonly atMs: number;
+}
+
+/** The devices' side of the story: what reached them, and what was acknowledged to them. */
+export class Ledger {
+  readonly notifications: Notification[] = [];
+  /** By device and version: the percentages that were acknowledged (QoS 1). */
+  private readonly steps = new Map<string, Acknowledged[]>();
+  /** By device: the latest version whose report was acknowledged. */
+  readonly versions = new Map<string, string>();
+  private acknowledged = 0;
+  private readonly acknowledges: ReadonlySet<string>;
+
+  constructor(
+    private readonly fleet: Fleet,
+    devices: readonly FleetDevice[],
+  ) {
+    this.acknowledges = new Set(
+      devices.filter(({ flavour }) => flavour?.progressQos === 1).map(({ deviceName }) => deviceName),
+    );
+    fleet.events.on('event', (event) => this.note(event));
+  }
+
+  /** Reports that were acknowledged so far: versions, failures, percentages at QoS 1. */
+  get acknowledgedReports(): number {
+    return this.acknowledged;
+  }
+
+  acknowledgedSteps(deviceName: string, version: string): readonly Acknowledged[] {
+    return this.steps.get(`${deviceName} ${version}`) ?? [];
+  }
+
+  /** Resolves at the next acknowledged report. */
+  nextReport(): Promise<void> {
+    const seen = this.acknowledged;
+    return this.fleet.until(() => this.acknowledged > seen);
+  }
+
+  private note({ deviceName, kind, version = '', step }: DeviceEvent): void {
+    switch (kind) {
+      case 'notified':
+      case 'ignored':
+        this.notifications.push({ deviceName, version, atMs: Date.now() });
+        break;
+      case 'informed':
+        this.acknowledged++;
+        this.versions.set(deviceName, version);
+        break;
+      case 'failed':
+        this.acknowledged++;
+        break;
+      case 'progress': {
+        if (!this.acknowledges.has(deviceName)) break;
+        this.acknowledged++;
+        const key = `${deviceName} ${version}`;
+        this.steps.set(key, [...(this.steps.get(key) ?? []), { step: step ?? 0, atMs: Date.now() }]);
+        break;
+      }
+      default:
+    }
+  }
+}
