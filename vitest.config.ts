@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 /** Folders whose tests need Temporal or the built command; the others start at once. */
-const STACK = ['workflows', 'replay', 'worker', 'cli', 'e2e', 'chaos', 'reliability'];
+const STACK = ['workflows', 'replay', 'worker', 'cli', 'e2e', 'chaos', 'reliability', 'upgrade'];
 
 /** Saves histories when asked to (`npm run histories`); no test. */
 const RECORDER = 'tests/replay/record-histories.test.ts';

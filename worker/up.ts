@@ -23,7 +23,7 @@ import { openRecords } from './records.js';
 import { Shutdown } from './shutdown.js';
 import { StartupError } from './startup-error.js';
 import { startTemporal } from './temporal/temporal.js';
-import { startWorkflowWorker } from './workflow-worker.js';
+import { startWorkflowWorker, type WorkflowWorker } from './workflow-worker.js';
 
 /** A running service. */
 export interface Running {
@@ -43,6 +43,8 @@ export interface Running {
 export interface UpOptions {
   /** Told before something slow begins, such as fetching Temporal. */
   readonly onSlow?: (message: string) => void;
+  /** Aborted: what has been started is stopped again, and the start rejects. */
+  readonly signal?: AbortSignal;
 }
 
 const RECONCILE_MS = 2_000;
@@ -61,10 +63,29 @@ export async function up(env: NodeJS.ProcessEnv, options: UpOptions = {}): Promi
   const log = createLog(config.logLevel);
   const shutdown = new Shutdown(log);
   try {
-    return await start(config, { env, log, shutdown, onSlow: options.onSlow ?? ((message) => log.info(message)) });
+    const onSlow = options.onSlow ?? ((message: string) => log.info(message));
+    return await unlessAborted(options.signal, start(config, { env, log, shutdown, onSlow }));
   } catch (error) {
     await shutdown.run();
     throw error;
+  }
+}
+
+/** @throws StartupError at the abort; what the start still does then is undone as it comes (`Shutdown`) */
+async function unlessAborted<T>(signal: AbortSignal | undefined, starting: Promise<T>): Promise<T> {
+  if (!signal) return starting;
+  let onAbort = () => undefined as void;
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(new StartupError('Stopped before it was ready.'));
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort);
+  });
+  // Both may reject; the later one is nobody's business any more.
+  starting.catch(() => undefined);
+  try {
+    return await Promise.race([starting, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
   }
 }
 
@@ -104,7 +125,8 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
     log,
   });
 
-  const devices: { broker?: EmbeddedBroker } = {};
+  /** Started after the API, which tells whether they are up. */
+  const later: { broker?: EmbeddedBroker; worker?: WorkflowWorker } = {};
   const api = createApi({
     records,
     store,
@@ -115,7 +137,8 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
     readiness: {
       database: () => records.ping(),
       'workflow engine': () => client.workflowService.getSystemInfo({}),
-      'MQTT broker': () => requireListening(devices.broker),
+      'MQTT broker': () => requireListening(later.broker),
+      'workflow worker': () => requireWorking(later.worker),
     },
     metrics,
     log,
@@ -143,7 +166,7 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
     // The broker names port, variable and remedy itself.
     throw new StartupError(error instanceof Error ? error.message : String(error));
   });
-  devices.broker = broker;
+  later.broker = broker;
   shutdown.add('MQTT broker', () => broker.close());
 
   const worker = await startWorkflowWorker({
@@ -151,6 +174,7 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
     namespace,
     activities: { records, publisher: createNotifier({ link: broker.link, downloadUrl: downloads.urlFor }) },
   });
+  later.worker = worker;
   shutdown.add('workflow worker', () => worker.stop());
 
   const reconciler = startReconciler(
@@ -178,6 +202,10 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
 
 async function requireListening(broker: EmbeddedBroker | undefined): Promise<void> {
   if (!broker?.isListening) throw new Error('not listening');
+}
+
+async function requireWorking(worker: WorkflowWorker | undefined): Promise<void> {
+  if (!worker) throw new Error('not started');
 }
 
 async function listen(server: Server, { host, httpPort }: Config): Promise<string> {

@@ -2,6 +2,7 @@ import type { NativeConnection } from '@temporalio/worker';
 import { Worker } from '@temporalio/worker';
 import { createActivities, type ActivityDeps } from '../activities/activities.js';
 import { TASK_QUEUE } from '../domain/ids.js';
+import { SILENT_STORY } from './replay/silent-story.js';
 import { workflowCode } from './workflow-bundle.js';
 
 /** What a worker may still do after it was told to stop: an activity takes milliseconds. */
@@ -31,6 +32,7 @@ export async function startWorkflowWorker({
     namespace,
     taskQueue: TASK_QUEUE,
     ...workflowCode(),
+    sinks: SILENT_STORY,
     activities: createActivities(activities),
     shutdownGraceTime: SHUTDOWN_GRACE_MS,
     shutdownForceTime: SHUTDOWN_FORCE_MS,

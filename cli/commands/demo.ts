@@ -48,7 +48,7 @@ async function perform(io: Io, { start, folder, signal, keep }: Stage): Promise<
     `Ferry: a firmware update for ${CAST.length} simulated devices, from the first upload to the last record`,
   );
   screen.next('Start the service: API, MQTT broker, Temporal and worker, in one process tree');
-  const running = await start(await demoEnvironment(io.env, join(folder, 'data')));
+  const running = await start(await demoEnvironment(io.env, join(folder, 'data')), signal);
   let fleet: Fleet | undefined;
   try {
     screen.show(addresses(running));

@@ -5,10 +5,11 @@ import { exampleText } from '../operating-command.js';
 import { CommandFailed } from '../usage-error.js';
 
 /** Starts the whole service in this process. */
-export type StartService = (env: NodeJS.ProcessEnv) => Promise<Running>;
+export type StartService = (env: NodeJS.ProcessEnv, signal: AbortSignal) => Promise<Running>;
 
 /** Loaded only when it is needed: the operating commands start fast without it. */
-export const startService: StartService = async (env) => (await import('../../worker/up.js')).up(env);
+export const startService: StartService = async (env, signal) =>
+  (await import('../../worker/up.js')).up(env, { signal });
 
 export const upCommand = (io: Io, start: StartService): Command =>
   new Command('up')
@@ -24,7 +25,14 @@ export const upCommand = (io: Io, start: StartService): Command =>
     });
 
 async function runUntil(signal: AbortSignal, io: Io, start: StartService): Promise<void> {
-  const running = await start(io.env);
+  const running = await start(io.env, signal).catch((error: unknown) => {
+    if (signal.aborted) return undefined;
+    throw error;
+  });
+  if (!running) {
+    io.out.write('\nStopped before it was ready.\n');
+    return;
+  }
   try {
     io.out.write(banner(running));
     const broken = await Promise.race([running.broken, aborted(signal)]);

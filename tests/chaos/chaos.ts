@@ -82,8 +82,8 @@ export async function chaos(options: ChaosOptions): Promise<ChaosResult> {
     const startedMs = performance.now();
     const killer = new Killer({ service, random, nextReport: () => ledger.nextReport() });
     const waves = new Waves(options, service, devices);
-    const plan = Array.from({ length: options.kills }, (_, i) => KILLS[i % KILLS.length] ?? 'all');
-    shuffle(plan, random);
+    const kills = Array.from({ length: options.kills }, (_, i) => KILLS[i % KILLS.length] ?? 'all');
+    const plan = shuffled(kills, random);
     for (const [i, kill] of plan.entries()) {
       await waves.keepBusy();
       // Accepted an instant before the kill: an operator's request must survive it too.
@@ -115,8 +115,7 @@ async function register(service: ServiceProcess, { devices: count, seed }: Chaos
     Array.from({ length: Math.max(1, Math.round((share * count) / 100)) }, () => behaviour),
   );
   while (behaviours.length < count) behaviours.unshift('ok');
-  const chosen = behaviours.slice(-count);
-  shuffle(chosen, seededRandom(seed));
+  const chosen = shuffled(behaviours.slice(-count), seededRandom(seed));
   const devices = chosen.map((behaviour, i) => ({
     deviceName: `${behaviour}-${String(i).padStart(3, '0')}`,
     deviceSecret: createHash('sha256').update(`${seed} ${i}`).digest('hex').slice(0, 32),
@@ -225,9 +224,9 @@ class Waves {
   }
 }
 
-function shuffle<T>(items: T[], random: () => number): void {
-  for (let i = items.length - 1; i > 0; i--) {
-    const j = Math.floor(random() * (i + 1));
-    [items[i], items[j]] = [items[j] as T, items[i] as T];
-  }
+function shuffled<T>(items: readonly T[], random: () => number): T[] {
+  return items
+    .map((item) => ({ item, place: random() }))
+    .sort((a, b) => a.place - b.place)
+    .map(({ item }) => item);
 }

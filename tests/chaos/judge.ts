@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
+import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import Database from 'better-sqlite3';
 import type { UpdateAccount } from '../../cli/simulator/events.js';
 import type { Fleet } from '../../cli/simulator/fleet.js';
@@ -7,6 +8,8 @@ import { causeOfStep } from '../../domain/causes.js';
 import { deviceUpdateWorkflowId, SEARCH_ATTRIBUTES, taskWorkflowId, type TaskKind } from '../../domain/ids.js';
 import type { ServiceProcess } from '../support/service-process.js';
 import type { Ledger } from './ledger.js';
+
+const TASK_ID = defineSearchAttributeKey(SEARCH_ATTRIBUTES.taskId, SearchAttributeType.KEYWORD);
 
 interface UpdateRow {
   readonly task_id: string;
@@ -165,7 +168,7 @@ async function strayRuns(client: Client, db: Database.Database, updates: readonl
   for await (const run of client.workflow.list()) {
     if (run.status.name === 'RUNNING') broken.push(`the run ${run.workflowId} is still open`);
     if (run.type === 'deviceUpdate') {
-      const [taskId = ''] = (run.searchAttributes[SEARCH_ATTRIBUTES.taskId] ?? []) as string[];
+      const taskId = run.typedSearchAttributes.get(TASK_ID) ?? '';
       const key = `${taskId} ${run.workflowId}`;
       runs.set(key, [...(runs.get(key) ?? []), run.runId]);
     } else if (run.type !== 'shard' && !known.delete(run.workflowId)) {

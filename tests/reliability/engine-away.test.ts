@@ -25,7 +25,7 @@ describe('while the workflow engine is away', () => {
     expect(task).toMatchObject({ status: 'pending', waitingFor: 'workflow engine', startedAt: null });
     expect(await api().readiness()).toEqual({
       status: 'not-ready',
-      parts: { database: 'up', 'workflow engine': 'down', 'MQTT broker': 'up' },
+      parts: { database: 'up', 'workflow engine': 'down', 'MQTT broker': 'up', 'workflow worker': 'up' },
     });
     expect((await api().listTasks()).items[0]).toMatchObject({ id: task.id, waitingFor: 'workflow engine' });
     const { items } = await api().listDeviceUpdates(task.id);

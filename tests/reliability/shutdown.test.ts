@@ -3,6 +3,7 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { isAlive } from '../support/processes.js';
 import { Ground } from './ground.js';
 
 /* How the service ends: what it has begun is finished, what it has not is left for the next start, nothing survives it. */
@@ -77,6 +78,19 @@ describe('SIGTERM', () => {
     await ground.service.signal('SIGTERM');
     expect(isAlive(temporal)).toBe(false);
   });
+
+  it('ends a service that is still starting', async () => {
+    await ground.service.signal('SIGTERM');
+    await ground.service.spawn();
+    await ground.until(
+      () => ground.service.temporalPid(),
+      (pid) => pid !== undefined,
+    );
+    const temporal = await ground.service.temporalPid();
+    await ground.service.signal('SIGTERM');
+    expect(ground.service.exitCode).toBe(0);
+    expect(isAlive(temporal)).toBe(false);
+  });
 });
 
 describe('a second signal', () => {
@@ -95,11 +109,3 @@ describe('a second signal', () => {
     );
   });
 });
-
-function isAlive(pid: number | undefined): boolean {
-  try {
-    return pid !== undefined && process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-}

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createApiClient, type ApiClient } from '../../api/client.js';
 import { PROJECT_FOLDER } from '../../worker/paths.js';
 import { requireFreePort } from '../../worker/ports.js';
+import { isAlive } from './processes.js';
 import { serviceEnvironment } from './service-environment.js';
 
 const TOKEN = 'a-token-for-tests-only';
@@ -20,6 +21,8 @@ interface Ports {
 /** The built command as a process of its own, on one data folder and the same ports at each start: to be killed. */
 export class ServiceProcess {
   private child: ChildProcess | undefined;
+  /** Where the present process began to write. */
+  private outputFrom = 0;
   private ended: Promise<void> = Promise.resolve();
   /** Temporal's processes so far, also those whose service is dead. */
   private readonly temporals = new Set<number>();
@@ -68,6 +71,7 @@ export class ServiceProcess {
   /** Starts the process; it answers some seconds later: `ready`. */
   async spawn(): Promise<void> {
     const output = await open(this.output, 'a', 0o600);
+    this.outputFrom = (await output.stat()).size;
     const child = spawn(process.execPath, [join(PROJECT_FOLDER, 'bin', 'ferry.mjs'), 'up'], {
       stdio: ['ignore', output.fd, output.fd],
       env: serviceEnvironment(join(this.folder, 'data'), {
@@ -135,9 +139,9 @@ export class ServiceProcess {
     for (const pid of this.temporals) send(pid, 'SIGKILL');
   }
 
-  /** Resolves when the process has written the text. */
+  /** Resolves when the present process has written the text. */
   async says(text: string): Promise<void> {
-    while (!(await readFile(this.output, 'utf8')).includes(text)) {
+    while (!(await readFile(this.output)).subarray(this.outputFrom).includes(text)) {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
@@ -159,9 +163,7 @@ export class ServiceProcess {
 
 const freePort = (): Promise<number> => requireFreePort(0, 'a test');
 
-const isAlive = (pid: number): boolean => send(pid, 0);
-
-function send(pid: number, signal: NodeJS.Signals | 0): boolean {
+function send(pid: number, signal: NodeJS.Signals): boolean {
   try {
     return process.kill(pid, signal);
   } catch {

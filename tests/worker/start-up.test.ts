@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createApiClient, type ApiClient } from '../../api/client.js';
 import type { TaskAnswer } from '../../api/schemas.js';
 import { PROJECT_FOLDER } from '../../worker/paths.js';
+import { isAlive } from '../support/processes.js';
 import { serviceEnvironment } from '../support/service-environment.js';
 
 /** The built command, as `npm start` runs it, each in a data folder of its own on free ports. */
@@ -93,14 +94,6 @@ async function verifyOneTransientDevice(api: ApiClient): Promise<TaskAnswer> {
 
 const temporalPid = async (): Promise<number> =>
   (JSON.parse(await readFile(join(folder, 'temporal.json'), 'utf8')) as { pid: number }).pid;
-const isAlive = (pid: number): boolean => {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-};
-
 describe('a start that can’t succeed', () => {
   it('names every wrong variable, once, and exits with 1', async () => {
     const { code, text } = await refusedStart({ FERRY_HTTP_PORT: 'x', FERRY_DURABILITY: 'y' });
@@ -182,7 +175,7 @@ describe('a running service', () => {
     expect(answer.status).toBe(200);
     expect(await answer.json()).toEqual({
       status: 'ready',
-      parts: { database: 'up', 'workflow engine': 'up', 'MQTT broker': 'up' },
+      parts: { database: 'up', 'workflow engine': 'up', 'MQTT broker': 'up', 'workflow worker': 'up' },
     });
   });
 

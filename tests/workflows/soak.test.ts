@@ -62,7 +62,12 @@ describe('an update with a soak time', () => {
     await world.reportedVersion(DEVICE, '1.0.0');
     const update = await world.records.openDeviceUpdate({ productKey: world.productKey, deviceName: DEVICE }, null);
     expect(update?.reportedFailure).toMatchObject({ cause: 'fell-back' });
-    await world.run(DEVICE).signal(failureSignal, { taskId: task.id, ...update!.reportedFailure! });
+    const failure = {
+      cause: 'fell-back',
+      description: 'It runs 1.0.0.',
+      atMs: await world.env.currentTimeMs(),
+    } as const;
+    await world.run(DEVICE).signal(failureSignal, { taskId: task.id, ...failure });
     expect(await ended()).toMatchObject({
       outcome: 'failed',
       cause: 'fell-back',

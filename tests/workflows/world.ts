@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { Worker } from '@temporalio/worker';
+import { Worker, type WorkflowBundleOption } from '@temporalio/worker';
 import { inject } from 'vitest';
 import { createActivities } from '../../activities/activities.js';
 import type { Publisher } from '../../activities/publisher.js';
@@ -12,6 +12,7 @@ import type { DeviceUpdateRecord, OpenDeviceUpdate, Records, TaskRecord } from '
 import { failureSignal, fetchedSignal, onlineSignal, progressSignal, versionSignal } from '../../workflows/messages.js';
 import { taskRunOptions } from '../../workflows/task-input.js';
 import { PROJECT_FOLDER } from '../../worker/paths.js';
+import { SILENT_STORY } from '../../worker/replay/silent-story.js';
 import { openTestRecords } from '../support/records.js';
 
 /** Temporal's wire number of the search attribute type. */
@@ -50,21 +51,32 @@ async function populate(env: TestWorkflowEnvironment): Promise<World> {
   });
   const { records, close } = await openTestRecords();
   const devices = new FakeDevices(env);
-  const worker = await Worker.create({
-    connection: env.nativeConnection,
-    namespace: env.namespace ?? 'default',
-    taskQueue: TASK_QUEUE,
-    workflowBundle: { codePath: join(PROJECT_FOLDER, 'dist', 'workflow-bundle.js') },
-    activities: createActivities({ records, publisher: devices }),
-  });
-  const running = worker.run();
+  const startWorker = async (workflowBundle: WorkflowBundleOption) => {
+    const worker = await Worker.create({
+      connection: env.nativeConnection,
+      namespace: env.namespace ?? 'default',
+      taskQueue: TASK_QUEUE,
+      workflowBundle,
+      sinks: SILENT_STORY,
+      activities: createActivities({ records, publisher: devices }),
+    });
+    const running = worker.run();
+    return async () => {
+      worker.shutdown();
+      await running;
+    };
+  };
+  let stopWorker = await startWorker({ codePath: join(PROJECT_FOLDER, 'dist', 'workflow-bundle.js') });
+  const deploy = async (workflowBundle: WorkflowBundleOption) => {
+    await stopWorker();
+    stopWorker = await startWorker(workflowBundle);
+  };
   const stop = async () => {
-    worker.shutdown();
-    await running;
+    await stopWorker();
     await env.teardown();
     await close();
   };
-  return new World(env, records, devices, stop);
+  return new World({ env, records, devices, deploy, stop });
 }
 
 /** Which devices can be reached, and what was sent to each, with the server's time. */
@@ -101,12 +113,19 @@ export class World {
   productKey = '';
   firmwareId = '';
 
-  constructor(
-    readonly env: TestWorkflowEnvironment,
-    readonly records: Records,
-    readonly devices: FakeDevices,
-    readonly stop: () => Promise<void>,
-  ) {
+  readonly env: TestWorkflowEnvironment;
+  readonly records: Records;
+  readonly devices: FakeDevices;
+  /** A worker with other workflow code takes over. */
+  readonly deploy: (workflowBundle: WorkflowBundleOption) => Promise<void>;
+  readonly stop: () => Promise<void>;
+
+  constructor(parts: Pick<World, 'env' | 'records' | 'devices' | 'deploy' | 'stop'>) {
+    this.env = parts.env;
+    this.records = parts.records;
+    this.devices = parts.devices;
+    this.deploy = parts.deploy;
+    this.stop = parts.stop;
     worlds++;
   }
 

@@ -65,10 +65,16 @@ async function killProcess(pid: number): Promise<void> {
 
 async function hasEnded(pid: number): Promise<boolean> {
   for (let waitedMs = 0; waitedMs < GRACE_MS; waitedMs += POLL_MS) {
-    if (!isRunning(pid)) return true;
+    if (!isRunning(pid) || (await isZombie(pid))) return true;
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
   return false;
+}
+
+/** Dead, and only not yet fetched by whoever inherited it: its ports and locks are free. Known on Linux. */
+async function isZombie(pid: number): Promise<boolean> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  return stat.slice(stat.lastIndexOf(')') + 2).startsWith('Z');
 }
 
 export const isRunning = (pid: number): boolean => send(pid, 0);
