@@ -1,4 +1,4 @@
-import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
@@ -276,12 +276,5 @@ describe('records that are newer than the restored runs', () => {
     await (await connect('probe-2.0.0', '2.0.0')).update();
     expect((await ended(nextTask)).counts).toMatchObject({ failed: 0 });
     expect(await openRuns('batchUpdate')).toEqual([]);
-  });
-});
-
-describe('an admin token', () => {
-  it('is readable for its owner only, in the backup as in the data folder', async () => {
-    await backedUp('one');
-    expect((await readFile(join(folder, 'one', 'admin-token'), 'utf8')).trim()).toBe(ferry.adminToken);
   });
 });
