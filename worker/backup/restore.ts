@@ -41,8 +41,7 @@ export async function restore(env: NodeJS.ProcessEnv, options: RestoreOptions): 
   const manifest = await readManifest(from);
   const release = await claimDataFolder(config.dataDir);
   try {
-    const old = await entriesOf(config.dataDir);
-    if (old.length > 0 && !options.replace) {
+    if (!options.replace && (await entriesOf(config.dataDir)).length > 0) {
       throw new BackupError(
         `The data folder ${config.dataDir} holds data already. Set FERRY_DATA_DIR to a new one, or move what is there aside by --replace.`,
       );
@@ -50,6 +49,8 @@ export async function restore(env: NodeJS.ProcessEnv, options: RestoreOptions): 
     const staging = await stage(config, from, manifest);
     // A killed service leaves its Temporal behind, which would go on writing into the data.
     await endOrphan(config.paths.temporalProcess);
+    // Only now: it has taken some of its files with it.
+    const old = await entriesOf(config.dataDir);
     const movedAside = old.length === 0 ? null : await moveAside(config.dataDir, old);
     await moveIn(config.dataDir, staging);
     const isEmbedded = config.temporal.address === undefined;

@@ -1,4 +1,6 @@
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { appendFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
@@ -59,6 +61,19 @@ describe('a restore', () => {
     await expect(stat(join(world.dataDir, later))).rejects.toThrow();
     expect(await world.records((records) => records.getFirmware('3.0.0'))).toBeUndefined();
     expect(await world.records((records) => records.getFirmware('2.0.0'))).toBeDefined();
+  });
+
+  it('ends the Temporal that a killed service has left, before it moves its data aside', async () => {
+    const database = join(world.dataDir, 'temporal.db');
+    // A process that is known by its command line; its note goes when it is ended.
+    const script = `process.on('SIGTERM', () => process.exit()); setInterval(() => 0, 1000); process.stdout.write('up')`;
+    const orphan = spawn(process.execPath, ['-e', script, database], { stdio: ['ignore', 'pipe', 'ignore'] });
+    await once(orphan.stdout, 'data');
+    await writeFile(join(world.dataDir, 'temporal.json'), JSON.stringify({ pid: orphan.pid, database }));
+    const exited = once(orphan, 'exit');
+    await restore(world.env, { from: backup, replace: true });
+    await exited;
+    expect(await entries(world.dataDir)).toEqual(['admin-token', 'claim.lock', 'ferry.db', 'files', 'temporal.db']);
   });
 
   it('leaves the data as it was when the backup is damaged, also with --replace', async () => {
