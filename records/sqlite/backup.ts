@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import Database from 'better-sqlite3';
 
 const BUSY_TIMEOUT_MS = 10_000;
@@ -84,9 +86,12 @@ export class RecordsFile {
     return this.number('SELECT value FROM change_counter');
   }
 
-  /** Migrations that the file has been through: a newer Ferry's are more than this one knows. */
-  schemaVersion(): number {
-    return this.number('SELECT count(*) FROM __drizzle_migrations');
+  /** Written by a newer Ferry: it has been through more migrations than this one has. */
+  isNewerThan(migrationsFolder: string): boolean {
+    const journal = JSON.parse(readFileSync(join(migrationsFolder, 'meta', '_journal.json'), 'utf8')) as {
+      readonly entries: readonly unknown[];
+    };
+    return this.number('SELECT count(*) FROM __drizzle_migrations') > journal.entries.length;
   }
 
   /** Of all firmware that is not deleted; content that several share is named once, by one of them. */

@@ -25,6 +25,7 @@ export interface Restored {
   readonly otherEngine: boolean;
 }
 
+const MIGRATIONS = join(PROJECT_FOLDER, 'records', 'migrations');
 const CLAIM = 'claim.lock';
 const ASIDE = 'before-restore-';
 
@@ -111,6 +112,11 @@ function verifyDatabases(from: string, staging: string, manifest: Manifest): voi
   }
   const records = new RecordsFile(join(staging, RECORDS));
   try {
+    if (records.isNewerThan(MIGRATIONS)) {
+      throw new BackupError(
+        `The backup ${from} was made by Ferry ${manifest.ferry}, whose records are newer than this one knows. Restore it with that Ferry.`,
+      );
+    }
     const there = new Set([
       ...manifest.files.map(({ path }) => path),
       ...manifest.damaged.map(({ sha256 }) => firmwarePath(sha256)),
@@ -129,7 +135,7 @@ async function makeReady(path: string, { temporal, changeBeforeRuns }: Manifest)
   const records = openSqliteRecords({
     path,
     synchronous: 'full',
-    migrationsFolder: join(PROJECT_FOLDER, 'records', 'migrations'),
+    migrationsFolder: MIGRATIONS,
   });
   try {
     await records.engineRestored(temporal === 'embedded' ? changeBeforeRuns : null);

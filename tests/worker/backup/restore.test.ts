@@ -90,7 +90,7 @@ describe('a restore', () => {
   });
 });
 
-describe('a backup that was tampered with is refused by what is wrong', () => {
+describe('a backup that was tampered with, or is not for this Ferry, is refused by what is wrong', () => {
   afterEach(async () => {
     // Nothing that a service could start on.
     const left = await entries(world.path('fresh')).catch(() => []);
@@ -132,6 +132,15 @@ describe('a backup that was tampered with is refused by what is wrong', () => {
   it('a manifest of a newer format', async () => {
     await world.changeManifest(backup, (manifest) => ({ ...manifest, format: 2 }));
     expect(await refusal()).toMatch(/format must be 1: another Ferry made this backup/);
+  });
+
+  it('records of a newer Ferry, by its version', async () => {
+    const newer = new Database(join(world.dataDir, 'ferry.db'));
+    newer.exec(`INSERT INTO __drizzle_migrations (hash, created_at) VALUES ('newer', 9999999999999)`);
+    newer.close();
+    await rm(backup, { recursive: true });
+    await backUp(world.env, { to: backup });
+    expect(await refusal()).toMatch(/was made by Ferry \d+\.\d+\.\d+, whose records are newer/);
   });
 
   it('a manifest that lacks the records, the runs, or a firmware file', async () => {
