@@ -18,7 +18,9 @@ export function endingOf(error: unknown): Ending {
   if (error instanceof ApiError) return { exitCode: 1, text: refusalText(error), problem: error.problem };
   if (error instanceof ApiUnreachableError) return { exitCode: 1, text: `${error.message}\n${UNREACHABLE_REMEDY}` };
   if (error instanceof UsageError || error instanceof FerryError) return { exitCode: 2, text: error.message };
-  if (error instanceof CommandFailed || isNamed(error, 'StartupError')) return { exitCode: 1, text: error.message };
+  if (error instanceof CommandFailed || isNamed(error, 'StartupError', 'BackupError')) {
+    return { exitCode: 1, text: error.message };
+  }
   if (isFileError(error)) return { exitCode: 1, text: `The file ${error.path} can't be used (${error.code}).` };
   return {
     exitCode: 1,
@@ -40,8 +42,9 @@ function refusalText(error: ApiError): string {
   return [`${printable(error.detail)} [${error.code}]`, ...lines.map((line) => `  ${printable(line)}`)].join('\n');
 }
 
-/** By name: the class comes from a module that is loaded only by the commands that start the service. */
-const isNamed = (error: unknown, name: string): error is Error => error instanceof Error && error.name === name;
+/** By name: the class comes from a module that is loaded only by the commands that need it. */
+const isNamed = (error: unknown, ...names: string[]): error is Error =>
+  error instanceof Error && names.includes(error.name);
 
 const isFileError = (error: unknown): error is NodeJS.ErrnoException & { path: string; code: string } =>
   error instanceof Error && 'path' in error && 'code' in error && typeof error.code === 'string';

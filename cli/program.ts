@@ -1,4 +1,5 @@
 import { Command, CommanderError, Help, type Option } from 'commander';
+import { backupCommand } from './commands/backup.js';
 import { batchCommand } from './commands/batch.js';
 import { demoCommand } from './commands/demo.js';
 import { deviceCommand } from './commands/device.js';
@@ -7,6 +8,7 @@ import { failuresCommand } from './commands/failures.js';
 import { firmwareCommand } from './commands/firmware.js';
 import { productCommand } from './commands/product.js';
 import { cancelCommand, endCommand, reinitiateCommand } from './commands/requests.js';
+import { restoreCommand } from './commands/restore.js';
 import { simulateCommand } from './commands/simulate.js';
 import { taskCommand, tasksCommand, watchCommand } from './commands/tasks.js';
 import { startService, upCommand, type StartService } from './commands/up.js';
@@ -20,7 +22,7 @@ export interface ProgramOptions {
   readonly start: StartService;
 }
 
-const GROUPS = { run: 'Run:', prepare: 'Prepare:', update: 'Update:', follow: 'Follow:' } as const;
+const GROUPS = { run: 'Run:', prepare: 'Prepare:', update: 'Update:', follow: 'Follow:', keep: 'Keep:' } as const;
 
 /** The `ferry` command; `runCli` runs it. */
 export function createProgram(io: Io, { version, start }: ProgramOptions): Command {
@@ -36,6 +38,7 @@ export function createProgram(io: Io, { version, start }: ProgramOptions): Comma
   add(GROUPS.prepare, [productCommand(io), deviceCommand(io), devicesCommand(io), firmwareCommand(io)]);
   add(GROUPS.update, [verifyCommand(io), batchCommand(io), reinitiateCommand(io), cancelCommand(io), endCommand(io)]);
   add(GROUPS.follow, [tasksCommand(io), taskCommand(io), watchCommand(io), failuresCommand(io)]);
+  add(GROUPS.keep, [backupCommand(io), restoreCommand(io)]);
   each(program, (command) => {
     command.exitOverride().configureOutput({
       writeOut: (text) => void io.out.write(text),

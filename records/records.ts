@@ -374,6 +374,20 @@ export interface Records {
   /** Called after commits with the ids of the tasks that they changed; answers how to stop. */
   onChange(listener: (taskIds: ReadonlySet<string>) => void): () => void;
 
+  // ── after a restore ───────────────────────────────────────────────────────────────────────────
+  /**
+   * The engine is an older one now: whatever open tasks and device updates were told counts as not told, and no device
+   * is connected. Nothing that is open, ended or claimed changes.
+   *
+   * @param change the newest change number before the engine's backup: what changed after it, the engine may not know.
+   *   Null when the engine is none of ours to restore.
+   */
+  engineRestored(change: number | null): Promise<void>;
+  /** The change number of a restore that the engine has not caught up with yet. */
+  restorePoint(): Promise<number | undefined>;
+  /** The engine knows what it missed: forgets the restore point. */
+  engineCaughtUp(): Promise<void>;
+
   // ── keeping ───────────────────────────────────────────────────────────────────────────────────
   /** A key and its value that must outlive restarts, such as the key that signs download URLs. */
   setting(name: string, create: () => string): Promise<string>;

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { StartupError } from './startup-error.js';
@@ -26,6 +26,22 @@ export async function claimDataFolder(path: string): Promise<() => void> {
     }
     throw new StartupError(`The data folder ${path} can't be written (${code}). Set FERRY_DATA_DIR to one that can.`);
   }
+}
+
+/** In the data folder while a restore is under way. */
+export const RESTORING = 'restoring';
+
+/** @throws StartupError when a restore into the data folder was broken off: what it holds may be neither old nor new */
+export async function requireNoHalfRestore(path: string): Promise<void> {
+  const isThere = await stat(join(path, RESTORING)).then(
+    () => true,
+    () => false,
+  );
+  if (!isThere) return;
+  throw new StartupError(
+    `A restore into the data folder ${path} was not finished. Repeat it: ferry restore <backup> --replace. ` +
+      `(Or, if the data folder was not touched yet, delete ${join(path, RESTORING)}.)`,
+  );
 }
 
 /** Not Node's own `recursive`: that never returns where the system answers ENOENT for a folder that can't be, as in /proc. */

@@ -13,8 +13,9 @@ import { createBrokerMetrics } from '../broker/metrics.js';
 import { createNotifier } from '../broker/notifier.js';
 import { openLocalStore } from '../firmware/local-store.js';
 import { adminToken } from './admin-token.js';
+import { createCatchUp } from './backup/catch-up.js';
 import { loadConfig, type Config } from './config.js';
-import { claimDataFolder } from './data-folder.js';
+import { claimDataFolder, requireNoHalfRestore } from './data-folder.js';
 import { createDownloadUrls } from './download-urls.js';
 import { createLog, installSdkLog } from './log.js';
 import { portTaken } from './ports.js';
@@ -104,6 +105,7 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
 
   const releaseFolder = await claimDataFolder(config.dataDir);
   shutdown.add('data folder', releaseFolder);
+  await requireNoHalfRestore(config.dataDir);
   const admin = await adminToken(config.paths.adminToken, config.adminToken);
   const records = openRecords(config);
   shutdown.add('records', () => records.close());
@@ -117,9 +119,13 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
   const brokerMetrics = createBrokerMetrics(metrics);
   const outbox = createOutbox({ records, client, log });
   const downloads = await createDownloadUrls(config, records);
+  const signals = createDeviceUpdateSignals(client);
+  const catchUp = createCatchUp({ records, signals, client, log });
+  // Before the worker: a restored run must hear what it missed before it goes on.
+  await catchUp.tell();
   const gateway = new Gateway({
     records,
-    signals: createDeviceUpdateSignals(client),
+    signals,
     downloadUrl: downloads.urlFor,
     metrics: brokerMetrics,
     log,
@@ -130,7 +136,8 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
   const api = createApi({
     records,
     store,
-    deliver: (taskId) => outbox.deliver(taskId),
+    // What is created before the restored engine has caught up goes out in the reconciler's first round.
+    deliver: async (taskId) => (catchUp.isDone() ? outbox.deliver(taskId) : undefined),
     adminToken: admin.token,
     limits: config.firmwareLimits,
     temporalUi: temporal.uiUrl === null ? null : { url: temporal.uiUrl, namespace },
@@ -176,6 +183,8 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
   });
   later.worker = worker;
   shutdown.add('workflow worker', () => worker.stop());
+
+  await catchUp.finish();
 
   const reconciler = startReconciler(
     {

@@ -8,6 +8,7 @@ import { deviceRecords } from './devices.js';
 import { firmwareRecords } from './firmware.js';
 import { forgetIdempotencyKeys } from './idempotency.js';
 import { outboxRecords } from './outbox.js';
+import { restoreRecords } from './restore.js';
 import { settings } from './schema.js';
 import { taskRecords } from './tasks.js';
 
@@ -31,6 +32,7 @@ export function openSqliteRecords(
     ...deviceUpdateRecords(connection),
     ...outboxRecords(connection),
     ...changeRecords(connection),
+    ...restoreRecords(connection),
 
     setting: (name, create) =>
       writes.run(() => {

@@ -19,7 +19,11 @@ export class Ferry {
   ) {}
 
   static async start(env: Record<string, string> = {}): Promise<Ferry> {
-    const folder = await mkdtemp(join(tmpdir(), 'ferry-e2e-'));
+    return Ferry.startOn(await mkdtemp(join(tmpdir(), 'ferry-e2e-')), env);
+  }
+
+  /** On a data folder that is there already; `stop` deletes it all the same. */
+  static async startOn(folder: string, env: Record<string, string> = {}): Promise<Ferry> {
     return new Ferry(folder, await up(serviceEnvironment(folder, { FERRY_LOG_LEVEL: 'fatal', ...env })));
   }
 
@@ -28,6 +32,9 @@ export class Ferry {
   }
   get mqttUrl(): string {
     return this.running.mqttUrl;
+  }
+  get adminToken(): string {
+    return this.running.adminToken;
   }
   get temporalAddress(): string {
     return this.running.temporalAddress;

@@ -12,6 +12,7 @@ import { describeFirmware } from './contract/firmware.js';
 import type { Ground } from './contract/ground.js';
 import { describeLists } from './contract/lists.js';
 import { describeOutbox } from './contract/outbox.js';
+import { describeRestore } from './contract/restore.js';
 
 export interface OpenRecords {
   readonly records: Records;
@@ -44,6 +45,7 @@ export function describeRecords(dialect: string, open: () => Promise<OpenRecords
     describeOutbox(ground);
     describeChanges(ground);
     describeLists(ground);
+    describeRestore(ground);
 
     it('keep a setting once it is made', async () => {
       const { records } = ground();

@@ -192,6 +192,9 @@ async function useEverything(records: Records): Promise<void> {
   await records.deviceDisconnected(key, 'c', 8);
   await records.allDevicesDisconnected();
   await records.forgetIdempotencyKeys(1);
+  await records.engineRestored(1);
+  await records.restorePoint();
+  await records.engineCaughtUp();
 }
 
 const cursorOf = (...key: (string | number)[]) => Buffer.from(JSON.stringify(key)).toString('base64url');

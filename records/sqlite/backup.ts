@@ -1,0 +1,129 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+
+const BUSY_TIMEOUT_MS = 10_000;
+/** Some 4 MB a step: the event loop stays free for a Ctrl-C. */
+const PAGES_A_STEP = 1_000;
+
+/** How far a copy is, in pages of the database. */
+export type CopyProgress = (remainingPages: number) => void;
+
+/**
+ * Copies a SQLite database as it is at one moment, while other processes write to it. The copy is one file, without a
+ * write-ahead log beside it, so that it can be read from where nothing can be written.
+ *
+ * @param progress may throw, which ends the copying
+ * @throws what SQLite throws: the source is no database, the disk is full
+ */
+export async function copyDatabase(from: string, to: string, progress: CopyProgress = () => undefined): Promise<void> {
+  const source = new Database(from, { fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
+  try {
+    // Held open over all steps: without it, each write of another process makes SQLite begin the copy anew.
+    source.exec('BEGIN');
+    source.prepare('SELECT count(*) FROM sqlite_master').get();
+    await source.backup(to, {
+      progress: ({ remainingPages }) => {
+        progress(remainingPages);
+        return PAGES_A_STEP;
+      },
+    });
+  } finally {
+    source.close();
+  }
+  const copy = new Database(to);
+  try {
+    copy.pragma('journal_mode = DELETE');
+  } finally {
+    copy.close();
+  }
+}
+
+/** What SQLite finds wrong in a database file; null when it is sound. The file is opened for writing, as SQLite wants. */
+export function databaseFault(path: string): string | null {
+  let db: Database.Database | undefined;
+  try {
+    db = new Database(path, { fileMustExist: true });
+    const found = db.pragma('integrity_check(1)', { simple: true });
+    return found === 'ok' ? null : String(found);
+  } catch (error) {
+    return String(error);
+  } finally {
+    db?.close();
+  }
+}
+
+/** A firmware file that the records count on. */
+export interface NeededFile {
+  readonly sha256: string;
+  readonly firmware: string;
+}
+
+export interface RecordCounts {
+  readonly products: number;
+  readonly devices: number;
+  readonly firmware: number;
+  readonly tasks: number;
+  readonly openTasks: number;
+  readonly openDeviceUpdates: number;
+}
+
+/** Reads a records database that no service has opened, such as a copy, or the live one beside a running service. */
+export class RecordsFile {
+  private readonly db: Database.Database;
+
+  /** @throws when it can't be opened */
+  constructor(path: string) {
+    this.db = new Database(path, { fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
+  }
+
+  close(): void {
+    this.db.close();
+  }
+
+  /** The number of the newest change. */
+  lastChange(): number {
+    return this.number('SELECT value FROM change_counter');
+  }
+
+  /** Written by a newer Ferry: it has been through more migrations than this one has. */
+  isNewerThan(migrationsFolder: string): boolean {
+    const journal = JSON.parse(readFileSync(join(migrationsFolder, 'meta', '_journal.json'), 'utf8')) as {
+      readonly entries: readonly unknown[];
+    };
+    return this.number('SELECT count(*) FROM __drizzle_migrations') > journal.entries.length;
+  }
+
+  /** Of all firmware that is not deleted; content that several share is named once, by one of them. */
+  neededFiles(): readonly NeededFile[] {
+    return this.db
+      .prepare<[], NeededFile>(
+        `SELECT sha256, min(product_key || ' ' || name || '@' || version) AS firmware
+         FROM firmware WHERE deleted_at_ms IS NULL GROUP BY sha256 ORDER BY sha256`,
+      )
+      .all();
+  }
+
+  isNeeded(sha256: string): boolean {
+    const count = 'SELECT count(*) FROM firmware WHERE deleted_at_ms IS NULL AND sha256 = ?';
+    return this.db.prepare<[string], number>(count).pluck().get(sha256) !== 0;
+  }
+
+  counts(): RecordCounts {
+    const open = `status IN ('pending', 'running')`;
+    return {
+      products: this.number('SELECT count(*) FROM products'),
+      devices: this.number('SELECT count(*) FROM devices'),
+      firmware: this.number('SELECT count(*) FROM firmware WHERE deleted_at_ms IS NULL'),
+      tasks: this.number('SELECT count(*) FROM tasks'),
+      openTasks: this.number(`SELECT count(*) FROM tasks WHERE ${open}`),
+      openDeviceUpdates: this.number(
+        `SELECT coalesce(sum(pending + notified + upgrading), 0) FROM tasks WHERE ${open}`,
+      ),
+    };
+  }
+
+  private number(query: string): number {
+    return this.db.prepare<[], number>(query).pluck().get() ?? 0;
+  }
+}

@@ -1,0 +1,55 @@
+import { and, eq, inArray, sql } from 'drizzle-orm';
+import type { Records } from '../records.js';
+import type { Connection } from './connection.js';
+import { deviceUpdates, devices, settings, tasks } from './schema.js';
+
+type RestoreRecords = Pick<Records, 'engineRestored' | 'restorePoint' | 'engineCaughtUp'>;
+
+const OPEN_TASK = ['pending', 'running'] as const;
+const OPEN_UPDATE = ['pending', 'notified', 'upgrading'] as const;
+/** Name of the setting that holds the restore point. */
+const RESTORE_POINT = 'restore-point';
+
+/** What is undelivered is delivered by outbox and gateway anyway: here it only becomes undelivered again. */
+export function restoreRecords({ db, writes }: Connection): RestoreRecords {
+  const isRestorePoint = eq(settings.name, RESTORE_POINT);
+
+  return {
+    engineRestored: (change) =>
+      writes.run(() => {
+        db.update(tasks)
+          .set({ startDelivered: false, cancelDelivered: false, endDelivered: false })
+          .where(inArray(tasks.status, [...OPEN_TASK]))
+          .run();
+        const openTasks = db
+          .select({ id: tasks.id })
+          .from(tasks)
+          .where(inArray(tasks.status, [...OPEN_TASK]));
+        db.update(deviceUpdates)
+          .set({
+            ...{ cancelDelivered: false, progressSignalled: false, hundredSignalled: false, failureSignalled: false },
+            // The number of signals stays: a flapping device is held back after a restore too.
+            onlineSignalledAtMs: null,
+          })
+          .where(and(inArray(deviceUpdates.taskId, openTasks), inArray(deviceUpdates.status, [...OPEN_UPDATE])))
+          .run();
+        db.update(devices)
+          .set({ online: false, connectionId: null })
+          .where(sql`${devices.online} = 1`)
+          .run();
+        if (change === null) return;
+        const value = String(change);
+        db.insert(settings)
+          .values({ name: RESTORE_POINT, value })
+          .onConflictDoUpdate({ target: settings.name, set: { value } })
+          .run();
+      }),
+
+    async restorePoint() {
+      const found = db.select().from(settings).where(isRestorePoint).get();
+      return found && Number(found.value);
+    },
+
+    engineCaughtUp: () => writes.run(() => void db.delete(settings).where(isRestorePoint).run()),
+  };
+}

@@ -1,0 +1,180 @@
+import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { databaseFault, RecordsFile } from '../../records/sqlite/backup.js';
+import { openSqliteRecords } from '../../records/sqlite/sqlite-records.js';
+import { loadConfig, type Config } from '../config.js';
+import { claimDataFolder, RESTORING } from '../data-folder.js';
+import { PROJECT_FOLDER } from '../paths.js';
+import { endOrphan } from '../temporal/own-process.js';
+import { BackupError } from './backup-error.js';
+import { copyFile, syncFolder, syncFolders } from './copying.js';
+import { firmwarePath, readManifest, RECORDS, RUNS, type Manifest } from './manifest.js';
+
+export interface RestoreOptions {
+  readonly from: string;
+  /** Moves data that is there aside, instead of refusing. */
+  readonly replace?: boolean | undefined;
+}
+
+export interface Restored {
+  readonly manifest: Manifest;
+  readonly dataDir: string;
+  /** Where the data went that was there before. */
+  readonly movedAside: string | null;
+  /** The service will run on another engine than the one that was backed up. */
+  readonly otherEngine: boolean;
+}
+
+const MIGRATIONS = join(PROJECT_FOLDER, 'records', 'migrations');
+const CLAIM = 'claim.lock';
+const ASIDE = 'before-restore-';
+
+/**
+ * Restores a backup into the data folder, which no service may use. Everything is verified and made ready beside the
+ * data first; while it is moved into place, a marker keeps the service from starting on a half-restored folder.
+ *
+ * @param env as `ferry up` has it
+ * @throws BackupError or StartupError in words for people
+ */
+export async function restore(env: NodeJS.ProcessEnv, options: RestoreOptions): Promise<Restored> {
+  const config = loadConfig(env);
+  const from = resolve(options.from);
+  const manifest = await readManifest(from);
+  const release = await claimDataFolder(config.dataDir);
+  try {
+    if (!options.replace && (await entriesOf(config.dataDir)).length > 0) {
+      throw new BackupError(
+        `The data folder ${config.dataDir} holds data already. Set FERRY_DATA_DIR to a new one, or move what is there aside by --replace.`,
+      );
+    }
+    const staging = await stage(config, from, manifest);
+    // A killed service leaves its Temporal behind, which would go on writing into the data.
+    await endOrphan(config.paths.temporalProcess);
+    // Only now: it has taken some of its files with it.
+    const old = await entriesOf(config.dataDir);
+    const movedAside = old.length === 0 ? null : await moveAside(config.dataDir, old);
+    await moveIn(config.dataDir, staging);
+    const isEmbedded = config.temporal.address === undefined;
+    const otherEngine = isEmbedded !== (manifest.temporal === 'embedded');
+    return { manifest, dataDir: config.dataDir, movedAside, otherEngine };
+  } finally {
+    release();
+  }
+}
+
+/** What counts as data: all but the claim, an unfinished restore, and what earlier restores have moved aside. */
+const entriesOf = async (dataDir: string): Promise<string[]> =>
+  (await readdir(dataDir)).filter((name) => ![CLAIM, RESTORING].includes(name) && !name.startsWith(ASIDE));
+
+/** The whole new data, verified and durable, within the data folder: so that moving it into place can't cross disks. */
+async function stage(config: Config, from: string, manifest: Manifest): Promise<string> {
+  const staging = join(config.dataDir, RESTORING);
+  const isFirst = (await mkdir(staging, { recursive: true, mode: 0o700 })) !== undefined;
+  try {
+    // What a killed restore left; the folder itself stays, as it keeps the service from starting.
+    await emptyFolder(staging);
+    await copyVerified(from, staging, manifest);
+    verifyDatabases(from, staging, manifest);
+    await makeReady(join(staging, RECORDS), manifest);
+    await syncFolders(staging);
+    return staging;
+  } catch (error) {
+    await emptyFolder(staging);
+    if (isFirst) await rmdir(staging);
+    const { code } = error as { code?: string };
+    if (code !== 'ENOSPC' && code !== 'EDQUOT' && code !== 'SQLITE_FULL') throw error;
+    throw new BackupError(
+      `There is no room in ${config.dataDir} (${code}); its data is as it was. Free room, and restore again.`,
+    );
+  }
+}
+
+async function emptyFolder(path: string): Promise<void> {
+  for (const name of await readdir(path)) await rm(join(path, name), { recursive: true });
+}
+
+async function copyVerified(from: string, staging: string, { files }: Manifest): Promise<void> {
+  for (const { path, sizeBytes, sha256 } of files) {
+    const copied = await copyFile(join(from, path), join(staging, path)).catch((error: unknown) => {
+      if ((error as { code?: string }).code !== 'ENOENT') throw error;
+      throw damaged(from, `${path} is missing`);
+    });
+    if (copied.sha256 !== sha256 || copied.sizeBytes !== sizeBytes) {
+      throw damaged(from, `the content of ${path} differs from its digest`);
+    }
+  }
+}
+
+function verifyDatabases(from: string, staging: string, manifest: Manifest): void {
+  for (const name of [RECORDS, ...(manifest.temporal === 'embedded' ? [RUNS] : [])]) {
+    const fault = databaseFault(join(staging, name));
+    if (fault !== null) throw damaged(from, `${name} is no sound database: ${fault}`);
+  }
+  const records = new RecordsFile(join(staging, RECORDS));
+  try {
+    if (records.isNewerThan(MIGRATIONS)) {
+      throw new BackupError(
+        `The backup ${from} was made by Ferry ${manifest.ferry}, whose records are newer than this one knows. Restore it with that Ferry.`,
+      );
+    }
+    const there = new Set([
+      ...manifest.files.map(({ path }) => path),
+      ...manifest.damaged.map(({ sha256 }) => firmwarePath(sha256)),
+    ]);
+    const missing = records.neededFiles().find(({ sha256 }) => !there.has(firmwarePath(sha256)));
+    if (missing) throw damaged(from, `it lacks the file of firmware ${missing.firmware}`);
+  } finally {
+    records.close();
+  }
+}
+
+const damaged = (from: string, what: string): BackupError =>
+  new BackupError(`The backup ${from} is damaged: ${what}. Nothing was restored; restore another backup.`);
+
+async function makeReady(path: string, { temporal, changeBeforeRuns }: Manifest): Promise<void> {
+  const records = openSqliteRecords({
+    path,
+    synchronous: 'full',
+    migrationsFolder: MIGRATIONS,
+  });
+  try {
+    await records.engineRestored(temporal === 'embedded' ? changeBeforeRuns : null);
+  } finally {
+    await records.close();
+  }
+}
+
+/** Beside the data folder; within it, where it is a mounted disk. @returns where */
+async function moveAside(dataDir: string, entries: readonly string[]): Promise<string> {
+  const time = new Date().toISOString().replace(/[-:.]/g, '');
+  const within = join(dataDir, `${ASIDE}${time}`);
+  try {
+    return await moveInto(`${dataDir}.${ASIDE}${time}`, dataDir, entries);
+  } catch (error) {
+    const { code = '' } = error as { code?: string };
+    if (!['EXDEV', 'EACCES', 'EROFS', 'EPERM'].includes(code)) throw error;
+    return moveInto(within, dataDir, entries);
+  }
+}
+
+async function moveInto(folder: string, dataDir: string, entries: readonly string[]): Promise<string> {
+  await mkdir(folder, { mode: 0o700 });
+  try {
+    for (const name of entries) await rename(join(dataDir, name), join(folder, name));
+  } catch (error) {
+    // Of another disk: nothing has been moved.
+    await rmdir(folder).catch(() => undefined);
+    throw error;
+  }
+  await syncFolder(folder);
+  await syncFolder(dirname(folder));
+  return folder;
+}
+
+/** The marker goes last: until then, the service refuses to start. */
+async function moveIn(dataDir: string, staging: string): Promise<void> {
+  for (const name of await readdir(staging)) await rename(join(staging, name), join(dataDir, name));
+  await syncFolder(dataDir);
+  await rmdir(staging);
+  await syncFolder(dataDir);
+}
