@@ -16,6 +16,7 @@ import { methodsOf } from './route-table.js';
 import { newRouter } from './router.js';
 import { taskCreationRoutes } from './task-creation.js';
 import { taskRoutes } from './tasks.js';
+import { workflowHistoryRoutes } from './workflow-history.js';
 
 export interface Api {
   readonly app: OpenAPIHono<ApiEnv>;
@@ -49,6 +50,7 @@ export function createApi(deps: ApiDeps): Api {
   app.route('/', taskCreationRoutes(shared));
   app.route('/', taskRoutes(shared));
   app.route('/', eventRoutes(shared));
+  app.route('/', workflowHistoryRoutes(deps));
   describe(app);
   return { app, measure, closeStreams: () => closing.abort() };
 }

@@ -206,6 +206,10 @@ export function createApiClient({ url, token }: ApiClientOptions) {
     events: (options: FollowOptions = {}): AsyncGenerator<ApiEvent> =>
       followEvents((headers, signal) => send('GET', 'v1/events', { headers, signal }), options),
 
+    /** A run's history, in Temporal's JSON; of the newest run if `runId` is absent. */
+    workflowHistory: (workflowId: string, runId?: string) =>
+      call<unknown>('GET', 'v1/workflow-history', { query: { workflowId, runId } }),
+
     /** Which parts of the service are up; it answers also when some are down. */
     async readiness(): Promise<ReadinessAnswer> {
       const response = await fetch(new URL('readyz', base)).catch((error: unknown) => {

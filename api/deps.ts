@@ -14,6 +14,8 @@ export interface ApiDeps {
   readonly store: FirmwareStore;
   /** Tells the engine what the records hold for it of this task; never rejects (api/outbox.ts). */
   readonly deliver: (taskId: string) => Promise<void>;
+  /** A run's history in Temporal's JSON. @throws FerryError `not-found`, `workflow-engine-away` */
+  readonly workflowHistory: (workflowId: string, runId: string | undefined) => Promise<string>;
   /** The one operators' token for now. */
   readonly adminToken: string;
   readonly limits: FirmwareLimits;

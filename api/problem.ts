@@ -35,6 +35,7 @@ export const PROBLEMS = {
   'method-not-allowed': [405, 'Method not allowed'],
   'unsupported-media-type': [415, 'Unsupported media type'],
   'request-too-large': [413, 'The request body is too large'],
+  'workflow-engine-away': [503, 'The workflow engine is away'],
   internal: [500, 'Internal error'],
 } as const satisfies Record<ErrorCode, readonly [ContentfulStatusCode, string]>;
 

@@ -7,6 +7,7 @@ import { devicesCommand } from './commands/devices.js';
 import { failuresCommand } from './commands/failures.js';
 import { firmwareCommand } from './commands/firmware.js';
 import { productCommand } from './commands/product.js';
+import { replayCommand } from './commands/replay.js';
 import { cancelCommand, endCommand, reinitiateCommand } from './commands/requests.js';
 import { restoreCommand } from './commands/restore.js';
 import { simulateCommand } from './commands/simulate.js';
@@ -37,7 +38,7 @@ export function createProgram(io: Io, { version, start }: ProgramOptions): Comma
   add(GROUPS.run, [upCommand(io, start), demoCommand(io, start), simulateCommand(io)]);
   add(GROUPS.prepare, [productCommand(io), deviceCommand(io), devicesCommand(io), firmwareCommand(io)]);
   add(GROUPS.update, [verifyCommand(io), batchCommand(io), reinitiateCommand(io), cancelCommand(io), endCommand(io)]);
-  add(GROUPS.follow, [tasksCommand(io), taskCommand(io), watchCommand(io), failuresCommand(io)]);
+  add(GROUPS.follow, [tasksCommand(io), taskCommand(io), watchCommand(io), failuresCommand(io), replayCommand(io)]);
   add(GROUPS.keep, [backupCommand(io), restoreCommand(io)]);
   each(program, (command) => {
     command.exitOverride().configureOutput({

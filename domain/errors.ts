@@ -30,6 +30,7 @@ export const ErrorCode = {
   METHOD_NOT_ALLOWED: 'method-not-allowed',
   UNSUPPORTED_MEDIA_TYPE: 'unsupported-media-type',
   REQUEST_TOO_LARGE: 'request-too-large',
+  WORKFLOW_ENGINE_AWAY: 'workflow-engine-away',
   INTERNAL: 'internal', // a fault of the service, not of the request
 } as const;
 export type ErrorCode = (typeof ErrorCode)[keyof typeof ErrorCode];

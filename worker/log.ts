@@ -1,4 +1,4 @@
-import { DefaultLogger, Runtime } from '@temporalio/worker';
+import { DefaultLogger, makeTelemetryFilterString, Runtime } from '@temporalio/worker';
 import { pino, type Logger } from 'pino';
 
 /** The service's log: JSON lines, or readable ones on a terminal. */
@@ -19,8 +19,18 @@ export function installSdkLog(log: Logger): void {
     // A failed device ends its run as Failed by design: that is the records' news, not the log's.
     log[message === 'Workflow failed' ? 'debug' : SDK_LEVELS[level]]({ sdk: meta }, message);
   });
+  install(logger);
+}
+
+/** For commands that use the SDK and tell themselves what comes of it. */
+export function silenceSdkLog(): void {
+  install(new DefaultLogger('ERROR', () => undefined));
+}
+
+function install(logger: DefaultLogger): void {
   try {
-    Runtime.install({ logger, shutdownSignals: [] });
+    const logging = { forward: {}, filter: makeTelemetryFilterString({ core: 'ERROR' }) };
+    Runtime.install({ logger, shutdownSignals: [], telemetryOptions: { logging } });
   } catch {
     // Installed already by an earlier service in this process (the tests, a demo): it logs to that one's log.
   }

@@ -23,6 +23,7 @@ import { startReconciler } from './reconciler.js';
 import { openRecords } from './records.js';
 import { Shutdown } from './shutdown.js';
 import { StartupError } from './startup-error.js';
+import { readHistory } from './temporal/history.js';
 import { startTemporal } from './temporal/temporal.js';
 import { startWorkflowWorker, type WorkflowWorker } from './workflow-worker.js';
 
@@ -137,6 +138,7 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
     records,
     store,
     // What is created before the restored engine has caught up goes out in the reconciler's first round.
+    workflowHistory: (workflowId, runId) => readHistory(client, workflowId, runId),
     deliver: async (taskId) => (catchUp.isDone() ? outbox.deliver(taskId) : undefined),
     adminToken: admin.token,
     limits: config.firmwareLimits,

@@ -132,7 +132,9 @@ export class Fleet {
       signal: this.abort.signal,
       inTurn: (work) => queue.run(work),
       random: seededRandom(seed),
-      sending: () => void this.reportsSent++,
+      sending: () => {
+        this.reportsSent++;
+      },
       tell: (event) => {
         this.happened.set(event.kind, (this.happened.get(event.kind) ?? 0) + 1);
         this.events.emit('event', event);

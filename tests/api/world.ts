@@ -11,6 +11,7 @@ import { createDownloadHandler } from '../../api/downloads.js';
 import { closeHttpServer, createHttpServer, type HttpServer } from '../../api/http-server.js';
 import { createDownloadTokens, type DownloadTokens } from '../../firmware/download-token.js';
 import { openLocalStore } from '../../firmware/local-store.js';
+import { notFound } from '../../domain/errors.js';
 import { DEFAULT_FIRMWARE_LIMITS } from '../../domain/policy.js';
 import { initialState, notified, failed, succeeded, type DeviceUpdateState } from '../../domain/device-update.js';
 import type { FailureCause } from '../../domain/causes.js';
@@ -70,6 +71,7 @@ export class World {
         delivered.push(taskId);
         return Promise.resolve();
       },
+      workflowHistory: () => Promise.reject(notFound('The history')),
       adminToken: TOKEN,
       limits: DEFAULT_FIRMWARE_LIMITS,
       temporalUi: { url: 'http://ui.test', namespace: 'default' },
