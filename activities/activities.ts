@@ -1,5 +1,5 @@
 import { ApplicationFailure } from '@temporalio/common';
-import { cancelled, failed, isOpen, notified, type DeviceUpdateState } from '../domain/device-update.js';
+import { cancelled, failed, isOpen, notified, withheld, type DeviceUpdateState } from '../domain/device-update.js';
 import type { DeviceKey } from '../domain/ids.js';
 import { misfit } from '../domain/fitness.js';
 import type { DeviceUpdateRecord, OpenDeviceUpdate, Records, ReportedFailure } from '../records/records.js';
@@ -18,6 +18,8 @@ export interface ActivityDeps {
     | 'openDeviceUpdate'
   >;
   readonly publisher: Publisher;
+  /** Whether a firmware's stored file is what it should be (firmware/store.ts). */
+  readonly isIntact: (sha256: string) => Promise<'intact' | 'corrupt' | 'missing'>;
 }
 
 /** One device in one task. */
@@ -37,6 +39,8 @@ export type NotifyAnswer =
   | { readonly kind: 'unfit'; readonly reason: string }
   /** The device has reported a failure that the run was not told of yet: nothing was sent. */
   | { readonly kind: 'failed'; readonly failure: ReportedFailure }
+  /** The stored file can't be served: nothing was sent. It is sent when the file is well again. */
+  | { readonly kind: 'file-damaged' }
   /** An operator cancelled it before it began. */
   | { readonly kind: 'cancelled' };
 
@@ -55,13 +59,15 @@ export interface Sighting {
   readonly lastProgressAtMs: number | null;
   readonly hundredAtMs: number | null;
   readonly failure: ReportedFailure | null;
+  /** Since when devices could reach Ferry without a break; absent in histories of the first release. */
+  readonly listeningSinceMs?: number;
 }
 
 /** A device of a shard, as its run's input needs it. */
 export type ShardDevice = Pick<DeviceUpdateRecord, 'deviceName' | 'protocol' | 'attempt'>;
 
 /** Side effects of the workflows. Each can be repeated; none remembers anything between calls. */
-export function createActivities({ records, publisher }: ActivityDeps) {
+export function createActivities({ records, publisher, isIntact }: ActivityDeps) {
   const load = async (ref: DeviceUpdateRef): Promise<OpenDeviceUpdate> => {
     const record = await records.getDeviceUpdate(ref.taskId, ref.deviceName);
     const update = record && (await records.getDeviceUpdateById(record.id));
@@ -110,6 +116,10 @@ export function createActivities({ records, publisher }: ActivityDeps) {
           ? undefined
           : misfit({ ...update, targetVersion: update.firmware.version }, current?.version);
       if (reason !== undefined) return { kind: 'unfit', reason };
+      if ((await isIntact(update.firmware.sha256)) !== 'intact') {
+        await records.recordDeviceUpdate(ref.taskId, ref, withheld(state), runId);
+        return { kind: 'file-damaged' };
+      }
       const record = (now: DeviceUpdateState) => records.recordDeviceUpdate(ref.taskId, ref, now, runId);
       if (!publisher.isReachable(ref)) {
         await record(state);
@@ -136,6 +146,7 @@ export function createActivities({ records, publisher }: ActivityDeps) {
         lastProgressAtMs,
         hundredAtMs,
         failure: update.reportedFailure,
+        listeningSinceMs: publisher.listeningSinceMs(),
       };
     },
 

@@ -27,6 +27,7 @@ export function operation<const O extends Operation>(described: O): O {
   const { tag, permission, problems, request, responses, ...rest } = described;
   const allProblems: ErrorCode[] = [...problems, 'unauthorized', 'forbidden', 'internal'];
   const middleware: MiddlewareHandler<ApiEnv>[] = [requirePermission(permission)];
+  if (rest.method !== 'get') allProblems.push('storage-unavailable');
   if (request) allProblems.push('invalid-request');
   if (request?.body) {
     allProblems.push('request-too-large', 'unsupported-media-type');

@@ -35,6 +35,8 @@ export const PROBLEMS = {
   'method-not-allowed': [405, 'Method not allowed'],
   'unsupported-media-type': [415, 'Unsupported media type'],
   'request-too-large': [413, 'The request body is too large'],
+  'firmware-file-damaged': [503, 'The stored firmware file is damaged'],
+  'storage-unavailable': [507, 'The disk can not be written'],
   'workflow-engine-away': [503, 'The workflow engine is away'],
   internal: [500, 'Internal error'],
 } as const satisfies Record<ErrorCode, readonly [ContentfulStatusCode, string]>;
@@ -64,6 +66,7 @@ export function answerErrors(log: ApiLog): ErrorHandler<ApiEnv> {
   return (error, c) => {
     // Who went away in mid-request is no fault of ours, and hears of nothing.
     const refusal = refusalOf(error) ?? (c.req.raw.signal.aborted ? malformedBody() : undefined);
+    if (refusal && PROBLEMS[refusal.code][0] >= 500) log.warn({ code: refusal.code }, refusal.message);
     return answerProblem(c, refusal ?? internalProblem(error, `${c.req.method} ${c.req.path}`, log));
   };
 }

@@ -68,12 +68,21 @@ export function notified(state: DeviceUpdateState, atMs: number): DeviceUpdateSt
     status: state.status === 'upgrading' ? 'upgrading' : 'notified',
     notifiedAtMs: atMs,
     notifications: state.notifications + 1,
+    detail: null,
   };
 }
 
 /** The device went out of reach before it reported anything: it waits to come online again. */
 export function unreachable(state: DeviceUpdateState): DeviceUpdateState {
   return state.status === 'notified' ? { ...state, status: 'pending', silences: 0 } : state;
+}
+
+const FILE_DAMAGED = 'The stored firmware file is damaged. Add the same file again.';
+
+/** The device can't be notified, since its firmware can't be served: it waits for that as for a device out of reach. */
+export function withheld(state: DeviceUpdateState): DeviceUpdateState {
+  const waiting = unreachable(state);
+  return waiting.status === 'pending' ? { ...waiting, detail: FILE_DAMAGED } : waiting;
 }
 
 export function silent(state: DeviceUpdateState): DeviceUpdateState {
@@ -93,18 +102,26 @@ export function progressed(state: DeviceUpdateState, step: number, atMs: number)
   };
 }
 
+/**
+ * A report's time as the run takes it: not before the update began, not after now. A clock that jumped must neither
+ * end an update at once nor put its end off.
+ */
+export const plausibleTime = (atMs: number, state: DeviceUpdateState, nowMs: number): number =>
+  Math.min(Math.max(atMs, state.begunAtMs ?? atMs), nowMs);
+
 /** What the records saw of the device's progress; the run may not have been told of all of it. */
 export type RecordedProgress = Pick<DeviceUpdateState, 'step' | 'startedAtMs' | 'lastProgressAtMs' | 'hundredAtMs'>;
 
-export function caughtUp(state: DeviceUpdateState, seen: RecordedProgress): DeviceUpdateState {
+export function caughtUp(state: DeviceUpdateState, seen: RecordedProgress, nowMs: number): DeviceUpdateState {
   if (!isOpen(state.status) || seen.startedAtMs === null) return state;
+  const at = (atMs: number) => plausibleTime(atMs, state, nowMs);
   return {
     ...state,
     status: 'upgrading',
     step: Math.max(state.step ?? 0, seen.step ?? 0),
-    startedAtMs: state.startedAtMs ?? seen.startedAtMs,
-    lastProgressAtMs: Math.max(state.lastProgressAtMs ?? 0, seen.lastProgressAtMs ?? 0),
-    hundredAtMs: state.hundredAtMs ?? seen.hundredAtMs,
+    startedAtMs: state.startedAtMs ?? at(seen.startedAtMs),
+    lastProgressAtMs: Math.max(state.lastProgressAtMs ?? 0, at(seen.lastProgressAtMs ?? 0)),
+    hundredAtMs: state.hundredAtMs ?? (seen.hundredAtMs === null ? null : at(seen.hundredAtMs)),
   };
 }
 
@@ -143,7 +160,7 @@ export function cancelled(state: DeviceUpdateState, atMs: number, detail: string
 
 /** What an open device update waits for: with a clock and a consequence [design: every wait has a clock]. */
 export interface WaitingFor {
-  readonly what: 'its-turn' | 'online' | 'query' | 'response' | 'progress' | 'confirmation' | 'soak';
+  readonly what: 'its-turn' | 'firmware-file' | 'online' | 'query' | 'response' | 'progress' | 'confirmation' | 'soak';
   readonly sinceMs: number;
   /** Null while the run has not begun: its clocks start with it. */
   readonly untilMs: number | null;
@@ -151,6 +168,20 @@ export interface WaitingFor {
   readonly then: string;
   /** All of it as a sentence for people: the same words in API, CLI and the Temporal UI. Times are UTC. */
   readonly text: string;
+}
+
+/** How long after an outage of ours a device has, at most, to come back and report, before a time limit ends it. */
+const GRACE_AFTER_OUTAGE_MS = 5 * 60_000;
+
+/**
+ * Until when a time limit that is over must still not end the update: devices could not report while Ferry was away.
+ *
+ * @param listeningSinceMs since when they can again
+ */
+export function graceUntilMs(waiting: WaitingFor | undefined, listeningSinceMs: number): number {
+  if (!waiting || waiting.untilMs === null) return 0;
+  const limitMs = waiting.untilMs - waiting.sinceMs;
+  return listeningSinceMs + Math.min(Math.max(limitMs, 0), GRACE_AFTER_OUTAGE_MS);
 }
 
 /** The response time after `silences` silent ones: doubled at each. */
@@ -174,6 +205,12 @@ export function waitingFor(
   if (state.status === 'upgrading') return waitingWhileUpgrading(state, policy);
   if (state.status === 'notified') return waitingForResponse(state, policy);
   const untilMs = state.begunAtMs + policy.offlineTimeoutMs;
+  if (state.detail !== null) {
+    const sinceMs = state.notifiedAtMs ?? state.begunAtMs;
+    const then = 'notified when the firmware file is well again; else fails as offline-expired';
+    const text = `held back, at the latest since ${time(sinceMs)}: ${state.detail} Fails as offline-expired on ${time(untilMs)}`;
+    return { what: 'firmware-file', sinceMs, untilMs, then, text };
+  }
   if (protocol === 'mqtt') {
     const sinceMs = state.notifiedAtMs ?? state.begunAtMs;
     const then = 'notified when it comes online; else fails as offline-expired';

@@ -30,6 +30,8 @@ export const ErrorCode = {
   METHOD_NOT_ALLOWED: 'method-not-allowed',
   UNSUPPORTED_MEDIA_TYPE: 'unsupported-media-type',
   REQUEST_TOO_LARGE: 'request-too-large',
+  FIRMWARE_FILE_DAMAGED: 'firmware-file-damaged',
+  STORAGE_UNAVAILABLE: 'storage-unavailable',
   WORKFLOW_ENGINE_AWAY: 'workflow-engine-away',
   INTERNAL: 'internal', // a fault of the service, not of the request
 } as const;
@@ -62,3 +64,10 @@ export const invalidField = (field: string, message: string): FerryError =>
   new FerryError('invalid-request', `${field}: ${message}`, { errors: [{ field, message }] satisfies FieldProblem[] });
 
 export const notFound = (what: string): FerryError => new FerryError('not-found', `${what} does not exist.`);
+
+/** The refusal of a write for which the disk has no room, or which it does not allow. */
+export const storageUnavailable = (reason: string): FerryError =>
+  new FerryError(
+    'storage-unavailable',
+    `Nothing of this request is kept, since the disk can't be written (${reason}). Free space in the data folder and try again; Ferry goes on by itself.`,
+  );

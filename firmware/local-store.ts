@@ -2,8 +2,16 @@ import { createHash, randomBytes, type Hash } from 'node:crypto';
 import { link, mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { FerryError } from '../domain/errors.js';
-import { tooLarge, type ByteRange, type FirmwareStore, type StoredFile, type StoredUpload } from './store.js';
+import { FerryError, storageUnavailable } from '../domain/errors.js';
+import {
+  damaged,
+  tooLarge,
+  type ByteRange,
+  type FirmwareStore,
+  type Integrity,
+  type StoredFile,
+  type StoredUpload,
+} from './store.js';
 
 const SHA256 = /^[0-9a-f]{64}$/;
 /** On the same file system as the files: a link or a rename is then one step. */
@@ -13,18 +21,32 @@ const INCOMING = 'incoming';
  * Firmware files in a local folder, `ab/cd/abcd…`. A file appears at its address whole or not at all; what a killed
  * process left half-done is cleaned here, so one process at a time may open the folder.
  */
-export async function openLocalStore(folder: string): Promise<FirmwareStore> {
+export async function openLocalStore(folder: string, { onDamage }: LocalStoreOptions = {}): Promise<FirmwareStore> {
   const incoming = join(folder, INCOMING);
   await rm(incoming, { recursive: true, force: true });
   await mkdir(incoming, { recursive: true });
-  return new LocalStore(folder, incoming);
+  return new LocalStore(folder, incoming, onDamage);
+}
+
+export interface LocalStoreOptions {
+  /** Told once for each file that is found damaged, and again when it has changed and is damaged still. */
+  readonly onDamage?: (sha256: string, integrity: Exclude<Integrity, 'intact'>) => void;
+}
+
+/** What was found of a file as it was then: any write, rename or replacement changes its mark. */
+interface Checked {
+  readonly mark: string;
+  readonly integrity: Promise<Integrity>;
 }
 
 class LocalStore implements FirmwareStore {
   constructor(
     private readonly folder: string,
     private readonly incoming: string,
+    private readonly onDamage: LocalStoreOptions['onDamage'],
   ) {}
+
+  private readonly checked = new Map<string, Checked>();
 
   async put(file: Readable, bytesMax: number): Promise<StoredUpload> {
     const copy = this.incomingPath();
@@ -44,14 +66,43 @@ class LocalStore implements FirmwareStore {
       };
     } catch (error) {
       await rm(copy, { force: true });
-      throw error;
+      throw writeRefusal(error) ?? error;
     }
   }
 
   async read(sha256: string, range?: ByteRange): Promise<Readable> {
-    // Opened here rather than by the stream: a missing file rejects before any header is sent.
-    const file = await open(this.pathOf(sha256), 'r');
-    return file.createReadStream(range ?? {});
+    // Opened here rather than by the stream: what is wrong with the file is known before any header is sent.
+    const file = await openExisting(this.pathOf(sha256));
+    const integrity = await this.integrityOf(sha256, file);
+    if (file && integrity === 'intact') return file.createReadStream(range ?? {});
+    await file?.close();
+    throw damaged(integrity === 'intact' ? 'missing' : integrity);
+  }
+
+  async isIntact(sha256: string): Promise<Integrity> {
+    const file = await openExisting(this.pathOf(sha256));
+    try {
+      return await this.integrityOf(sha256, file);
+    } finally {
+      await file?.close();
+    }
+  }
+
+  /** Of the very file that is open; many who ask at once share one look. */
+  private async integrityOf(sha256: string, file: FileHandle | undefined): Promise<Integrity> {
+    const mark = file ? await markOf(file) : 'missing';
+    const known = this.checked.get(sha256);
+    if (known?.mark === mark) return known.integrity;
+    const integrity = file ? digestOf(file).then((found) => (found === sha256 ? 'intact' : 'corrupt')) : MISSING;
+    this.checked.set(sha256, { mark, integrity });
+    try {
+      const found = await integrity;
+      if (found !== 'intact') this.onDamage?.(sha256, found);
+      return found;
+    } catch (error) {
+      this.checked.delete(sha256);
+      throw error;
+    }
   }
 
   /**
@@ -77,11 +128,21 @@ class LocalStore implements FirmwareStore {
   private async place(copy: string, sha256: string): Promise<void> {
     const path = this.pathOf(sha256);
     await mkdir(dirname(path), { recursive: true });
-    await link(copy, path).catch((error: unknown) => {
-      // The same content is there already.
+    try {
+      await link(copy, path);
+    } catch (error) {
       if (!isCode(error, 'EEXIST')) throw error;
-    });
+      // The same content is there already, or should be: a damaged file is replaced by the good one.
+      if ((await this.isIntact(sha256)) !== 'intact') await this.replace(copy, path);
+    }
     await syncFolder(dirname(path));
+  }
+
+  /** In one step, and the copy stays: a rename of a second link to it. */
+  private async replace(copy: string, path: string): Promise<void> {
+    const second = this.incomingPath();
+    await link(copy, second);
+    await rename(second, path);
   }
 
   private incomingPath(): string {
@@ -129,6 +190,42 @@ async function syncFolder(path: string): Promise<void> {
   } finally {
     await handle.close();
   }
+}
+
+const MISSING: Promise<Integrity> = Promise.resolve('missing');
+
+async function openExisting(path: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(path, 'r');
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+async function markOf(file: FileHandle): Promise<string> {
+  const { ino, size, mtimeNs, ctimeNs } = await file.stat({ bigint: true });
+  return [ino, size, mtimeNs, ctimeNs].join(' ');
+}
+
+async function digestOf(file: FileHandle): Promise<string> {
+  const hash = createHash('sha256');
+  const bytes = file.createReadStream({ start: 0, autoClose: false });
+  for await (const piece of bytes as AsyncIterable<Buffer>) hash.update(piece);
+  return hash.digest('hex');
+}
+
+/** Of a disk that is full or must not be written. */
+const WRITE_REFUSALS: Readonly<Record<string, string>> = {
+  ENOSPC: 'it is full',
+  EDQUOT: 'its quota is used up',
+  EROFS: 'it is read-only',
+  EIO: 'it answers with errors',
+};
+
+function writeRefusal(error: unknown): FerryError | undefined {
+  const reason = WRITE_REFUSALS[(error as { code?: string }).code ?? ''];
+  return reason === undefined ? undefined : storageUnavailable(reason);
 }
 
 const isCode = (error: unknown, code: string): boolean => (error as { code?: string }).code === code;

@@ -21,6 +21,8 @@ export interface StoredUpload extends StoredFile {
   discard(isUsed: () => Promise<boolean>): Promise<void>;
 }
 
+export type Integrity = 'intact' | 'corrupt' | 'missing';
+
 /** The first and the last byte, both inclusive. */
 export interface ByteRange {
   readonly start: number;
@@ -39,11 +41,24 @@ export interface FirmwareStore {
    * @throws FerryError `firmware-too-large`, `firmware-empty`
    */
   put(file: Readable, bytesMax: number): Promise<StoredUpload>;
-  /** The bytes of a range, or all. Rejects when the file is not there. */
+  /**
+   * The bytes of a range, or all, of a file whose content is what its address says.
+   *
+   * @throws FerryError `firmware-file-damaged` before any byte, when it is not, or not there
+   */
   read(sha256: string, range?: ByteRange): Promise<Readable>;
+  /** Compares the file's content with its address; again only when the file has changed since. */
+  isIntact(sha256: string): Promise<Integrity>;
   /** Removes the file if it is there, unless `isUsed` answers that a firmware needs it. */
   remove(sha256: string, isUsed: () => Promise<boolean>): Promise<void>;
 }
+
+/** The refusal to serve a file that is not what it should be. */
+export const damaged = (integrity: Exclude<Integrity, 'intact'>): FerryError =>
+  new FerryError(
+    'firmware-file-damaged',
+    `The stored firmware file is ${integrity}. Add the same file again: that repairs it, and waiting updates go on.`,
+  );
 
 /** The refusal of a file that is larger than the limit. */
 export const tooLarge = (bytesMax: number): FerryError =>

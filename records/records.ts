@@ -393,7 +393,7 @@ export interface Records {
   setting(name: string, create: () => string): Promise<string>;
   /** Forgets idempotency keys older than this. */
   forgetIdempotencyKeys(beforeMs: number): Promise<void>;
-  /** Throws if the database can't be read. */
+  /** Throws if the database can't be read, or its last write has failed and can't be made up for. */
   ping(): Promise<void>;
   close(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { access, constants, mkdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { StartupError } from './startup-error.js';
@@ -13,6 +13,8 @@ import { StartupError } from './startup-error.js';
 export async function claimDataFolder(path: string): Promise<() => void> {
   try {
     await makeFolder(path);
+    // A read-only disk lets a lock be taken.
+    await access(path, constants.W_OK);
     const claim = new Database(join(path, 'claim.lock'), { timeout: 0 });
     claim.pragma('journal_mode = MEMORY');
     claim.exec('BEGIN EXCLUSIVE');

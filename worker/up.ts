@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Registry, collectDefaultMetrics } from 'prom-client';
+import { Counter, Registry, collectDefaultMetrics } from 'prom-client';
 import { createApi } from '../api/api.js';
 import { createDownloadHandler } from '../api/downloads.js';
 import { closeHttpServer, createHttpServer } from '../api/http-server.js';
@@ -25,6 +25,7 @@ import { Shutdown } from './shutdown.js';
 import { StartupError } from './startup-error.js';
 import { readHistory } from './temporal/history.js';
 import { startTemporal } from './temporal/temporal.js';
+import { createUptime } from './uptime.js';
 import { startWorkflowWorker, type WorkflowWorker } from './workflow-worker.js';
 
 /** A running service. */
@@ -110,7 +111,17 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
   const admin = await adminToken(config.paths.adminToken, config.adminToken);
   const records = openRecords(config);
   shutdown.add('records', () => records.close());
-  const store = await openLocalStore(config.paths.files);
+  const damagedFiles = new Counter({
+    name: 'ferry_firmware_files_damaged_total',
+    help: 'Stored firmware files found damaged',
+    registers: [metrics],
+  });
+  const store = await openLocalStore(config.paths.files, {
+    onDamage: (sha256, integrity) => {
+      damagedFiles.inc();
+      log.error({ sha256, integrity }, 'a stored firmware file is damaged and not served; adding it again repairs it');
+    },
+  });
 
   const temporal = await startTemporal(config, { env, log, onSlow });
   shutdown.add('Temporal', () => temporal.stop());
@@ -137,8 +148,8 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
   const api = createApi({
     records,
     store,
-    // What is created before the restored engine has caught up goes out in the reconciler's first round.
     workflowHistory: (workflowId, runId) => readHistory(client, workflowId, runId),
+    // What is created before the restored engine has caught up goes out in the reconciler's first round.
     deliver: async (taskId) => (catchUp.isDone() ? outbox.deliver(taskId) : undefined),
     adminToken: admin.token,
     limits: config.firmwareLimits,
@@ -176,12 +187,20 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
     throw new StartupError(error instanceof Error ? error.message : String(error));
   });
   later.broker = broker;
+  const uptime = createUptime();
   shutdown.add('MQTT broker', () => broker.close());
 
   const worker = await startWorkflowWorker({
     connection: native,
     namespace,
-    activities: { records, publisher: createNotifier({ link: broker.link, downloadUrl: downloads.urlFor }) },
+    activities: {
+      records,
+      publisher: {
+        ...createNotifier({ link: broker.link, downloadUrl: downloads.urlFor }),
+        listeningSinceMs: () => uptime.sinceMs(),
+      },
+      isIntact: (sha256) => store.isIntact(sha256),
+    },
   });
   later.worker = worker;
   shutdown.add('workflow worker', () => worker.stop());
@@ -192,6 +211,8 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
     {
       'outbox delivery': () => outbox.deliverAll(),
       'online sweep': () => gateway.sweep(broker.link),
+      // Often enough to notice a jump of the clock before it matters.
+      clock: async () => void uptime.sinceMs(),
       'idempotency keys': () => records.forgetIdempotencyKeys(Date.now() - IDEMPOTENCY_KEPT_MS),
     },
     { intervalMs: RECONCILE_MS, log },
@@ -206,7 +227,7 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
     temporalAddress: temporal.address,
     adminToken: admin.token,
     adminTokenIsNew: admin.isNew,
-    broken: Promise.race([temporal.lost, brokenWorker(worker.running)]),
+    broken: brokenWorker(worker.running),
     stop: () => shutdown.run(),
   };
 }

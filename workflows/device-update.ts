@@ -13,14 +13,17 @@ import {
   caughtUp,
   confirmed,
   failed,
+  graceUntilMs,
   initialState,
   isOpen,
   notified,
+  plausibleTime,
   progressed,
   silent,
   succeeded,
   unreachable,
   waitingFor,
+  withheld,
   type DeviceUpdateState,
 } from '../domain/device-update.js';
 import { wholePolicy } from '../domain/policy.js';
@@ -48,29 +51,31 @@ export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpda
   let notificationsTried = 0;
   let onlines = 0;
   let onlinesAnswered = 0;
+  /** No time limit ends the update earlier: Ferry was away, and devices need a moment to come back. */
+  let notBeforeMs = 0;
 
   /** A report that names another task is an earlier update's, come late. */
-  const mine = (report: { readonly taskId: string }, apply: () => void) => {
+  const mine = (report: { readonly taskId: string; readonly atMs: number }, apply: (atMs: number) => void) => {
     if (report.taskId !== taskId) return;
-    apply();
+    apply(plausibleTime(report.atMs, state, Date.now()));
     heard++;
     describe();
   };
   setHandler(progressSignal, (report) =>
-    mine(report, () => {
+    mine(report, (atMs) => {
       // The gateway has seen that the device was notified; this run may not have its activity's answer yet.
-      state = progressed({ ...state, notifiedAtMs: state.notifiedAtMs ?? report.atMs }, report.step, report.atMs);
+      state = progressed({ ...state, notifiedAtMs: state.notifiedAtMs ?? atMs }, report.step, atMs);
     }),
   );
   setHandler(failureSignal, (report) =>
-    mine(report, () => (state = failed(state, report.cause, report.atMs, report.description))),
+    mine(report, (atMs) => (state = failed(state, report.cause, atMs, report.description))),
   );
   setHandler(versionSignal, (report) =>
-    mine(report, () => {
-      if (report.version === firmware.version) state = confirmed(state, report.atMs, policy.soakMs);
+    mine(report, (atMs) => {
+      if (report.version === firmware.version) state = confirmed(state, atMs, policy.soakMs);
     }),
   );
-  setHandler(fetchedSignal, (report) => mine(report, () => (state = notified(state, report.atMs))));
+  setHandler(fetchedSignal, (report) => mine(report, (atMs) => (state = notified(state, atMs))));
   setHandler(onlineSignal, (report) =>
     mine(report, () => {
       onlines++;
@@ -176,15 +181,16 @@ export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpda
   async function somethingHeard(): Promise<boolean> {
     const heardBefore = heard;
     const waiting = wait();
-    const limitMs = Math.max(1, (waiting?.untilMs ?? 0) - Date.now());
+    const limitMs = Math.max(1, Math.max(waiting?.untilMs ?? 0, notBeforeMs) - Date.now());
     return condition(() => heard > heardBefore, limitMs, { summary: `${waiting?.what ?? ''}: ${waiting?.then ?? ''}` });
   }
 
   /** Before a time limit ends anything, the records have a say: a signal may be lost, a recorded report is not. */
   async function look() {
     const sighting = await activities.lookAtDevice(ref);
-    state = caughtUp(state, sighting);
-    const { version, failure } = sighting;
+    state = caughtUp(state, sighting, Date.now());
+    const { version, failure, listeningSinceMs } = sighting;
+    if (listeningSinceMs !== undefined) notBeforeMs = graceUntilMs(wait(), Math.min(listeningSinceMs, Date.now()));
     if (version === firmware.version && failure?.cause !== 'fell-back') {
       state = confirmed(state, Date.now(), policy.soakMs);
     } else if (failure) {
@@ -204,6 +210,8 @@ export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpda
         return before.notifications === 0
           ? succeeded(before, atMs, 'It already ran the target version.')
           : confirmed(before, atMs, policy.soakMs);
+      case 'file-damaged':
+        return withheld(before);
       case 'failed':
         return failed(before, answer.failure.cause, answer.failure.atMs, answer.failure.description);
       case 'unfit':
@@ -220,7 +228,7 @@ export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpda
     return state.targetReportedAtMs !== null;
   }
   function timeIsUp(): boolean {
-    return Date.now() >= (wait()?.untilMs ?? 0);
+    return Date.now() >= Math.max(wait()?.untilMs ?? 0, notBeforeMs);
   }
   function now(): RunAt {
     return { runId: workflowInfo().runId, state, atMs: Date.now() };

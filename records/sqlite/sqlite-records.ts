@@ -40,7 +40,10 @@ export function openSqliteRecords(
         return setting(name) ?? '';
       }),
     forgetIdempotencyKeys: (beforeMs) => writes.run(() => forgetIdempotencyKeys(connection, beforeMs)),
-    ping: async () => void sqlite.prepare('SELECT 1').get(),
+    async ping() {
+      sqlite.prepare('SELECT 1').get();
+      await writes.probe();
+    },
     close: async () => {
       writes.close();
       sqlite.close();

@@ -1,4 +1,5 @@
 import type Database from 'better-sqlite3';
+import { storageUnavailable } from '../../domain/errors.js';
 
 /** What a write may do besides its SQL: number its changes, and name the tasks that it touched. */
 export interface WriteContext {
@@ -22,6 +23,19 @@ type Done = { readonly ok: true; readonly value: unknown } | { readonly ok: fals
 /** Faults of disk or file: what the transaction holds can't be trusted, so none of it is committed. */
 const STORAGE_FAULT = /^SQLITE_(FULL|IOERR|NOMEM|CORRUPT|NOTADB|READONLY|CANTOPEN)/;
 
+/** Of those, the ones that end when the disk has room or may be written again. */
+const DISK_REFUSES = /^SQLITE_(FULL|IOERR|READONLY|CANTOPEN)/;
+
+const isStorageFault = (error: unknown): boolean => STORAGE_FAULT.test((error as { code?: string }).code ?? '');
+
+/** What each caller of a batch is told that was not committed: its own error, since stacks are added to it. */
+function refusalOf(error: unknown): () => Error {
+  const message = error instanceof Error ? error.message : String(error);
+  return DISK_REFUSES.test((error as { code?: string }).code ?? '')
+    ? () => storageUnavailable(message)
+    : () => new Error(`The records could not be written, nothing of this write is kept: ${message}`, { cause: error });
+}
+
 /**
  * Group commit: all writes of a tick share one transaction, each in a savepoint of its own, so that a refused one does
  * not spoil its neighbours. A promise settles only after the commit: broker and activities acknowledge on it.
@@ -31,6 +45,7 @@ export class WriteQueue {
   private readonly listeners = new Set<(taskIds: ReadonlySet<string>) => void>();
   private readonly sql;
   private closed = false;
+  private failing = false;
 
   constructor(private readonly db: Database.Database) {
     this.sql = {
@@ -40,6 +55,8 @@ export class WriteQueue {
       release: db.prepare('RELEASE write'),
       undo: db.prepare('ROLLBACK TO write'),
       lastChange: db.prepare<[], { value: number }>('SELECT value FROM change_counter'),
+      // The same value again: a page is written all the same.
+      touch: db.prepare('UPDATE change_counter SET value = value'),
       setChange: db.prepare<[number]>('UPDATE change_counter SET value = ?'),
     };
   }
@@ -49,6 +66,14 @@ export class WriteQueue {
     return new Promise<T>((resolve, reject) => {
       if (this.queued.length === 0) setImmediate(() => this.flush());
       this.queued.push({ write, resolve: resolve as (value: unknown) => void, reject });
+    });
+  }
+
+  /** Rejects while the disk can't be written; looks only when a write has failed, and has nothing to write then. */
+  async probe(): Promise<void> {
+    if (!this.failing) return;
+    await this.run(() => {
+      this.sql.touch.run();
     });
   }
 
@@ -74,14 +99,12 @@ export class WriteQueue {
     } catch (error) {
       // Nothing of the batch is durable: each of its callers is told so.
       if (this.db.inTransaction) this.db.exec('ROLLBACK');
-      const message = error instanceof Error ? error.message : String(error);
-      for (const { reject } of batch) {
-        reject(
-          new Error(`The records could not be written, nothing of this write is kept: ${message}`, { cause: error }),
-        );
-      }
+      this.failing = isStorageFault(error);
+      const refusal = refusalOf(error);
+      for (const { reject } of batch) reject(refusal());
       return;
     }
+    this.failing = false;
     batch.forEach(({ resolve, reject }, i) => {
       const result = results[i];
       if (result?.ok) resolve(result.value);
@@ -117,7 +140,7 @@ export class WriteQueue {
       return { ok: true, value };
     } catch (error) {
       // A full or broken disk may have ended the whole transaction: then there is no savepoint to go back to.
-      if (!this.db.inTransaction || STORAGE_FAULT.test((error as { code?: string }).code ?? '')) throw error;
+      if (!this.db.inTransaction || isStorageFault(error)) throw error;
       this.sql.undo.run();
       this.sql.release.run();
       return { ok: false, error };

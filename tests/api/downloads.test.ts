@@ -1,9 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createReadStream, type ReadStream } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { mkdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDownloadTokens } from '../../firmware/download-token.js';
 import { rawRequest, type RawAnswer } from './raw-http.js';
@@ -36,6 +36,7 @@ describe('A firmware download', () => {
 
   const pathOf = (deviceUpdateId: number, expiresAtMs = Date.now() + HOUR_MS) =>
     `/files/${world.tokens.mint({ deviceUpdateId, expiresAtMs })}`;
+  const storedPath = () => join(world.filesFolder, SHA256.slice(0, 2), SHA256.slice(2, 4), SHA256);
   const get = (headers: readonly string[] = [], method = 'GET'): Promise<RawAnswer> =>
     rawRequest(port, [`${method} ${path} HTTP/1.1`, ...headers]);
 
@@ -167,6 +168,7 @@ describe('A firmware download', () => {
     const open: ReadStream[] = [];
     const large = await World.open({
       store: {
+        isIntact: () => Promise.resolve('intact'),
         put: () => Promise.reject(new Error('not used')),
         remove: () => Promise.resolve(),
         read: () => {
@@ -214,11 +216,19 @@ describe('A firmware download', () => {
       { firmwareMax: 100 },
     );
 
-  it('of a file that has vanished is a fault of ours, without its path', async () => {
-    await rm(join(world.filesFolder, SHA256.slice(0, 2)), { recursive: true });
-    const { status, body } = await get();
-    expect(status).toBe(500);
-    expect(body.toString()).toContain('"code":"internal"');
+  it.each([
+    ['has vanished', () => rm(join(world.filesFolder, SHA256.slice(0, 2)), { recursive: true })],
+    ['was changed on disk', () => writeFile(storedPath(), Buffer.alloc(BYTES.length, 7))],
+    ['was cut short', () => truncate(storedPath(), 10)],
+  ])('of a file that %s is refused before any byte, without its path', async (_, damage) => {
+    expect((await get()).status).toBe(200);
+    await damage();
+    const { status, body } = await get(['Range: bytes=0-9']);
+    expect(status).toBe(503);
+    expect(body.toString()).toContain('"code":"firmware-file-damaged"');
     expect(body.toString()).not.toContain(world.filesFolder);
+    await mkdir(dirname(storedPath()), { recursive: true });
+    await writeFile(storedPath(), BYTES);
+    expect((await get()).status).toBe(200);
   });
 });

@@ -71,6 +71,7 @@ describe('An upload over a socket', () => {
   it('is refused before its file is read when the fields before it are wrong', async () => {
     const unread = await World.open({
       store: {
+        isIntact: () => Promise.resolve('intact'),
         put: () => Promise.reject(new Error('the file was read')),
         read: () => Promise.reject(new Error('not used')),
         remove: () => Promise.resolve(),

@@ -4,18 +4,21 @@ import { causeOfStep } from '../../domain/causes.js';
 import {
   cancelled,
   caughtUp,
+  type DeviceUpdateState,
   failed,
+  graceUntilMs,
   initialState,
   isOpen,
   notified,
   onlineBackoffMs,
+  plausibleTime,
   progressed,
   responseTimeoutMs,
   silent,
   succeeded,
   unreachable,
   waitingFor,
-  type DeviceUpdateState,
+  withheld,
 } from '../../domain/device-update.js';
 import { DEFAULT_POLICY, POLICY_BOUNDS, resolvePolicy } from '../../domain/policy.js';
 
@@ -33,7 +36,11 @@ const anyEvent: fc.Arbitrary<Event> = fc.oneof(
     .integer({ min: 0, max: 100 })
     .map<Event>(
       (step) => (state, atMs) =>
-        caughtUp(state, { step, startedAtMs: atMs, lastProgressAtMs: atMs, hundredAtMs: step === 100 ? atMs : null }),
+        caughtUp(
+          state,
+          { step, startedAtMs: atMs, lastProgressAtMs: atMs, hundredAtMs: step === 100 ? atMs : null },
+          atMs,
+        ),
     ),
 );
 
@@ -164,5 +171,54 @@ describe('the policy of a task', () => {
     for (const value of [min - 1, max + 1, min + 0.5, Number.NaN]) {
       expect(() => resolvePolicy('batch', { [field]: value })).toThrow(`policy.${field}`);
     }
+  });
+});
+
+describe('the times of reports', () => {
+  const begun = initialState(1_000);
+
+  it('are taken as they are between the beginning and now', () => {
+    expect(plausibleTime(5_000, begun, 9_000)).toBe(5_000);
+  });
+
+  it('never lie in the future or before the update, whatever a clock did', () => {
+    expect(plausibleTime(99_000_000, begun, 9_000)).toBe(9_000);
+    expect(plausibleTime(1, begun, 9_000)).toBe(1_000);
+    const caught = caughtUp(
+      notified(begun, 2_000),
+      { step: 100, startedAtMs: 1, lastProgressAtMs: 99_000_000, hundredAtMs: 99_000_000 },
+      9_000,
+    );
+    expect(caught).toMatchObject({ startedAtMs: 1_000, lastProgressAtMs: 9_000, hundredAtMs: 9_000 });
+  });
+});
+
+describe('the grace after an outage of Ferry', () => {
+  const policy = DEFAULT_POLICY.batch;
+  const state = progressed(notified(initialState(0), 1), 10, 1_000);
+  const waiting = waitingFor(state, policy, 'mqtt', 0);
+
+  it('gives devices five minutes from its end, and no more than the limit itself', () => {
+    expect(graceUntilMs(waiting, 7_000_000)).toBe(7_000_000 + 300_000);
+    const short = waitingFor(state, { ...policy, stallTimeoutMs: 4_000 }, 'mqtt', 0);
+    expect(graceUntilMs(short, 7_000_000)).toBe(7_004_000);
+  });
+
+  it('is over long since where Ferry was there all the time', () => {
+    expect(graceUntilMs(waiting, 0)).toBeLessThan(waiting?.untilMs ?? 0);
+  });
+});
+
+describe('an update whose firmware file is damaged', () => {
+  const policy = DEFAULT_POLICY.batch;
+  it('waits with that as its reason and the clock of its offline time, until it is notified', () => {
+    const held = withheld(initialState(1_000));
+    expect(waitingFor(held, policy, 'mqtt', 0)).toMatchObject({
+      what: 'firmware-file',
+      untilMs: 1_000 + policy.offlineTimeoutMs,
+      text: expect.stringContaining('Add the same file again') as unknown,
+    });
+    expect(waitingFor(notified(held, 2_000), policy, 'mqtt', 0)).toMatchObject({ what: 'response' });
+    expect(notified(held, 2_000).detail).toBeNull();
   });
 });

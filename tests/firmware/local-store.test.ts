@@ -133,7 +133,41 @@ describe('The local firmware store', () => {
     await store.remove(address, unused);
     await store.remove(address, unused);
     expect(await files()).toEqual([]);
-    await expect(store.read(address)).rejects.toMatchObject({ code: 'ENOENT' });
+    await expect(store.read(address)).rejects.toMatchObject({ code: 'firmware-file-damaged' });
+  });
+
+  describe('of a file that is damaged on disk', () => {
+    const bytes = Buffer.from('as it was added');
+    const pathOf = (address: string) => join(folder, address.slice(0, 2), address.slice(2, 4), address);
+
+    it('never serves a byte, says why, and tells of it once', async () => {
+      const told: string[] = [];
+      store = await openLocalStore(folder, { onDamage: (address, integrity) => told.push(`${address} ${integrity}`) });
+      const { sha256: address } = await kept(bytes);
+      expect(await store.isIntact(address)).toBe('intact');
+      await writeFile(pathOf(address), 'as it was ADDED');
+      const reads = await Promise.allSettled(
+        Array.from({ length: 50 }, () => store.read(address, { start: 0, end: 3 })),
+      );
+      for (const read of reads) expect(read).toMatchObject({ reason: { code: 'firmware-file-damaged' } });
+      expect(await store.isIntact(address)).toBe('corrupt');
+      expect(told).toEqual([`${address} corrupt`]);
+      await rm(pathOf(address));
+      expect(await store.isIntact(address)).toBe('missing');
+      expect(told).toHaveLength(2);
+    });
+
+    it('is repaired by adding the same content again, also when that is refused as a duplicate', async () => {
+      const { sha256: address } = await kept(bytes);
+      for (const settle of ['keep', 'discard'] as const) {
+        await writeFile(pathOf(address), 'rubbish');
+        const upload = await put(bytes);
+        await (settle === 'keep' ? upload.keep() : upload.discard(used));
+        expect(await store.isIntact(address)).toBe('intact');
+        expect(await buffer(await store.read(address))).toEqual(bytes);
+        expect(await files()).toEqual([address]);
+      }
+    });
   });
 
   it('cleans at the start what a killed process left half-done', async () => {

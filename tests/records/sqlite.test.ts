@@ -65,8 +65,10 @@ describe('a database file', () => {
     const names = Array.from({ length: 3_000 }, (_, i) => `lamp-${i}`);
     const results = await Promise.allSettled([build.devices(['first']), build.devices(names)]);
     const reason = {
-      name: 'Error',
-      message: expect.stringMatching(/nothing of this write is kept: .*full/) as unknown,
+      name: 'FerryError',
+      message: expect.stringMatching(
+        /^Nothing of this request is kept, since the disk can't be written \(.*full/,
+      ) as unknown,
     };
     expect(results).toMatchObject([
       { status: 'rejected', reason },

@@ -18,8 +18,10 @@ export class Ground {
     readonly productKey: string,
   ) {}
 
-  static async open(env: NodeJS.ProcessEnv = {}): Promise<Ground> {
+  /** @param prepare makes the data folder, before the service does */
+  static async open(env: NodeJS.ProcessEnv = {}, prepare?: (data: string) => Promise<void>): Promise<Ground> {
     const folder = await mkdtemp(join(tmpdir(), 'ferry-reliability-'));
+    await prepare?.(join(folder, 'data'));
     const service = await ServiceProcess.at(folder, { FERRY_LOG_LEVEL: 'warn', ...env });
     await service.start();
     const ground = new Ground(service, folder, 'lamp');

@@ -58,7 +58,7 @@ async function populate(env: TestWorkflowEnvironment): Promise<World> {
       taskQueue: TASK_QUEUE,
       workflowBundle,
       sinks: SILENT_STORY,
-      activities: createActivities({ records, publisher: devices }),
+      activities: createActivities({ records, publisher: devices, isIntact: async () => devices.file }),
     });
     const running = worker.run();
     return async () => {
@@ -82,6 +82,8 @@ async function populate(env: TestWorkflowEnvironment): Promise<World> {
 /** Which devices can be reached, and what was sent to each, with the server's time. */
 export class FakeDevices implements Publisher {
   readonly online = new Set<string>();
+  /** Of every firmware. */
+  file: 'intact' | 'corrupt' = 'intact';
   private readonly sent: { readonly deviceName: string; readonly atMs: number }[] = [];
 
   constructor(private readonly env: TestWorkflowEnvironment) {}
@@ -92,6 +94,12 @@ export class FakeDevices implements Publisher {
     return true;
   }
 
+  /** Ferry was away until then; always there if 0. */
+  listening = 0;
+  listeningSinceMs(): number {
+    return this.listening;
+  }
+
   isReachable({ deviceName }: { readonly deviceName: string }): boolean {
     return this.online.has(deviceName);
   }
@@ -99,6 +107,8 @@ export class FakeDevices implements Publisher {
   forget(): void {
     this.online.clear();
     this.sent.length = 0;
+    this.file = 'intact';
+    this.listening = 0;
   }
 
   sentTo(deviceName: string): number[] {

@@ -130,6 +130,8 @@ function notification(answer: NotifyAnswer): string {
       return 'The device was not notified: it runs the target version';
     case 'unfit':
       return `The device was not notified, since the update does not fit it: ${answer.reason}`;
+    case 'file-damaged':
+      return 'The device was not notified: the stored firmware file was damaged';
     case 'failed':
       return `The device was not notified: it had reported ${answer.failure.cause}`;
     case 'cancelled':

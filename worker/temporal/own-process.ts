@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
@@ -10,8 +10,11 @@ interface ProcessNote {
   readonly database: string;
 }
 
-export const noteProcess = (path: string, note: ProcessNote): Promise<void> =>
-  writeFile(path, JSON.stringify(note), { mode: 0o600 });
+/** Whole or not at all: half a note would make a stranger of our own orphan. */
+export async function noteProcess(path: string, note: ProcessNote): Promise<void> {
+  await writeFile(`${path}.new`, JSON.stringify(note), { mode: 0o600 });
+  await rename(`${path}.new`, path);
+}
 
 export const forgetProcess = (path: string): Promise<void> => rm(path, { force: true });
 

@@ -12,8 +12,6 @@ export interface Temporal {
   readonly connections: TemporalConnections;
   readonly address: string;
   readonly uiUrl: string | null;
-  /** Resolves when the embedded server can't be kept running; never for an outside one. */
-  readonly lost: Promise<Error>;
   stop(): Promise<void>;
 }
 
@@ -84,7 +82,6 @@ async function connectOutside({ temporal }: Config, { env }: TemporalStart): Pro
     connections,
     address: temporal.address ?? '',
     uiUrl: temporal.uiUrl ?? null,
-    lost: new Promise(() => undefined),
     stop: () => Promise.resolve(),
   };
 }

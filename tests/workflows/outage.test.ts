@@ -1,0 +1,66 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { TaskRecord } from '../../records/records.js';
+import { MINUTE_MS, SECOND_MS, startWorld, type World } from './world.js';
+
+/* An outage of ours, or a damaged file, must not become a device's failure. */
+
+let world: World;
+beforeAll(async () => {
+  world = await startWorld();
+});
+afterAll(() => world.stop());
+
+const DEVICE = 'lamp-1';
+let task: TaskRecord;
+const ended = async () => {
+  await world
+    .run(DEVICE)
+    .result()
+    .catch(() => undefined);
+  return world.records.getDeviceUpdate(task.id, DEVICE);
+};
+
+describe('a time limit that passes while Ferry is away', () => {
+  beforeEach(async () => {
+    await world.seed([DEVICE]);
+    task = await world.verify([DEVICE], { stallTimeoutMs: 30 * MINUTE_MS, confirmationTimeoutMs: 15 * MINUTE_MS });
+    await world.until(task, DEVICE, ({ status }) => status === 'notified');
+  });
+
+  it('leaves a device five minutes to come back before it counts as stalled', async () => {
+    await world.reportProgress(task, DEVICE, 10);
+    const { lastProgressAtMs } = await world.until(task, DEVICE, ({ step }) => step === 10);
+    const backMs = (lastProgressAtMs ?? 0) + 29 * MINUTE_MS;
+    world.devices.listening = backMs;
+    const record = await ended();
+    expect(record).toMatchObject({ outcome: 'failed', cause: 'stalled' });
+    expect(record?.endedAtMs).toBeGreaterThanOrEqual(backMs + 5 * MINUTE_MS);
+    expect(record?.endedAtMs).toBeLessThan(backMs + 6 * MINUTE_MS);
+  });
+
+  it('leaves a device that was rebooting the time to report its new version', async () => {
+    await world.reportProgress(task, DEVICE, 100);
+    const { hundredAtMs } = await world.until(task, DEVICE, ({ step }) => step === 100);
+    world.devices.listening = (hundredAtMs ?? 0) + 15 * MINUTE_MS;
+    await world.env.sleep(15 * MINUTE_MS + 30 * SECOND_MS);
+    expect(await world.records.getDeviceUpdate(task.id, DEVICE)).toMatchObject({ status: 'upgrading' });
+    await world.reportVersion(task, DEVICE, '2.0.0');
+    expect(await ended()).toMatchObject({ outcome: 'succeeded' });
+  });
+});
+
+describe('a damaged firmware file', () => {
+  it('holds the notification back, with the reason, until the file is well again', async () => {
+    await world.seed([DEVICE]);
+    world.devices.file = 'corrupt';
+    task = await world.verify([DEVICE]);
+    const held = await world.until(task, DEVICE, ({ detail }) => detail !== null);
+    expect(held).toMatchObject({ status: 'pending', notifications: 0 });
+    expect(held.detail).toContain('Add the same file again');
+    world.devices.file = 'intact';
+    await world.comesOnline(task, DEVICE);
+    await world.until(task, DEVICE, ({ status }) => status === 'notified');
+    await world.reportVersion(task, DEVICE, '2.0.0');
+    expect(await ended()).toMatchObject({ outcome: 'succeeded', detail: null, notifications: 1 });
+  });
+});
