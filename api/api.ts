@@ -4,6 +4,7 @@ import { createAnswers } from './answers.js';
 import { requireToken, singleToken } from './auth.js';
 import type { ApiDeps, ApiEnv } from './deps.js';
 import { deviceRoutes } from './devices.js';
+import { doctorRoutes } from './doctor.js';
 import { docsRoutes } from './docs.js';
 import { eventRoutes } from './events.js';
 import { FirmwareIntake } from './firmware-intake.js';
@@ -51,6 +52,7 @@ export function createApi(deps: ApiDeps): Api {
   app.route('/', taskRoutes(shared));
   app.route('/', eventRoutes(shared));
   app.route('/', workflowHistoryRoutes(deps));
+  app.route('/', doctorRoutes(deps));
   describe(app);
   return { app, measure, closeStreams: () => closing.abort() };
 }

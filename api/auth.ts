@@ -9,6 +9,7 @@ export const Permission = {
   WRITE_DEVICES: 'devices:write', // products too
   WRITE_FIRMWARE: 'firmware:write',
   RUN_TASKS: 'tasks:run',
+  REPAIR: 'service:repair',
 } as const;
 export type Permission = (typeof Permission)[keyof typeof Permission];
 

@@ -15,6 +15,7 @@ import type {
   DeviceAnswer,
   DeviceDetailAnswer,
   DeviceUpdateAnswer,
+  DoctorAnswer,
   FirmwareAnswer,
   FirmwarePageAnswer,
   PageAnswer,
@@ -209,6 +210,9 @@ export function createApiClient({ url, token }: ApiClientOptions) {
     /** A run's history, in Temporal's JSON; of the newest run if `runId` is absent. */
     workflowHistory: (workflowId: string, runId?: string) =>
       call<unknown>('GET', 'v1/workflow-history', { query: { workflowId, runId } }),
+
+    /** What is not as it should be between records, runs, claims and files. */
+    examine: (fix: boolean) => call<DoctorAnswer>('POST', 'v1/doctor', { json: { fix } }),
 
     /** Which parts of the service are up; it answers also when some are down. */
     async readiness(): Promise<ReadinessAnswer> {

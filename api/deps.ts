@@ -5,6 +5,9 @@ import type { FirmwareLimits } from '../domain/policy.js';
 import type { FirmwareStore } from '../firmware/store.js';
 import type { Records } from '../records/records.js';
 import type { Permission } from './auth.js';
+import type { DoctorAnswer } from './schemas.js';
+
+export type DoctorReport = DoctorAnswer;
 
 export type ApiLog = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
 
@@ -16,6 +19,8 @@ export interface ApiDeps {
   readonly deliver: (taskId: string) => Promise<void>;
   /** A run's history in Temporal's JSON. @throws FerryError `not-found`, `workflow-engine-away` */
   readonly workflowHistory: (workflowId: string, runId: string | undefined) => Promise<string>;
+  /** Compares records, runs, claims and files; repairs on demand. */
+  readonly examine: (fix: boolean) => Promise<DoctorReport>;
   /** The one operators' token for now. */
   readonly adminToken: string;
   readonly limits: FirmwareLimits;

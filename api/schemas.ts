@@ -200,6 +200,22 @@ export const TaskDetailSchema = TaskSchema.extend({
   failuresByCause: z.partialRecord(z.enum(FailureCause), count),
 }).openapi('TaskDetail');
 
+export const DoctorReportSchema = z
+  .object({
+    examined: z.object({ openTasks: count, openDeviceUpdates: count, openRuns: count, files: count }),
+    differences: z.array(
+      z.object({
+        kind: z.string(),
+        subject: z.string(),
+        sentence: z.string(),
+        remedy: z.string(),
+        fixable: z.boolean(),
+        fixed: z.boolean(),
+      }),
+    ),
+  })
+  .openapi('DoctorReport');
+
 export const HealthSchema = z.object({ status: z.literal('ok') }).openapi('Health');
 
 export const ReadinessSchema = z
@@ -219,6 +235,7 @@ export type FirmwarePageAnswer = z.infer<typeof FirmwarePageSchema>;
 export type TaskAnswer = z.infer<typeof TaskSchema>;
 export type TaskDetailAnswer = z.infer<typeof TaskDetailSchema>;
 export type DeviceUpdateAnswer = z.infer<typeof DeviceUpdateSchema>;
+export type DoctorAnswer = z.infer<typeof DoctorReportSchema>;
 export type ReadinessAnswer = z.infer<typeof ReadinessSchema>;
 /** A page of a list, as the API answers it. */
 export interface PageAnswer<T> {

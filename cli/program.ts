@@ -4,6 +4,7 @@ import { batchCommand } from './commands/batch.js';
 import { demoCommand } from './commands/demo.js';
 import { deviceCommand } from './commands/device.js';
 import { devicesCommand } from './commands/devices.js';
+import { doctorCommand } from './commands/doctor.js';
 import { failuresCommand } from './commands/failures.js';
 import { firmwareCommand } from './commands/firmware.js';
 import { productCommand } from './commands/product.js';
@@ -39,7 +40,7 @@ export function createProgram(io: Io, { version, start }: ProgramOptions): Comma
   add(GROUPS.prepare, [productCommand(io), deviceCommand(io), devicesCommand(io), firmwareCommand(io)]);
   add(GROUPS.update, [verifyCommand(io), batchCommand(io), reinitiateCommand(io), cancelCommand(io), endCommand(io)]);
   add(GROUPS.follow, [tasksCommand(io), taskCommand(io), watchCommand(io), failuresCommand(io), replayCommand(io)]);
-  add(GROUPS.keep, [backupCommand(io), restoreCommand(io)]);
+  add(GROUPS.keep, [doctorCommand(io), backupCommand(io), restoreCommand(io)]);
   each(program, (command) => {
     command.exitOverride().configureOutput({
       writeOut: (text) => void io.out.write(text),

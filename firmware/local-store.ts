@@ -1,5 +1,5 @@
 import { createHash, randomBytes, type Hash } from 'node:crypto';
-import { link, mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { link, mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { FerryError, storageUnavailable } from '../domain/errors.js';
@@ -9,6 +9,7 @@ import {
   type ByteRange,
   type FirmwareStore,
   type Integrity,
+  type StoredAddress,
   type StoredFile,
   type StoredUpload,
 } from './store.js';
@@ -86,6 +87,18 @@ class LocalStore implements FirmwareStore {
     } finally {
       await file?.close();
     }
+  }
+
+  async list(): Promise<readonly StoredAddress[]> {
+    const entries = await readdir(this.folder, { recursive: true, withFileTypes: true });
+    const files = entries.filter((entry) => entry.isFile() && SHA256.test(entry.name));
+    const stored = await Promise.all(
+      files.map(async ({ name, parentPath }) => {
+        const found = await stat(join(parentPath, name)).catch(() => undefined); // removed meanwhile
+        return found && { sha256: name, storedAtMs: found.mtimeMs };
+      }),
+    );
+    return stored.filter((file) => file !== undefined);
   }
 
   /** Of the very file that is open; many who ask at once share one look. */

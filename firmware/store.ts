@@ -21,6 +21,11 @@ export interface StoredUpload extends StoredFile {
   discard(isUsed: () => Promise<boolean>): Promise<void>;
 }
 
+export interface StoredAddress {
+  readonly sha256: string;
+  readonly storedAtMs: number;
+}
+
 export type Integrity = 'intact' | 'corrupt' | 'missing';
 
 /** The first and the last byte, both inclusive. */
@@ -49,6 +54,8 @@ export interface FirmwareStore {
   read(sha256: string, range?: ByteRange): Promise<Readable>;
   /** Compares the file's content with its address; again only when the file has changed since. */
   isIntact(sha256: string): Promise<Integrity>;
+  /** Every stored file. */
+  list(): Promise<readonly StoredAddress[]>;
   /** Removes the file if it is there, unless `isUsed` answers that a firmware needs it. */
   remove(sha256: string, isUsed: () => Promise<boolean>): Promise<void>;
 }

@@ -205,6 +205,18 @@ export interface Undelivered {
   readonly end: boolean;
 }
 
+/** What is wrong within the records themselves. */
+export type BookkeepingFault =
+  | { readonly kind: 'counts-wrong'; readonly taskId: string }
+  | { readonly kind: 'claim-leaked'; readonly taskId: string; readonly sourceVersion: string }
+  | {
+      readonly kind: 'claim-missing';
+      readonly taskId: string;
+      readonly sourceVersion: string;
+      /** The open batch that holds the version instead, if any. */
+      readonly heldBy: string | null;
+    };
+
 export interface Records {
   // ── products and devices ──────────────────────────────────────────────────────────────────────
   /** @throws FerryError `product-exists` */
@@ -373,6 +385,14 @@ export interface Records {
   lastChange(): Promise<number>;
   /** Called after commits with the ids of the tasks that they changed; answers how to stop. */
   onChange(listener: (taskIds: ReadonlySet<string>) => void): () => void;
+
+  // ── for the doctor ────────────────────────────────────────────────────────────────────────────
+  /** Whatever the engine was told of the task counts as not told: the outbox tells it again. */
+  tellAgain(taskId: string): Promise<void>;
+  /** Counts that are not what counting finds, and claims that are not where they should be. Looks at everything. */
+  bookkeepingFaults(): Promise<readonly BookkeepingFault[]>;
+  /** @returns false when it can't be repaired: another task holds the claim */
+  repairBookkeeping(fault: BookkeepingFault, atMs: number): Promise<boolean>;
 
   // ── after a restore ───────────────────────────────────────────────────────────────────────────
   /**

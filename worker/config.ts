@@ -22,6 +22,7 @@ const Environment = z.object({
   FERRY_TEMPORAL_UI_PORT: port(8233),
   FERRY_TEMPORAL_UI_URL: z.url({ protocol: /^https?$/ }).optional(),
   FERRY_RETENTION_DAYS: positive(90),
+  FERRY_WATCH_SECONDS: z.coerce.number({ error: 'must be a number' }).int().min(0).default(60),
   FERRY_DURABILITY: z.enum(['process', 'power'], { error: 'must be process or power' }).default('process'),
   FERRY_ADMIN_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
   FERRY_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
@@ -81,6 +82,8 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
       retentionDays: e.FERRY_RETENTION_DAYS,
     },
     durability: e.FERRY_DURABILITY,
+    /** How often open records are compared with their runs; 0: never. */
+    watchMs: e.FERRY_WATCH_SECONDS * 1_000,
     adminToken: e.FERRY_ADMIN_TOKEN,
     logLevel: e.FERRY_LOG_LEVEL,
     firmwareLimits: {

@@ -16,6 +16,7 @@ import { adminToken } from './admin-token.js';
 import { createCatchUp } from './backup/catch-up.js';
 import { loadConfig, type Config } from './config.js';
 import { claimDataFolder, requireNoHalfRestore } from './data-folder.js';
+import { createDoctor } from './doctor/doctor.js';
 import { createDownloadUrls } from './download-urls.js';
 import { createLog, installSdkLog } from './log.js';
 import { portTaken } from './ports.js';
@@ -143,11 +144,14 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
     log,
   });
 
+  const doctor = createDoctor({ records, store, client, log, now: Date.now, watchMs: config.watchMs });
+
   /** Started after the API, which tells whether they are up. */
   const later: { broker?: EmbeddedBroker; worker?: WorkflowWorker } = {};
   const api = createApi({
     records,
     store,
+    examine: (fix) => doctor.examine(fix),
     workflowHistory: (workflowId, runId) => readHistory(client, workflowId, runId),
     // What is created before the restored engine has caught up goes out in the reconciler's first round.
     deliver: async (taskId) => (catchUp.isDone() ? outbox.deliver(taskId) : undefined),
@@ -213,6 +217,7 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
       'online sweep': () => gateway.sweep(broker.link),
       // Often enough to notice a jump of the clock before it matters.
       clock: async () => void uptime.sinceMs(),
+      'open records': () => doctor.watch(),
       'idempotency keys': () => records.forgetIdempotencyKeys(Date.now() - IDEMPOTENCY_KEPT_MS),
     },
     { intervalMs: RECONCILE_MS, log },

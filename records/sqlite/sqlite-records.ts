@@ -3,6 +3,7 @@ import { eq } from 'drizzle-orm';
 import type { Records } from '../records.js';
 import { changeRecords } from './changes.js';
 import { connect, type SqliteOptions } from './connection.js';
+import { doctorRecords } from './doctor.js';
 import { deviceUpdateRecords } from './device-updates.js';
 import { deviceRecords } from './devices.js';
 import { firmwareRecords } from './firmware.js';
@@ -32,6 +33,7 @@ export function openSqliteRecords(
     ...deviceUpdateRecords(connection),
     ...outboxRecords(connection),
     ...changeRecords(connection),
+    ...doctorRecords(connection),
     ...restoreRecords(connection),
 
     setting: (name, create) =>

@@ -169,6 +169,7 @@ describe('A firmware download', () => {
     const large = await World.open({
       store: {
         isIntact: () => Promise.resolve('intact'),
+        list: () => Promise.resolve([]),
         put: () => Promise.reject(new Error('not used')),
         remove: () => Promise.resolve(),
         read: () => {

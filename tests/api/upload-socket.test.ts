@@ -72,6 +72,7 @@ describe('An upload over a socket', () => {
     const unread = await World.open({
       store: {
         isIntact: () => Promise.resolve('intact'),
+        list: () => Promise.resolve([]),
         put: () => Promise.reject(new Error('the file was read')),
         read: () => Promise.reject(new Error('not used')),
         remove: () => Promise.resolve(),

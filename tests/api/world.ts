@@ -72,6 +72,7 @@ export class World {
         return Promise.resolve();
       },
       workflowHistory: () => Promise.reject(notFound('The history')),
+      examine: () => Promise.reject(notFound('The doctor')),
       adminToken: TOKEN,
       limits: DEFAULT_FIRMWARE_LIMITS,
       temporalUi: { url: 'http://ui.test', namespace: 'default' },

@@ -1,0 +1,27 @@
+import { z } from '@hono/zod-openapi';
+import { Permission } from './auth.js';
+import type { ApiDeps } from './deps.js';
+import { json, jsonBody, operation } from './operation.js';
+import { newRouter } from './router.js';
+import { DoctorReportSchema } from './schemas.js';
+
+const examine = operation({
+  method: 'post',
+  path: '/v1/doctor',
+  tag: 'Service',
+  summary: 'Compare records, runs, claims and files, and name every difference',
+  permission: Permission.REPAIR,
+  request: {
+    body: jsonBody(
+      z
+        .strictObject({ fix: z.boolean().optional().openapi({ description: 'Repair what can be repaired.' }) })
+        .openapi('ExamineService'),
+    ),
+  },
+  responses: { 200: json(DoctorReportSchema, 'What was looked at, and what was found') },
+  problems: [],
+});
+
+export function doctorRoutes({ examine: run }: Pick<ApiDeps, 'examine'>) {
+  return newRouter().openapi(examine, async (c) => c.json(await run(c.req.valid('json').fix ?? false), 200));
+}

@@ -1,0 +1,80 @@
+import { and, eq, sql } from 'drizzle-orm';
+import type { BookkeepingFault, Records } from '../records.js';
+import type { Connection } from './connection.js';
+import { claims, deviceUpdates, firmware, tasks } from './schema.js';
+
+type DoctorRecords = Pick<Records, 'tellAgain' | 'bookkeepingFaults' | 'repairBookkeeping'>;
+
+const COUNTED = sql`(SELECT
+  sum(${deviceUpdates.status} = 'pending') AS pending, sum(${deviceUpdates.status} = 'notified') AS notified,
+  sum(${deviceUpdates.status} = 'upgrading') AS upgrading, sum(${deviceUpdates.outcome} IS 'succeeded') AS succeeded,
+  sum(${deviceUpdates.outcome} IS 'failed') AS failed, sum(${deviceUpdates.status} = 'cancelled') AS cancelled,
+  count(*) AS total, ${deviceUpdates.taskId} AS task_id FROM ${deviceUpdates} GROUP BY ${deviceUpdates.taskId})`;
+
+/** What the records can find out about themselves. These look at everything: for the doctor, not for requests. */
+export function doctorRecords({ db, writes }: Connection): DoctorRecords {
+  const wrongCounts = () =>
+    db.all<{ id: string }>(sql`SELECT tasks.id AS id FROM tasks LEFT JOIN ${COUNTED} c ON c.task_id = tasks.id
+      WHERE (tasks.pending, tasks.notified, tasks.upgrading, tasks.succeeded, tasks.failed, tasks.cancelled, tasks.total)
+        IS NOT (coalesce(c.pending, 0), coalesce(c.notified, 0), coalesce(c.upgrading, 0), coalesce(c.succeeded, 0),
+          coalesce(c.failed, 0), coalesce(c.cancelled, 0), coalesce(c.total, 0))`);
+  const leaked = () =>
+    db.all<{ taskId: string; sourceVersion: string }>(sql`SELECT task_id AS taskId, source_version AS sourceVersion
+      FROM claims JOIN tasks ON tasks.id = claims.task_id
+      WHERE released_at_ms IS NULL AND tasks.status NOT IN ('pending', 'running')`);
+  const missing = () =>
+    db.all<{ taskId: string; sourceVersion: string; heldBy: string | null }>(sql`
+      SELECT tasks.id AS taskId, v.value AS sourceVersion, other.task_id AS heldBy
+      FROM tasks JOIN firmware ON firmware.id = tasks.firmware_id, json_each(tasks.source_versions) v
+      LEFT JOIN claims own ON own.task_id = tasks.id AND own.source_version = v.value AND own.released_at_ms IS NULL
+      LEFT JOIN claims other ON other.product_key = tasks.product_key AND other.module = firmware.module
+        AND other.source_version = v.value AND other.released_at_ms IS NULL
+      WHERE tasks.kind = 'batch' AND tasks.status IN ('pending', 'running') AND own.task_id IS NULL`);
+
+  return {
+    tellAgain: (taskId) =>
+      writes.run(() => {
+        const untold = { startDelivered: false, cancelDelivered: false, endDelivered: false };
+        db.update(tasks).set(untold).where(eq(tasks.id, taskId)).run();
+      }),
+
+    async bookkeepingFaults() {
+      return [
+        ...wrongCounts().map(({ id }): BookkeepingFault => ({ kind: 'counts-wrong', taskId: id })),
+        ...leaked().map((row): BookkeepingFault => ({ kind: 'claim-leaked', ...row })),
+        ...missing().map((row): BookkeepingFault => ({ kind: 'claim-missing', ...row })),
+      ];
+    },
+
+    repairBookkeeping: (fault, atMs) =>
+      writes.run(({ nextChange, touched }) => {
+        const { kind, taskId } = fault;
+        touched(taskId);
+        if (kind === 'counts-wrong') {
+          db.run(sql`UPDATE tasks SET (pending, notified, upgrading, succeeded, failed, cancelled, total) =
+            (SELECT coalesce(sum(pending), 0), coalesce(sum(notified), 0), coalesce(sum(upgrading), 0),
+              coalesce(sum(succeeded), 0), coalesce(sum(failed), 0), coalesce(sum(cancelled), 0), coalesce(sum(total), 0)
+              FROM ${COUNTED} WHERE task_id = ${taskId}), change = ${nextChange()} WHERE id = ${taskId}`);
+          return true;
+        }
+        const claim = and(eq(claims.taskId, taskId), eq(claims.sourceVersion, fault.sourceVersion));
+        if (kind === 'claim-leaked') {
+          db.update(claims).set({ releasedAtMs: atMs }).where(claim).run();
+          return true;
+        }
+        if (fault.heldBy !== null) return false;
+        const task = db
+          .select({ productKey: tasks.productKey, module: firmware.module })
+          .from(tasks)
+          .innerJoin(firmware, eq(firmware.id, tasks.firmwareId))
+          .where(eq(tasks.id, taskId))
+          .get();
+        if (!task) return false;
+        db.insert(claims)
+          .values({ taskId, sourceVersion: fault.sourceVersion, ...task, releasedAtMs: null })
+          .onConflictDoUpdate({ target: [claims.taskId, claims.sourceVersion], set: { releasedAtMs: null } })
+          .run();
+        return true;
+      }),
+  };
+}

@@ -1,0 +1,13 @@
+import type { Page, PageRequest } from '../../records/records.js';
+
+const PAGE = 500;
+
+/** Every item of a paged list of the records. */
+export async function* eachOf<T>(list: (page: PageRequest) => Promise<Page<T>>): AsyncGenerator<T> {
+  let cursor: string | undefined;
+  do {
+    const page = await list({ limit: PAGE, cursor });
+    yield* page.items;
+    cursor = page.nextCursor ?? undefined;
+  } while (cursor !== undefined);
+}

@@ -1,0 +1,249 @@
+import { WorkflowNotFoundError, type Client, type WorkflowExecutionInfo } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
+import { FailureCause } from '../../domain/causes.js';
+import { cancelled, failed, isOpen, succeeded, type DeviceUpdateState } from '../../domain/device-update.js';
+import { deviceUpdateWorkflowId, SEARCH_ATTRIBUTES, type DeviceKey } from '../../domain/ids.js';
+import { isTaskOpen } from '../../domain/update-task.js';
+import type { DeviceUpdateRecord, Records, TaskRecord } from '../../records/records.js';
+import type { DeviceUpdateResult } from '../../workflows/device-update.js';
+import type { Difference, Findings } from './difference.js';
+import { eachOf } from './pages.js';
+
+export interface RunDeps {
+  readonly records: Pick<
+    Records,
+    | 'getDeviceUpdate'
+    | 'getTask'
+    | 'listDeviceUpdates'
+    | 'listTasks'
+    | 'recordDeviceUpdate'
+    | 'taskEnded'
+    | 'tellAgain'
+    | 'undeliveredTask'
+  >;
+  readonly client: Pick<Client, 'workflow'>;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+}
+
+/** How a run stands; `unknown` to the engine when it was never started or is older than the retention. */
+type RunStatus = WorkflowExecutionInfo['status']['name'] | 'UNKNOWN';
+
+const OPEN_TASKS = ['pending', 'running'] as const;
+const OPEN_UPDATES = ['pending', 'notified', 'upgrading'] as const;
+const RUN_TYPES = "WorkflowType IN ('verification', 'batchUpdate', 'shard', 'deviceUpdate')";
+
+/** Every open task and device update against its run. */
+export async function examineOpenRecords(deps: RunDeps): Promise<Findings & { readonly deviceUpdates: number }> {
+  const differences: Difference[] = [];
+  let [examined, deviceUpdates] = [0, 0];
+  for await (const task of openTasks(deps)) {
+    examined++;
+    const found = await examineTask(deps, task);
+    const running = await runningDeviceRuns(deps, task.id);
+    for await (const update of begunUpdates(deps, task.id)) {
+      deviceUpdates++;
+      // Visibility may lag: whoever is not in it is asked for by name.
+      if (running.has(update.runId ?? '')) continue;
+      const difference = await examineDeviceUpdate(deps, update, found?.kind === 'task-without-run');
+      if (difference) differences.push(difference);
+    }
+    // Last, so that the repair ends the devices before their task.
+    if (found) differences.push(found);
+  }
+  return { examined, deviceUpdates, differences };
+}
+
+/** The same for tasks whose runs are closed or gone: cheap enough to be done all the time. */
+export async function examineOpenTasks(deps: RunDeps): Promise<Difference[]> {
+  const differences: Difference[] = [];
+  for await (const task of openTasks(deps)) {
+    const found = await examineTask(deps, task);
+    if (!found) continue;
+    if (found.kind === 'task-run-closed') {
+      for await (const update of begunUpdates(deps, task.id)) {
+        const difference = await examineDeviceUpdate(deps, update, false);
+        if (difference) differences.push(difference);
+      }
+    }
+    differences.push(found);
+  }
+  return differences;
+}
+
+async function examineTask(deps: RunDeps, { id, workflowId }: TaskRecord): Promise<Difference | undefined> {
+  const { records, client, now } = deps;
+  const undelivered = await records.undeliveredTask(id);
+  if (undelivered?.start) return undefined; // the outbox starts it
+  const status = await statusOf(client, workflowId);
+  if (status === 'RUNNING') return undefined;
+  const task = await records.getTask(id);
+  if (!task || !isTaskOpen(task.status)) return undefined; // it has ended meanwhile
+  const subject = `task ${id}`;
+  if (status === 'UNKNOWN') {
+    return {
+      kind: 'task-without-run',
+      subject,
+      sentence: 'It is open, and the engine knows no run of it.',
+      remedy: 'It is started again; devices that have not ended go on.',
+      fix: async () => {
+        await records.tellAgain(id);
+        return true;
+      },
+    };
+  }
+  return {
+    kind: 'task-run-closed',
+    subject,
+    sentence: `It is open, and its run has closed (${status.toLowerCase()}).`,
+    remedy: 'It ends as its run did; its claims are released.',
+    fix: async () => {
+      // Devices whose runs were asked to cancel may take a moment: the task ends after them.
+      for await (const update of begunUpdates(deps, id)) {
+        if ((await statusOf(client, update.workflowId, update.runId)) === 'RUNNING') return false;
+      }
+      await records.taskEnded(id, status === 'COMPLETED' ? 'completed' : 'cancelled', now());
+      return true;
+    },
+  };
+}
+
+async function examineDeviceUpdate(
+  { records, client, now }: RunDeps,
+  { taskId, productKey, deviceName, runId }: DeviceUpdateRecord,
+  isTaskStartedAgain: boolean,
+): Promise<Difference | undefined> {
+  const key: DeviceKey = { productKey, deviceName };
+  const workflowId = deviceUpdateWorkflowId(key);
+  const status = await statusOf(client, workflowId, runId);
+  if (status === 'RUNNING' || (status === 'UNKNOWN' && isTaskStartedAgain)) return undefined;
+  // A run records its end before it closes: a record that is open now, after its run has closed, stays so.
+  const record = await records.getDeviceUpdate(taskId, deviceName);
+  if (!record || !isOpen(record.status) || record.runId !== runId) return undefined;
+  return {
+    kind: 'device-update-run-closed',
+    subject: `${deviceName} in task ${taskId}`,
+    sentence: `Its update is open, and its run has ${status === 'UNKNOWN' ? 'vanished' : `closed (${status.toLowerCase()})`}.`,
+    remedy: 'It ends as its run did.',
+    fix: async () => {
+      const end = await endOf(client, { workflowId, runId, status }, record, now());
+      await records.recordDeviceUpdate(taskId, key, end, runId);
+      return true;
+    },
+  };
+}
+
+/** The state that the run would have recorded. */
+async function endOf(
+  client: RunDeps['client'],
+  run: { readonly workflowId: string; readonly runId: string | null; readonly status: RunStatus },
+  state: DeviceUpdateState,
+  atMs: number,
+): Promise<DeviceUpdateState> {
+  if (run.status === 'TERMINATED') return cancelled(state, atMs, 'Its run was terminated in Temporal.');
+  if (run.status === 'CANCELLED') return cancelled(state, atMs, 'An operator cancelled it.');
+  if (run.status === 'UNKNOWN') return failed(state, 'update-failed', atMs, 'Its run has vanished from the engine.');
+  const handle = client.workflow.getHandle(run.workflowId, run.runId ?? undefined);
+  try {
+    const { status, detail } = (await handle.result()) as DeviceUpdateResult;
+    return status === 'cancelled' ? cancelled(state, atMs, detail ?? '') : succeeded(state, atMs, detail);
+  } catch (error) {
+    const { cause } = error as { cause?: unknown };
+    if (cause instanceof ApplicationFailure && isFailureCause(cause.type)) return failed(state, cause.type, atMs);
+    const reason = cause instanceof Error ? cause.message : String(error);
+    return failed(state, 'update-failed', atMs, `Its run ended unexpectedly: ${reason}`);
+  }
+}
+
+const isFailureCause = (type: string | null | undefined): type is FailureCause =>
+  (Object.values(FailureCause) as string[]).includes(type ?? '');
+
+/** Every open run against its record. */
+export async function examineOpenRuns(deps: RunDeps, pause: () => Promise<void>): Promise<Findings> {
+  const suspects: WorkflowExecutionInfo[] = [];
+  let examined = 0;
+  for await (const run of deps.client.workflow.list({ query: `ExecutionStatus = 'Running' AND ${RUN_TYPES}` })) {
+    examined++;
+    if ((await recordOf(deps, run)) !== 'open') suspects.push(run);
+  }
+  if (suspects.length === 0) return { examined, differences: [] };
+  // A run that has recorded its end is about to close.
+  await pause();
+  const differences: Difference[] = [];
+  for (const run of suspects) {
+    if ((await statusOf(deps.client, run.workflowId, run.runId)) !== 'RUNNING') continue;
+    const record = await recordOf(deps, run);
+    if (record === 'open') continue;
+    const handle = deps.client.workflow.getHandle(run.workflowId, run.runId);
+    const shared = { subject: run.workflowId };
+    differences.push(
+      record === 'none'
+        ? {
+            ...shared,
+            kind: 'run-without-record',
+            sentence: 'It runs, and there is no record of it.',
+            remedy: 'The run is terminated.',
+            fix: () => unlessClosed(handle.terminate('Ferry’s doctor: there is no record of it')),
+          }
+        : {
+            ...shared,
+            kind: 'run-of-ended-record',
+            sentence: 'It runs, and its record has ended.',
+            remedy: 'The run is cancelled.',
+            fix: () => unlessClosed(handle.cancel()),
+          },
+    );
+  }
+  return { examined, differences };
+}
+
+async function recordOf({ records }: RunDeps, run: WorkflowExecutionInfo): Promise<'open' | 'ended' | 'none'> {
+  const attribute = (name: string): string => {
+    // eslint-disable-next-line @typescript-eslint/no-deprecated -- typed ones need a key for each; this reads any
+    const value = run.searchAttributes[name];
+    return String(value?.[0] ?? '');
+  };
+  const taskId = attribute(SEARCH_ATTRIBUTES.taskId);
+  if (run.type === 'deviceUpdate') {
+    const record = await records.getDeviceUpdate(taskId, attribute(SEARCH_ATTRIBUTES.deviceName));
+    return record ? (isOpen(record.status) ? 'open' : 'ended') : 'none';
+  }
+  const task = await records.getTask(taskId);
+  return task ? (isTaskOpen(task.status) ? 'open' : 'ended') : 'none';
+}
+
+async function* openTasks({ records }: RunDeps): AsyncGenerator<TaskRecord> {
+  for (const status of OPEN_TASKS) yield* eachOf((page) => records.listTasks({ status }, page));
+}
+
+async function* begunUpdates({ records }: RunDeps, taskId: string): AsyncGenerator<DeviceUpdateRecord> {
+  for (const status of OPEN_UPDATES) {
+    for await (const update of eachOf((page) => records.listDeviceUpdates(taskId, { status }, page))) {
+      if (update.runId !== null) yield update;
+    }
+  }
+}
+
+async function runningDeviceRuns({ client }: RunDeps, taskId: string): Promise<ReadonlySet<string>> {
+  const running = new Set<string>();
+  const query = `ExecutionStatus = 'Running' AND WorkflowType = 'deviceUpdate' AND ${SEARCH_ATTRIBUTES.taskId} = '${taskId}'`;
+  for await (const { runId } of client.workflow.list({ query })) running.add(runId);
+  return running;
+}
+
+async function statusOf(client: RunDeps['client'], workflowId: string, runId?: string | null): Promise<RunStatus> {
+  try {
+    return (await client.workflow.getHandle(workflowId, runId ?? undefined).describe()).status.name;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return 'UNKNOWN';
+    throw error;
+  }
+}
+
+/** One that has closed by itself is as it should be. */
+async function unlessClosed(telling: Promise<unknown>): Promise<true> {
+  await telling.catch((error: unknown) => {
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+  });
+  return true;
+}
