@@ -63,8 +63,9 @@ export interface Sighting {
   readonly listeningSinceMs?: number;
 }
 
-/** A device of a shard, as its run's input needs it. */
-export type ShardDevice = Pick<DeviceUpdateRecord, 'deviceName' | 'protocol' | 'attempt'>;
+/** A device of a shard, as its run's input needs it; its place in the task is for a rebuild of the records. */
+export type ShardDevice = Pick<DeviceUpdateRecord, 'deviceName' | 'protocol' | 'attempt'> &
+  Partial<Pick<DeviceUpdateRecord, 'ordinal'>>;
 
 /** Side effects of the workflows. Each can be repeated; none remembers anything between calls. */
 export function createActivities({ records, publisher, isIntact }: ActivityDeps) {
@@ -96,7 +97,7 @@ export function createActivities({ records, publisher, isIntact }: ActivityDeps)
     /** Open device updates from one place of the task to another (the end excluded). */
     async loadShard(taskId: string, fromOrdinal: number, toOrdinal: number): Promise<ShardDevice[]> {
       const updates = await records.loadShard(taskId, fromOrdinal, toOrdinal);
-      return updates.map(({ deviceName, protocol, attempt }) => ({ deviceName, protocol, attempt }));
+      return updates.map(({ deviceName, protocol, attempt, ordinal }) => ({ deviceName, protocol, attempt, ordinal }));
     },
 
     /**

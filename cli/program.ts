@@ -8,6 +8,7 @@ import { doctorCommand } from './commands/doctor.js';
 import { failuresCommand } from './commands/failures.js';
 import { firmwareCommand } from './commands/firmware.js';
 import { productCommand } from './commands/product.js';
+import { recordsCommand } from './commands/records.js';
 import { replayCommand } from './commands/replay.js';
 import { cancelCommand, endCommand, reinitiateCommand } from './commands/requests.js';
 import { restoreCommand } from './commands/restore.js';
@@ -40,7 +41,7 @@ export function createProgram(io: Io, { version, start }: ProgramOptions): Comma
   add(GROUPS.prepare, [productCommand(io), deviceCommand(io), devicesCommand(io), firmwareCommand(io)]);
   add(GROUPS.update, [verifyCommand(io), batchCommand(io), reinitiateCommand(io), cancelCommand(io), endCommand(io)]);
   add(GROUPS.follow, [tasksCommand(io), taskCommand(io), watchCommand(io), failuresCommand(io), replayCommand(io)]);
-  add(GROUPS.keep, [doctorCommand(io), backupCommand(io), restoreCommand(io)]);
+  add(GROUPS.keep, [doctorCommand(io), recordsCommand(io), backupCommand(io), restoreCommand(io)]);
   each(program, (command) => {
     command.exitOverride().configureOutput({
       writeOut: (text) => void io.out.write(text),

@@ -205,6 +205,32 @@ export interface Undelivered {
   readonly end: boolean;
 }
 
+/** A task with all that its runs' histories hold of it. */
+export interface TaskSnapshot extends Pick<
+  TaskRecord,
+  | 'id'
+  | 'kind'
+  | 'status'
+  | 'sourceVersions'
+  | 'policy'
+  | 'reinitiates'
+  | 'runId'
+  | 'createdAtMs'
+  | 'startedAtMs'
+  | 'endedAtMs'
+  | 'cancelRequestedAtMs'
+  | 'endRequestedAtMs'
+> {
+  readonly firmware: NewFirmware & Pick<Firmware, 'verifiedAtMs'>;
+  readonly deviceUpdates: readonly DeviceUpdateSnapshot[];
+}
+export interface DeviceUpdateSnapshot extends Pick<
+  DeviceUpdateRecord,
+  'ordinal' | 'deviceName' | 'protocol' | 'attempt' | 'runId'
+> {
+  readonly state: DeviceUpdateState;
+}
+
 /** What is wrong within the records themselves. */
 export type BookkeepingFault =
   | { readonly kind: 'counts-wrong'; readonly taskId: string }
@@ -385,6 +411,15 @@ export interface Records {
   lastChange(): Promise<number>;
   /** Called after commits with the ids of the tasks that they changed; answers how to stop. */
   onChange(listener: (taskIds: ReadonlySet<string>) => void): () => void;
+
+  // ── for a rebuild ─────────────────────────────────────────────────────────────────────────────
+  /**
+   * Writes a task as its histories tell it, with its firmware, product and claims, counts included. A task that is there
+   * already stays as it is.
+   *
+   * @returns false when it was there
+   */
+  importTask(task: TaskSnapshot): Promise<boolean>;
 
   // ── for the doctor ────────────────────────────────────────────────────────────────────────────
   /** Whatever the engine was told of the task counts as not told: the outbox tells it again. */

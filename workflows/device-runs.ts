@@ -68,12 +68,13 @@ async function startRun(
   device: ShardDevice,
 ): Promise<ChildWorkflowHandle<typeof deviceUpdate> | 'busy'> {
   const { taskId, kind, productKey, firmware, policy } = input;
+  const { deviceName, protocol, attempt } = device;
   try {
     return await startChild<typeof deviceUpdate>('deviceUpdate', {
-      workflowId: deviceUpdateWorkflowId({ productKey, deviceName: device.deviceName }),
-      args: [{ taskId, kind, productKey, firmware, policy, ...device }],
-      typedSearchAttributes: searchAttributes(input, device.deviceName),
-      staticSummary: summaryOf(`${device.deviceName}: attempt ${device.attempt}, ${firmware.name} ${firmware.version}`),
+      workflowId: deviceUpdateWorkflowId({ productKey, deviceName }),
+      args: [{ taskId, kind, productKey, firmware, policy, deviceName, protocol, attempt }],
+      typedSearchAttributes: searchAttributes(input, deviceName),
+      staticSummary: summaryOf(`${deviceName}: attempt ${attempt}, ${firmware.name} ${firmware.version}`),
       ...CHILD_POLICIES,
     });
   } catch (error) {

@@ -8,6 +8,7 @@ import { deviceUpdateRecords } from './device-updates.js';
 import { deviceRecords } from './devices.js';
 import { firmwareRecords } from './firmware.js';
 import { forgetIdempotencyKeys } from './idempotency.js';
+import { importRecords } from './import.js';
 import { outboxRecords } from './outbox.js';
 import { restoreRecords } from './restore.js';
 import { settings } from './schema.js';
@@ -34,6 +35,7 @@ export function openSqliteRecords(
     ...outboxRecords(connection),
     ...changeRecords(connection),
     ...doctorRecords(connection),
+    ...importRecords(connection),
     ...restoreRecords(connection),
 
     setting: (name, create) =>

@@ -41,7 +41,16 @@ export class Ferry {
   }
 
   async restart(): Promise<void> {
+    await this.pause();
+    await this.resume();
+  }
+
+  /** Stops the service; its folder stays. */
+  async pause(): Promise<void> {
     await this.running.stop();
+  }
+
+  async resume(): Promise<void> {
     this.running = await up(serviceEnvironment(this.folder, { FERRY_LOG_LEVEL: 'fatal' }));
   }
 

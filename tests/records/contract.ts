@@ -10,6 +10,7 @@ import { describeDeviceUpdates } from './contract/device-updates.js';
 import { describeEnding } from './contract/ending.js';
 import { describeFirmware } from './contract/firmware.js';
 import type { Ground } from './contract/ground.js';
+import { describeKeeping } from './contract/keeping.js';
 import { describeLists } from './contract/lists.js';
 import { describeOutbox } from './contract/outbox.js';
 import { describeRestore } from './contract/restore.js';
@@ -46,6 +47,7 @@ export function describeRecords(dialect: string, open: () => Promise<OpenRecords
     describeChanges(ground);
     describeLists(ground);
     describeRestore(ground);
+    describeKeeping(ground);
 
     it('keep a setting once it is made', async () => {
       const { records } = ground();

@@ -3,6 +3,7 @@ import { DeterminismViolationError } from '@temporalio/workflow';
 import { bundleWorkflowCode, DefaultLogger, Worker } from '@temporalio/worker';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { PROJECT_FOLDER } from '../../worker/paths.js';
+import { SILENT_STORY } from '../../worker/replay/silent-story.js';
 import { loadHistories } from './histories.js';
 
 const saved = await loadHistories();
@@ -21,7 +22,7 @@ describe('the saved histories', () => {
   });
 
   it.each(saved)('$name replays against today’s workflows', async ({ history }) => {
-    await Worker.runReplayHistory({ workflowBundle: today }, history);
+    await Worker.runReplayHistory({ workflowBundle: today, sinks: SILENT_STORY }, history);
   });
 
   it.each(saved)('$name does not replay against a broken twin', async ({ history }) => {

@@ -47,3 +47,31 @@ export async function replayHistory(history: History, workflowId: string): Promi
     return { deviceUpdate, outcomes, mismatch: error instanceof Error ? error : new Error(String(error)) };
   }
 }
+
+/** A run as the engine lists it, with its history. */
+export interface ListedHistory {
+  readonly workflowId: string;
+  readonly history: History;
+}
+
+/** The last state of a device update's run, by its replay. */
+export interface FinalState {
+  readonly runId: string;
+  readonly state: DeviceUpdateView | null;
+  readonly mismatch: string | null;
+}
+
+/** Replays the histories of many device updates in one worker, in order; only their last states are kept. */
+export async function* finalStates(histories: AsyncIterable<ListedHistory>): AsyncGenerator<FinalState> {
+  const last = new Map<string, DeviceUpdateView>();
+  const sinks: InjectedSinks<StorySinks> = {
+    story: {
+      deviceUpdate: { fn: ({ runId }, state) => void last.set(runId, state), callDuringReplay: true },
+      outcomes: { fn: () => undefined, callDuringReplay: false },
+    },
+  };
+  for await (const { runId, error } of Worker.runReplayHistories({ ...workflowCode(), sinks }, histories)) {
+    yield { runId, state: last.get(runId) ?? null, mismatch: error?.message ?? null };
+    last.delete(runId);
+  }
+}

@@ -1,0 +1,156 @@
+import type { ShardDevice } from '../../activities/activities.js';
+import { failed, initialState, cancelled, type DeviceUpdateState } from '../../domain/device-update.js';
+import { wholePolicy } from '../../domain/policy.js';
+import type { TaskStatus } from '../../domain/update-task.js';
+import type { DeviceUpdateSnapshot, TaskSnapshot } from '../../records/records.js';
+import type { ShardInput, TaskInput } from '../../workflows/task-input.js';
+import { atMsOf, localActivityOf, valueOf, type HistoryEvent } from '../replay/decode.js';
+import type { History } from '../replay/replay-history.js';
+
+/** What the history of a task's or a shard's run tells of the devices it was to update. */
+export interface ParentStory {
+  readonly devices: readonly ShardDevice[];
+  /** Place of the first one. */
+  readonly firstOrdinal: number;
+  /** By device: how its update ended where no run of its own could end it. */
+  readonly foreignEnds: ReadonlyMap<string, DeviceUpdateState>;
+}
+
+/** Of the run of a verification, or of a shard of a batch. */
+export function parentStory(history: History): ParentStory {
+  const events = history.events ?? [];
+  const input = inputOf(events);
+  let devices: readonly ShardDevice[] = [];
+  const foreignEnds = new Map<string, DeviceUpdateState>();
+  let nowMs = 0;
+  for (const event of events) {
+    if (event.workflowTaskStartedEventAttributes) nowMs = atMsOf(event);
+    const activity = localActivityOf(event);
+    if (activity?.name === 'loadShard') devices = (activity.answer ?? []) as readonly ShardDevice[];
+    const end = foreignEnd(event, nowMs);
+    if (end) foreignEnds.set(...end);
+  }
+  return { devices, firstOrdinal: (input.shard ?? 0) * input.shardDevices, foreignEnds };
+}
+
+function foreignEnd(event: HistoryEvent, nowMs: number): [deviceName: string, state: DeviceUpdateState] | undefined {
+  const atMs = Math.max(nowMs, atMsOf(event));
+  const refused = event.startChildWorkflowExecutionFailedEventAttributes;
+  if (refused) return [deviceOf(refused.workflowId), failed(initialState(null), 'device-busy', atMs)];
+  const terminated = event.childWorkflowExecutionTerminatedEventAttributes;
+  if (!terminated) return undefined;
+  const state = cancelled(initialState(null), atMs, 'Its run was terminated in Temporal.');
+  return [deviceOf(terminated.workflowExecution?.workflowId), state];
+}
+
+/** Of `device-update/<product>/<device>`; neither name has a slash in it. */
+const deviceOf = (workflowId: string | null | undefined): string => (workflowId ?? '').split('/').at(-1) ?? '';
+
+const inputOf = (events: readonly HistoryEvent[]): TaskInput & Partial<ShardInput> =>
+  valueOf(events[0]?.workflowExecutionStartedEventAttributes?.input) as TaskInput;
+
+/** The run of a device update: its id, and the state in which its replay leaves it. */
+export interface DeviceRun {
+  readonly runId: string;
+  readonly state: DeviceUpdateState | null;
+}
+
+export interface TaskParts {
+  readonly runId: string;
+  readonly status: 'RUNNING' | 'COMPLETED' | 'OTHER';
+  readonly history: History;
+  readonly parents: readonly ParentStory[];
+  /** By device name. */
+  readonly deviceRuns: ReadonlyMap<string, DeviceRun>;
+}
+
+export interface RebuiltTask {
+  readonly snapshot: TaskSnapshot;
+  /** Devices of shards that never began: no history names them. */
+  readonly missingDevices: number;
+  /** From before tasks carried their origin: size and digests of the firmware are unknown. */
+  readonly hasOrigin: boolean;
+}
+
+/** Puts a task together from the histories of its runs. */
+export function rebuiltTask({ runId, status, history, parents, deviceRuns }: TaskParts): RebuiltTask {
+  const events = history.events ?? [];
+  const input = inputOf(events);
+  const times = timesOf(events, status);
+  const snapshot: TaskSnapshot = {
+    id: input.taskId,
+    kind: input.kind,
+    status: statusOf(status, events),
+    sourceVersions: input.origin?.sourceVersions ?? [],
+    policy: wholePolicy(input.policy),
+    reinitiates: input.origin?.reinitiates ?? null,
+    runId,
+    createdAtMs: input.origin?.createdAtMs ?? times.startedAtMs ?? 0,
+    ...times,
+    firmware: firmwareOf(input, times.startedAtMs ?? 0),
+    deviceUpdates: parents.flatMap((parent) => deviceUpdatesOf(parent, deviceRuns, times.endedAtMs)),
+  };
+  return {
+    snapshot,
+    missingDevices: input.devicesTotal - snapshot.deviceUpdates.length,
+    hasOrigin: input.origin !== undefined,
+  };
+}
+
+/** As the doctor ends a task: only a run that completed has completed its task. */
+function statusOf(status: TaskParts['status'], events: readonly HistoryEvent[]): TaskStatus {
+  if (status === 'COMPLETED') return 'completed';
+  if (status === 'OTHER') return 'cancelled';
+  return events.some((event) => localActivityOf(event)?.name === 'beginTask') ? 'running' : 'pending';
+}
+
+/** By the run's own clock, which ticks with its workflow tasks. */
+function timesOf(events: readonly HistoryEvent[], status: TaskParts['status']) {
+  const ticks = events.filter((event) => event.workflowTaskStartedEventAttributes).map(atMsOf);
+  const asked = events.find((event) => event.workflowExecutionCancelRequestedEventAttributes);
+  const ended = events.find((event) => event.workflowExecutionSignaledEventAttributes?.signalName === 'end');
+  const last = events.at(-1);
+  return {
+    startedAtMs: ticks[0] ?? null,
+    endedAtMs: status === 'RUNNING' ? null : (ticks.at(-1) ?? (last ? atMsOf(last) : 0)),
+    cancelRequestedAtMs: asked ? atMsOf(asked) : null,
+    endRequestedAtMs: ended ? atMsOf(ended) : null,
+  };
+}
+
+const NO_DIGEST = '0'.repeat(64);
+
+function firmwareOf({ firmware, productKey, origin }: TaskInput, atMs: number): TaskSnapshot['firmware'] {
+  const { id, name, module, version } = firmware;
+  const known = origin?.firmware ?? {
+    ...{ sizeBytes: 0, signMethod: 'SHA256' as const, sign: NO_DIGEST, sha256: NO_DIGEST, createdAtMs: atMs },
+    verifiedAtMs: null,
+  };
+  return { id, name, productKey, module, version, ...known };
+}
+
+function deviceUpdatesOf(
+  { devices, firstOrdinal, foreignEnds }: ParentStory,
+  deviceRuns: TaskParts['deviceRuns'],
+  endedAtMs: number | null,
+): DeviceUpdateSnapshot[] {
+  return devices.map(({ deviceName, protocol, attempt, ordinal }, i) => {
+    const run = deviceRuns.get(deviceName);
+    const state = run?.state ?? foreignEnds.get(deviceName) ?? neverBegun(endedAtMs);
+    const shared = { ordinal: ordinal ?? firstOrdinal + i, deviceName, protocol, attempt };
+    // A run that was terminated could not record its end; its parent did.
+    const foreign = foreignEnds.get(deviceName);
+    const ended = state.endedAtMs === null && foreign ? { ...state, ...endOf(foreign) } : state;
+    return { ...shared, runId: run?.runId ?? null, state: ended };
+  });
+}
+
+const endOf = ({ status, outcome, cause, detail, endedAtMs }: DeviceUpdateState) => ({
+  ...{ status, outcome, cause, detail, endedAtMs },
+});
+
+/** Its turn had not come: it waits for that, or has ended with its task. */
+const neverBegun = (endedAtMs: number | null): DeviceUpdateState =>
+  endedAtMs === null
+    ? initialState(null)
+    : cancelled(initialState(null), endedAtMs, 'The task ended before its turn came.');
