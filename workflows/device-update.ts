@@ -106,9 +106,10 @@ export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpda
   async function notify(): Promise<void> {
     const asked = notificationsAsked;
     onlinesAnswered = onlines;
-    const answer = await activities.notifyDevice(ref, now());
+    const at = now();
+    const answer = await activities.notifyDevice(ref, at);
     notificationsTried = asked;
-    state = afterNotify(state, answer);
+    state = afterNotify(state, answer, at.atMs);
   }
 
   async function awaitFirstProgress(): Promise<void> {
@@ -163,7 +164,9 @@ export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpda
     if (await condition(finishing, policy.reconnectGraceMs, { summary })) return;
     const sighting = await look();
     if (finishing() || (sighting.lastProgressAtMs ?? 0) > onlineAtMs) return;
-    state = afterNotify(state, await activities.notifyDevice(ref, now()));
+    const at = now();
+    const answer = await activities.notifyDevice(ref, at);
+    state = afterNotify(state, answer, at.atMs);
   }
 
   /** A fall-back is told as a failure; one whose telling was lost is seen at the end of the soak time. */
@@ -199,8 +202,8 @@ export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpda
     return sighting;
   }
 
-  function afterNotify(before: DeviceUpdateState, answer: NotifyAnswer): DeviceUpdateState {
-    const atMs = Date.now();
+  /** @param atMs as the activity has recorded it: run and records tell the same times */
+  function afterNotify(before: DeviceUpdateState, answer: NotifyAnswer, atMs: number): DeviceUpdateState {
     switch (answer.kind) {
       case 'sent':
         return notified(before, atMs);

@@ -2,6 +2,7 @@ import type { WorkflowFailedError } from '@temporalio/client';
 import type { ApplicationFailure } from '@temporalio/common';
 import { CancelledFailure } from '@temporalio/common';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { waitingFor } from '../../domain/device-update.js';
 import type { TaskRecord } from '../../records/records.js';
 import { stateQuery } from '../../workflows/messages.js';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, startWorld, type World } from './world.js';
@@ -86,6 +87,29 @@ describe('the way of a device update', () => {
     await world.comesOnline(task, DEVICE);
     expect(await failureOf(task)).toMatchObject({ type: 'extraction-failed' });
     expect(world.devices.sentTo(DEVICE)).toHaveLength(1);
+  });
+
+  it('says what it waits for in the same words by query, in the records and in Temporal’s details', async () => {
+    const task = await world.verify([DEVICE]);
+    await world.until(task, DEVICE, ({ status }) => status === 'notified');
+    const words = async () => {
+      const { waitingFor: asked } = await world.run(DEVICE).query(stateQuery);
+      const record = await world.records.getDeviceUpdate(task.id, DEVICE);
+      const recorded = record && waitingFor(record, task.policy, record.protocol, record.createdAtMs);
+      const details = await world.run(DEVICE).query<{ currentDetails: string }>('__temporal_workflow_metadata');
+      expect(recorded).toEqual(asked);
+      expect(details.currentDetails).toContain(asked?.text);
+      return asked?.text ?? '';
+    };
+    expect(await words()).toMatch(/^silent since its notification of \S+; notified again on \S+$/);
+    await world.reportProgress(task, DEVICE, 0);
+    expect(await words()).toMatch(
+      /^upgrading, last progress at \S+; goes on with its next report; fails as stalled on \S+$/,
+    );
+    await world.reportProgress(task, DEVICE, 100);
+    expect(await words()).toMatch(/^reported step 100 at \S+; .*; fails as version-unconfirmed on \S+$/);
+    await world.reportVersion(task, DEVICE, '2.0.0');
+    await world.run(DEVICE).result();
   });
 
   it('ignores a late report of an earlier task', async () => {

@@ -241,15 +241,16 @@ export class World {
   // What the gateway does with a device's reports: records first, then the run.
 
   async reportProgress(task: TaskRecord, deviceName: string, step: number): Promise<void> {
-    await this.recordProgress(deviceName, step);
-    const atMs = await this.env.currentTimeMs();
+    const atMs = await this.recordProgress(deviceName, step);
     await this.run(deviceName).signal(progressSignal, { taskId: task.id, step, atMs });
   }
 
   /** A percentage of which the run is not told. */
-  async recordProgress(deviceName: string, step: number): Promise<void> {
+  async recordProgress(deviceName: string, step: number): Promise<number> {
     const key = { productKey: this.productKey, deviceName };
-    await this.records.progressReported(key, { module: null, step, atMs: await this.env.currentTimeMs() });
+    const atMs = await this.env.currentTimeMs();
+    await this.records.progressReported(key, { module: null, step, atMs });
+    return atMs;
   }
 
   async reportFailure(task: TaskRecord, deviceName: string, cause: FailureCause, description = ''): Promise<void> {
