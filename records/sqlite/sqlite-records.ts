@@ -8,7 +8,9 @@ import { deviceRecords } from './devices.js';
 import { firmwareRecords } from './firmware.js';
 import { forgetIdempotencyKeys } from './idempotency.js';
 import { outboxRecords } from './outbox.js';
+import { overviewRecords } from './overview.js';
 import { settings } from './schema.js';
+import { sessionRecords } from './sessions.js';
 import { taskRecords } from './tasks.js';
 
 /**
@@ -29,6 +31,8 @@ export function openSqliteRecords(
     ...firmwareRecords(connection),
     ...taskRecords(connection),
     ...deviceUpdateRecords(connection),
+    ...overviewRecords(connection),
+    ...sessionRecords(connection),
     ...outboxRecords(connection),
     ...changeRecords(connection),
 

@@ -12,6 +12,8 @@ import { describeFirmware } from './contract/firmware.js';
 import type { Ground } from './contract/ground.js';
 import { describeLists } from './contract/lists.js';
 import { describeOutbox } from './contract/outbox.js';
+import { describeOverview } from './contract/overview.js';
+import { describeSessions } from './contract/sessions.js';
 
 export interface OpenRecords {
   readonly records: Records;
@@ -44,6 +46,8 @@ export function describeRecords(dialect: string, open: () => Promise<OpenRecords
     describeOutbox(ground);
     describeChanges(ground);
     describeLists(ground);
+    describeOverview(ground);
+    describeSessions(ground);
 
     it('keep a setting once it is made', async () => {
       const { records } = ground();
