@@ -1,0 +1,37 @@
+import { QueryClientProvider } from '@tanstack/react-query';
+import { App, ConfigProvider } from 'antd';
+import { useMemo, useState, type ReactNode } from 'react';
+import { RouterProvider } from 'react-router/dom';
+import { createQueryClient } from '../data/query-client.js';
+import { LanguageProvider, useLanguage } from '../texts/language.js';
+import { createRouter } from './routes.js';
+import { useTheme } from './theme.js';
+
+export function Root() {
+  const [client] = useState(createQueryClient);
+  const [router] = useState(createRouter);
+  return (
+    <QueryClientProvider client={client}>
+      <LanguageProvider>
+        <Components>
+          <RouterProvider router={router} />
+        </Components>
+      </LanguageProvider>
+    </QueryClientProvider>
+  );
+}
+
+/** The component library in our colours and the viewer's language, its styles under the page's nonce. */
+function Components({ children }: { children: ReactNode }) {
+  const { antd } = useLanguage();
+  const theme = useTheme();
+  const csp = useMemo(() => ({ nonce: pageNonce() }), []);
+  return (
+    <ConfigProvider locale={antd} theme={theme} csp={csp}>
+      <App className="ferry-app">{children}</App>
+    </ConfigProvider>
+  );
+}
+
+/** Browsers hide a nonce from selectors; the element itself has it. */
+const pageNonce = (): string => document.querySelector<HTMLElement>('[property="csp-nonce"]')?.nonce ?? '';

@@ -1,0 +1,50 @@
+import { Card, Skeleton } from 'antd';
+import type { OverviewAnswer } from '../../../api/schemas.js';
+import { PageHeader } from '../../components/page-header.js';
+import { ProblemAlert } from '../../components/problem-alert.js';
+import { useOverview } from '../../data/overview.js';
+import { useTexts } from '../../texts/language.js';
+import { Attention } from './attention.js';
+import { Failures } from './failures.js';
+import { Figures } from './figures.js';
+import styles from './overview-page.module.css';
+import { RunningTasks } from './running-tasks.js';
+import { Versions } from './versions.js';
+
+export function Component() {
+  const { overview: texts } = useTexts();
+  const overview = useOverview();
+  return (
+    <>
+      <PageHeader title={texts.title} />
+      {overview.data ? (
+        <Cards overview={overview.data} />
+      ) : overview.error ? (
+        <ProblemAlert error={overview.error} onRetry={overview.refetch} />
+      ) : (
+        <Skeleton active paragraph={{ rows: 8 }} />
+      )}
+    </>
+  );
+}
+
+function Cards({ overview }: { overview: OverviewAnswer }) {
+  const { overview: texts } = useTexts();
+  return (
+    <div className={styles['cards']}>
+      <Figures overview={overview} />
+      <Card className={styles['wide'] ?? ''} title={texts.runningTasks}>
+        <RunningTasks tasks={overview.openTasks} />
+      </Card>
+      <Card title={texts.attention}>
+        <Attention attention={overview.attention} />
+      </Card>
+      <Card className={styles['wide'] ?? ''} title={texts.versions}>
+        <Versions products={overview.products} />
+      </Card>
+      <Card title={texts.failures}>
+        <Failures failures={overview.failures} />
+      </Card>
+    </div>
+  );
+}
