@@ -1,10 +1,11 @@
 import { QueryClientProvider } from '@tanstack/react-query';
-import { App, ConfigProvider } from 'antd';
+import { ConfigProvider } from 'antd';
 import { useMemo, useState, type ReactNode } from 'react';
 import { RouterProvider } from 'react-router/dom';
 import { createQueryClient } from '../data/query-client.js';
 import { LanguageProvider, useLanguage } from '../texts/language.js';
 import { createRouter } from './routes.js';
+import { pageNonce } from './style-nonce.js';
 import { useTheme } from './theme.js';
 
 export function Root() {
@@ -28,10 +29,7 @@ function Components({ children }: { children: ReactNode }) {
   const csp = useMemo(() => ({ nonce: pageNonce() }), []);
   return (
     <ConfigProvider locale={antd} theme={theme} csp={csp}>
-      <App className="ferry-app">{children}</App>
+      {children}
     </ConfigProvider>
   );
 }
-
-/** Browsers hide a nonce from selectors; the element itself has it. */
-const pageNonce = (): string => document.querySelector<HTMLElement>('[property="csp-nonce"]')?.nonce ?? '';

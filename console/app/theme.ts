@@ -29,7 +29,6 @@ export function useTheme(): ThemeConfig {
       },
       components: {
         Table: { headerBg: 'transparent', cellPaddingBlock: 10, headerSplitColor: 'transparent' },
-        Card: { headerFontSize: 15 },
       },
     }),
     [isDark],

@@ -1,5 +1,5 @@
-import { Typography } from 'antd';
 import type { ReactNode } from 'react';
+import styles from './notice.module.css';
 
 interface NoticeProps {
   readonly title: string;
@@ -12,13 +12,13 @@ interface NoticeProps {
 /** A page or a list that has nothing to show: what that means, and what to do next. */
 export function Notice({ title, text, detail, action }: NoticeProps) {
   return (
-    <div style={{ maxWidth: 520, margin: '0 auto', padding: '48px 16px', textAlign: 'center' }}>
-      <Typography.Title level={4}>{title}</Typography.Title>
-      {text !== undefined && <Typography.Paragraph type="secondary">{text}</Typography.Paragraph>}
+    <div className={styles['notice']}>
+      <p className={styles['title']}>{title}</p>
+      {text !== undefined && <p className={styles['text']}>{text}</p>}
       {detail !== undefined && (
-        <Typography.Paragraph type="secondary">
+        <p className={styles['text']}>
           <code>{detail}</code>
-        </Typography.Paragraph>
+        </p>
       )}
       {action}
     </div>

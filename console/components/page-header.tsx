@@ -1,4 +1,3 @@
-import { Typography } from 'antd';
 import { useEffect, type ReactNode } from 'react';
 import styles from './page-header.module.css';
 
@@ -21,12 +20,10 @@ export function PageHeader({ title, mark, text, actions }: PageHeaderProps) {
     <div className={styles['header']}>
       <div className={styles['words']}>
         <div className={styles['title']}>
-          <Typography.Title level={1} style={{ margin: 0, fontSize: 22 }}>
-            {title}
-          </Typography.Title>
+          <h1>{title}</h1>
           {mark}
         </div>
-        {text !== undefined && <Typography.Text type="secondary">{text}</Typography.Text>}
+        {text !== undefined && <p className={styles['text']}>{text}</p>}
       </div>
       {actions !== undefined && <div className={styles['actions']}>{actions}</div>}
     </div>

@@ -16,11 +16,13 @@ export class Ferry {
   private constructor(
     readonly folder: string,
     private running: Running,
+    private readonly env: Record<string, string>,
   ) {}
 
   static async start(env: Record<string, string> = {}): Promise<Ferry> {
     const folder = await mkdtemp(join(tmpdir(), 'ferry-e2e-'));
-    return new Ferry(folder, await up(serviceEnvironment(folder, { FERRY_LOG_LEVEL: 'fatal', ...env })));
+    const whole = { FERRY_LOG_LEVEL: 'fatal', ...env };
+    return new Ferry(folder, await up(serviceEnvironment(folder, whole)), whole);
   }
 
   get url(): string {
@@ -35,7 +37,16 @@ export class Ferry {
 
   async restart(): Promise<void> {
     await this.running.stop();
-    this.running = await up(serviceEnvironment(this.folder, { FERRY_LOG_LEVEL: 'fatal' }));
+    this.running = await up(serviceEnvironment(this.folder, this.env));
+  }
+
+  /** Stops it; `again` starts it at the address that browsers know. */
+  async down(): Promise<void> {
+    await this.running.stop();
+  }
+  async again(): Promise<void> {
+    const { port } = new URL(this.url);
+    this.running = await up(serviceEnvironment(this.folder, { ...this.env, FERRY_HTTP_PORT: port }));
   }
 
   async stop(): Promise<void> {

@@ -1,6 +1,7 @@
-import { Card, Skeleton } from 'antd';
+import { Skeleton } from 'antd';
 import type { OverviewAnswer } from '../../../api/schemas.js';
 import { PageHeader } from '../../components/page-header.js';
+import { Panel } from '../../components/panel.js';
 import { ProblemAlert } from '../../components/problem-alert.js';
 import { useOverview } from '../../data/overview.js';
 import { useTexts } from '../../texts/language.js';
@@ -33,18 +34,18 @@ function Cards({ overview }: { overview: OverviewAnswer }) {
   return (
     <div className={styles['cards']}>
       <Figures overview={overview} />
-      <Card className={styles['wide'] ?? ''} title={texts.runningTasks}>
+      <Panel className={styles['wide']} title={texts.runningTasks}>
         <RunningTasks tasks={overview.openTasks} />
-      </Card>
-      <Card title={texts.attention}>
+      </Panel>
+      <Panel title={texts.attention}>
         <Attention attention={overview.attention} />
-      </Card>
-      <Card className={styles['wide'] ?? ''} title={texts.versions}>
+      </Panel>
+      <Panel className={styles['wide']} title={texts.versions}>
         <Versions products={overview.products} />
-      </Card>
-      <Card title={texts.failures}>
+      </Panel>
+      <Panel title={texts.failures}>
         <Failures failures={overview.failures} />
-      </Card>
+      </Panel>
     </div>
   );
 }

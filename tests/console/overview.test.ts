@@ -1,0 +1,66 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openFleet, type Fleet } from './fleet.js';
+import { Ground } from './ground.js';
+import type { WatchedPage } from './browser.js';
+
+let ground: Ground;
+let fleet: Fleet;
+beforeAll(async () => {
+  ground = await Ground.open();
+  fleet = await openFleet(ground.ferry);
+});
+afterAll(async () => {
+  await fleet.leave();
+  await ground.close();
+});
+
+/** Serious violations that axe finds on a page. */
+async function violationsOf(page: WatchedPage): Promise<string[]> {
+  await page.evaluate(readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8'));
+  const { violations } = (await page.evaluate('axe.run(document)')) as {
+    violations: { id: string; impact: string; nodes: { html: string }[] }[];
+  };
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => `${id}: ${nodes[0]?.html ?? ''}`);
+}
+
+describe('The overview', () => {
+  it('shows the fleet, its running task, what waits for a person, and moves without loading again', async () => {
+    const page = await ground.signedIn('/');
+    const running = page.getByRole('region', { name: 'Running tasks' });
+    await running.getByRole('link', { name: 'Batch update: lamp_main 2.0.0' }).waitFor();
+    await running.getByText('Upgrading 2').waitFor();
+    await page.getByRole('link', { name: 'lamp_main 2.1.0 is not verified: validate it' }).waitFor();
+    await page.getByRole('link', { name: '1 device failed to get lamp_main 2.0.0: look at it' }).first().waitFor();
+    const device = fleet.devices.get('lamp-03');
+    await device?.progress(100);
+    await device?.runs('2.0.0');
+    await running.getByText('Succeeded 4').waitFor();
+    expect(page.faults).toEqual([]);
+  });
+
+  it.each(['light', 'dark'] as const)(
+    'and the list of devices keep the rules of accessibility (%s)',
+    async (colorScheme) => {
+      for (const [path, heading] of [
+        ['/', 'Overview'],
+        ['/devices', 'Devices'],
+      ] as const) {
+        const page = await ground.signedIn(path, { colorScheme });
+        await page.getByRole('heading', { name: heading, level: 1 }).waitFor();
+        await page
+          .getByRole('link', { name: /lamp-0\d/ })
+          .first()
+          .waitFor();
+        expect(await violationsOf(page), path).toEqual([]);
+        await page.context().close();
+      }
+      const signIn = await ground.visit('/sign-in', { colorScheme });
+      await signIn.getByLabel('Token').waitFor();
+      expect(await violationsOf(signIn)).toEqual([]);
+    },
+  );
+});
