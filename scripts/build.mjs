@@ -75,7 +75,15 @@ export async function build() {
 /** The console's files, each beside its compressed forms: the server compresses nothing itself. */
 async function buildConsole() {
   const { build: vite } = await import('vite');
-  await vite({ configFile: join(ROOT, 'console/vite.config.mjs'), logLevel: 'warn' });
+  // Tests build too, under an environment of their own: the console is the same for all.
+  const { NODE_ENV } = process.env;
+  process.env.NODE_ENV = 'production';
+  try {
+    await vite({ configFile: join(ROOT, 'console/vite.config.mjs'), logLevel: 'warn' });
+  } finally {
+    if (NODE_ENV === undefined) delete process.env.NODE_ENV;
+    else process.env.NODE_ENV = NODE_ENV;
+  }
   const assets = join(DIST, 'console', 'assets');
   await Promise.all(
     (await readdir(assets)).map(async (name) => {

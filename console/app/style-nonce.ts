@@ -7,13 +7,11 @@ export const pageNonce = (): string => document.querySelector<HTMLElement>('[pro
  */
 export function giveStylesTheNonce(): void {
   const nonce = pageNonce();
-  const create = document.createElement.bind(document) as (
-    name: string,
-    options?: ElementCreationOptions,
-  ) => HTMLElement;
-  document.createElement = ((name: string, options?: ElementCreationOptions) => {
-    const element = create(name, options);
+  type Create = (name: string, options?: ElementCreationOptions) => HTMLElement;
+  const create: unknown = Reflect.get(document, 'createElement');
+  Reflect.set(document, 'createElement', (...args: Parameters<Create>) => {
+    const element = (create as Create).apply(document, args);
     if (element instanceof HTMLStyleElement) element.nonce = nonce;
     return element;
-  }) as typeof document.createElement;
+  });
 }

@@ -1,9 +1,7 @@
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { violationsOf } from './accessibility.js';
 import { openFleet, type Fleet } from './fleet.js';
 import { Ground } from './ground.js';
-import type { WatchedPage } from './browser.js';
 
 let ground: Ground;
 let fleet: Fleet;
@@ -15,17 +13,6 @@ afterAll(async () => {
   await fleet.leave();
   await ground.close();
 });
-
-/** Serious violations that axe finds on a page. */
-async function violationsOf(page: WatchedPage): Promise<string[]> {
-  await page.evaluate(readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8'));
-  const { violations } = (await page.evaluate('axe.run(document)')) as {
-    violations: { id: string; impact: string; nodes: { html: string }[] }[];
-  };
-  return violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .map(({ id, nodes }) => `${id}: ${nodes[0]?.html ?? ''}`);
-}
 
 describe('The overview', () => {
   it('shows the fleet, its running task, what waits for a person, and moves without loading again', async () => {

@@ -46,7 +46,11 @@ describe('Screenshots', () => {
           await page.goto(path);
           await page.locator('h1').waitFor();
           await page.locator('.ant-spin-spinning, .ant-skeleton').waitFor({ state: 'detached' });
-          await page.screenshot({ path: name(title), fullPage: true });
+          // As tall as its content: what is fixed to an edge stays at its edge.
+          await page.setViewportSize(viewport);
+          const height = Number(await page.evaluate('document.documentElement.scrollHeight'));
+          await page.setViewportSize({ width: viewport.width, height });
+          await page.screenshot({ path: name(title), animations: 'disabled' });
         }
         expect(page.faults).toEqual([]);
         await page.context().close();

@@ -22,8 +22,18 @@ export function useDeviceColumns(): NonNullable<TableProps<DeviceAnswer>['column
         key: 'version',
         render: (_, { version }) => version ?? <em>{texts.versionUnknown}</em>,
       },
-      { title: texts.protocol, key: 'protocol', render: (_, { protocol }) => words.protocol[protocol] },
-      { title: texts.lastSeen, key: 'lastSeen', render: (_, { lastSeenAt }) => <Ago at={lastSeenAt} /> },
+      {
+        title: texts.protocol,
+        key: 'protocol',
+        responsive: ['md'],
+        render: (_, { protocol }) => words.protocol[protocol],
+      },
+      {
+        title: texts.lastSeen,
+        key: 'lastSeen',
+        responsive: ['md'],
+        render: (_, { lastSeenAt }) => <Ago at={lastSeenAt} />,
+      },
       {
         title: texts.currentUpdate,
         key: 'currentUpdate',

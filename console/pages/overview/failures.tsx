@@ -14,6 +14,7 @@ export function Failures({ failures }: Pick<OverviewAnswer, 'failures'>) {
     <>
       <ShareBars
         label={texts.failures}
+        tone="failed"
         rows={failures.byCause.map(({ cause, count }) => ({ key: cause, name: words.cause[cause], count }))}
       />
       <h3 className={styles['latest']}>{texts.latestFailures}</h3>
