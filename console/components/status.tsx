@@ -1,23 +1,36 @@
-import { Tag } from 'antd';
+import type { ReactNode } from 'react';
 import type { DeviceUpdateAnswer, FirmwareAnswer, TaskAnswer } from '../../api/schemas.js';
 import { useFormat } from '../texts/format.js';
 import { useTexts } from '../texts/language.js';
+import styles from './status.module.css';
 
-const TASK_COLORS = { pending: 'default', running: 'processing', completed: 'success', cancelled: 'default' } as const;
-const FIRMWARE_COLORS = { unverified: 'warning', verifying: 'processing', verified: 'success' } as const;
-const UPDATE_COLORS = {
-  ...{ pending: 'default', notified: 'blue', upgrading: 'processing' },
-  ...{ succeeded: 'success', failed: 'error', cancelled: 'default' },
+/** A state looks the same wherever it is shown; its colour is that of the bars (base.css). */
+const TASK_LOOKS = { pending: 'quiet', running: 'upgrading', completed: 'succeeded', cancelled: 'quiet' } as const;
+const FIRMWARE_LOOKS = { unverified: 'waiting', verifying: 'upgrading', verified: 'succeeded' } as const;
+const UPDATE_LOOKS = {
+  pending: 'quiet',
+  notified: 'notified',
+  upgrading: 'upgrading',
+  succeeded: 'succeeded',
+  failed: 'failed',
+  cancelled: 'quiet',
 } as const;
+
+type Look = 'quiet' | 'waiting' | 'notified' | 'upgrading' | 'succeeded' | 'failed';
+
+/** A state as a coloured word. */
+export function Status({ look, children }: { look: Look; children: ReactNode }) {
+  return <span className={`${styles['status'] ?? ''} ${styles[look] ?? ''}`}>{children}</span>;
+}
 
 export function TaskStatus({ status }: Pick<TaskAnswer, 'status'>) {
   const { words } = useTexts();
-  return <Tag color={TASK_COLORS[status]}>{words.taskStatus[status]}</Tag>;
+  return <Status look={TASK_LOOKS[status]}>{words.taskStatus[status]}</Status>;
 }
 
 export function FirmwareStatus({ status }: Pick<FirmwareAnswer, 'status'>) {
   const { words } = useTexts();
-  return <Tag color={FIRMWARE_COLORS[status]}>{words.firmwareStatus[status]}</Tag>;
+  return <Status look={FIRMWARE_LOOKS[status]}>{words.firmwareStatus[status]}</Status>;
 }
 
 /** Where a device update stands; an ended one by how it ended, an upgrading one by its step. */
@@ -26,7 +39,7 @@ export function DeviceUpdateStatus({ update }: { update: Pick<DeviceUpdateAnswer
   const format = useFormat();
   const state = update.status === 'completed' ? (update.outcome ?? 'failed') : update.status;
   const step = state === 'upgrading' && update.step !== null ? ` ${format.percent(update.step / 100)}` : '';
-  return <Tag color={UPDATE_COLORS[state]}>{`${words.count[state]}${step}`}</Tag>;
+  return <Status look={UPDATE_LOOKS[state]}>{`${words.count[state]}${step}`}</Status>;
 }
 
 export function Presence({ online }: { online: boolean }) {

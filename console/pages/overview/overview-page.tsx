@@ -34,18 +34,22 @@ function Cards({ overview }: { overview: OverviewAnswer }) {
   return (
     <div className={styles['cards']}>
       <Figures overview={overview} />
-      <Panel className={styles['wide']} title={texts.runningTasks}>
-        <RunningTasks tasks={overview.openTasks} />
-      </Panel>
-      <Panel title={texts.attention}>
-        <Attention attention={overview.attention} />
-      </Panel>
-      <Panel className={styles['wide']} title={texts.versions}>
-        <Versions products={overview.products} />
-      </Panel>
-      <Panel title={texts.failures}>
-        <Failures failures={overview.failures} />
-      </Panel>
+      <div className={styles['main']}>
+        <Panel className={styles['tasks']} title={texts.runningTasks}>
+          <RunningTasks tasks={overview.openTasks} />
+        </Panel>
+        <Panel className={styles['versions']} title={texts.versions}>
+          <Versions products={overview.products} />
+        </Panel>
+      </div>
+      <div className={styles['side']}>
+        <Panel className={styles['attention']} title={texts.attention}>
+          <Attention attention={overview.attention} />
+        </Panel>
+        <Panel className={styles['failures']} title={texts.failures}>
+          <Failures failures={overview.failures} />
+        </Panel>
+      </div>
     </div>
   );
 }

@@ -24,7 +24,7 @@ export function RunningTasks({ tasks }: { tasks: readonly TaskAnswer[] }) {
           <li key={task.id}>
             <div className={styles['row']}>
               <Link to={taskPath(task.id)}>
-                {words.taskKind[task.kind]}: {task.firmware.name} {task.firmware.version}
+                {texts.task(words.taskKind[task.kind], `${task.firmware.name} ${task.firmware.version}`)}
               </Link>
               <span className={styles['quiet']}>
                 {format.number(ended)} / {texts.devicesOf(counts.total)} · <Ago at={task.startedAt ?? task.createdAt} />

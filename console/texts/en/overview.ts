@@ -5,6 +5,7 @@ export const overview = {
   offline: 'Offline',
   failures: 'Failures in the last 7 days',
   runningTasks: 'Running tasks',
+  task: (kind: string, firmware: string) => `${kind}: ${firmware}`,
   noTasks: 'No task is running.',
   noTasksRemedy: 'Add a firmware, validate it on a few devices, then update them all.',
   toFirmware: 'To Firmware update',

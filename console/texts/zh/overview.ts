@@ -7,6 +7,7 @@ export const overview: Texts['overview'] = {
   offline: '离线',
   failures: '最近 7 天的失败',
   runningTasks: '进行中的任务',
+  task: (kind, firmware) => `${kind}：${firmware}`,
   noTasks: '没有进行中的任务。',
   noTasksRemedy: '请添加固件，先在少量设备上验证，然后批量升级。',
   toFirmware: '前往固件升级',
