@@ -63,7 +63,7 @@ export function createSessions({ records, credentials, secureCookie, now }: Sess
     async signIn(c: Context<ApiEnv>, { token, link }: { readonly token?: string; readonly link?: string }) {
       const principal = token === undefined ? credentials.ofLinks : await credentials.byToken(token);
       if (!principal) {
-        throw refused('token', 'is not valid; the data folder keeps the valid one in `admin-token`');
+        throw refused('token', 'is not valid; the data folder keeps the valid one in its file admin-token');
       }
       const { secret, session } = draft(principal, credentials.credentialOf(principal));
       if (token !== undefined) await records.addSession(session);

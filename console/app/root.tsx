@@ -22,13 +22,16 @@ export function Root() {
   );
 }
 
+/** No blank between the two characters of a Chinese word. */
+const PLAIN_BUTTON = { autoInsertSpace: false } as const;
+
 /** The component library in our colours and the viewer's language, its styles under the page's nonce. */
 function Components({ children }: { children: ReactNode }) {
   const { antd } = useLanguage();
   const theme = useTheme();
   const csp = useMemo(() => ({ nonce: pageNonce() }), []);
   return (
-    <ConfigProvider locale={antd} theme={theme} csp={csp}>
+    <ConfigProvider locale={antd} theme={theme} csp={csp} button={PLAIN_BUTTON}>
       {children}
     </ConfigProvider>
   );

@@ -39,7 +39,12 @@ export function useTheme(): ThemeConfig {
       algorithm: isDark ? theme.darkAlgorithm : theme.defaultAlgorithm,
       token: isDark ? DARK_TOKEN : LIGHT,
       components: {
-        Table: { headerBg: 'transparent', cellPaddingBlockMD: 10, headerSplitColor: 'transparent' },
+        Table: {
+          headerBg: 'transparent',
+          cellPaddingBlockMD: 10,
+          cellPaddingInlineMD: 16,
+          headerSplitColor: 'transparent',
+        },
         Segmented: isDark ? { itemSelectedBg: '#2c343d' } : {},
       },
     }),

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { violationsOf } from './accessibility.js';
 import { openFleet, type Fleet } from './fleet.js';
 import { Ground } from './ground.js';
+import { Line } from './line.js';
 
 let ground: Ground;
 let fleet: Fleet;
@@ -27,6 +28,23 @@ describe('The overview', () => {
     await device?.runs('2.0.0');
     await running.getByText('Succeeded 4').waitFor();
     expect(page.faults).toEqual([]);
+  });
+
+  it('catches up with what happened while the connection was lost', async () => {
+    const line = await Line.to(ground.ferry.url);
+    const page = await ground.signedIn('/', { baseURL: line.url });
+    const running = page.getByRole('region', { name: 'Running tasks' });
+    await running.getByText('Upgrading 1').waitFor();
+    await line.cut();
+    await page.getByText('The server does not answer').waitFor();
+    const device = fleet.devices.get('lamp-04');
+    await device?.progress(100);
+    await device?.runs('2.0.0');
+    await line.mend();
+    await running.getByText('Succeeded 5').waitFor();
+    await page.getByText('The server does not answer').waitFor({ state: 'detached' });
+    await page.context().close();
+    await line.cut();
   });
 
   it.each(['light', 'dark'] as const)(

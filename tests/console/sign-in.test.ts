@@ -28,9 +28,9 @@ describe('Signing in', () => {
     const page = await ground.visit('/');
     await page.getByLabel('Token').fill('a-wrong-token');
     await page.getByRole('button', { name: 'Sign in' }).click();
-    const alert = page.getByRole('alert').filter({ hasText: 'not signed in' });
+    const alert = page.getByRole('alert').filter({ hasText: 'The token is not valid' });
     await alert.waitFor();
-    expect(await alert.textContent()).toContain('is not valid');
+    expect(await alert.textContent()).toContain('Copy the whole token');
     expect(new URL(page.url()).pathname).toBe('/sign-in');
     expect(page.faults).toEqual([]);
   });

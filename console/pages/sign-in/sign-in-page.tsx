@@ -1,4 +1,4 @@
-import { Button, Form, Input, Spin } from 'antd';
+import { Alert, Button, Form, Input, Spin } from 'antd';
 import { useEffect, useRef } from 'react';
 import { Navigate, useSearchParams } from 'react-router';
 import type { SignInRequest } from '../../../api/requests.js';
@@ -7,6 +7,7 @@ import logo from '../../app/ferry.svg';
 import { PATHS } from '../../app/paths.js';
 import { LanguageSwitch } from '../../components/language-switch.js';
 import { ProblemAlert } from '../../components/problem-alert.js';
+import { isSignedOut } from '../../data/client.js';
 import { useServerIsAway } from '../../data/connection.js';
 import { useSession, useSignIn } from '../../data/session.js';
 import { useTexts } from '../../texts/language.js';
@@ -55,7 +56,16 @@ function SignInForm({ signIn }: { signIn: ReturnType<typeof useSignIn> }) {
     >
       {signIn.error && (
         <div className={styles['problem']}>
-          <ProblemAlert error={signIn.error} />
+          {isSignedOut(signIn.error) ? (
+            <Alert
+              type="error"
+              showIcon
+              role="alert"
+              {...(signIn.variables.link === undefined ? texts.tokenRefused : texts.linkRefused)}
+            />
+          ) : (
+            <ProblemAlert error={signIn.error} />
+          )}
         </div>
       )}
       <Form.Item
