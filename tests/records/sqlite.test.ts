@@ -87,7 +87,7 @@ describe('a database file', () => {
     const db = new Database(path);
     const plans = [...texts].filter((text) => /^\s*(select|update|delete)/i.test(text)).map((text) => planOf(db, text));
     expect(plans.length).toBeGreaterThan(40);
-      // Scanned are only what is small (products, firmware) and indexes that hold nothing but what is asked for or counted.
+    // Scanned are only what is small (products, firmware) and indexes that hold nothing but what is asked for or counted.
     const scans = plans.flatMap(({ text, steps }) =>
       steps.filter((step) => LONG_SCAN.test(step)).map((step) => ({ step, text })),
     );
