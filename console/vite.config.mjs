@@ -3,6 +3,8 @@ import { fileURLToPath } from 'node:url';
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
 
+/** Behind `npm run console:dev`. */
+const SERVICE = process.env.FERRY_URL ?? 'http://127.0.0.1:8080';
 const folder = dirname(fileURLToPath(import.meta.url));
 
 /** The console, as the API serves it (api/console.ts): everything hashed, nothing from elsewhere. */
@@ -22,5 +24,5 @@ export default defineConfig({
     target: 'es2022',
     chunkSizeWarningLimit: 1_000,
   },
-  server: { proxy: { '/v1': process.env.FERRY_URL ?? 'http://127.0.0.1:8080', '/healthz': 'http://127.0.0.1:8080' } },
+  server: { proxy: { '/v1': SERVICE, '/healthz': SERVICE } },
 });
