@@ -1,10 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
-/** Folders whose tests need Temporal or the built command; the others start at once. */
-const STACK = ['workflows', 'replay', 'worker', 'cli', 'e2e', 'chaos', 'reliability', 'upgrade'];
+/** Folders whose tests need Temporal, the built command or the built console; the others start at once. */
+const STACK = ['workflows', 'replay', 'worker', 'cli', 'e2e', 'chaos', 'reliability', 'upgrade', 'console'];
 
 /** Saves histories when asked to (`npm run histories`); no test. */
 const RECORDER = 'tests/replay/record-histories.test.ts';
+/** Takes pictures when asked to (`npm run screenshots`). */
+const PHOTOGRAPHER = 'tests/console/take-screenshots.test.ts';
 
 export default defineConfig({
   test: {
@@ -20,13 +22,17 @@ export default defineConfig({
         test: {
           name: 'stack',
           include: STACK.map((folder) => `tests/${folder}/**/*.test.ts`),
-          exclude: [RECORDER],
+          exclude: [RECORDER, PHOTOGRAPHER],
           globalSetup: ['tests/support/global-setup.ts'],
         },
       },
       {
         extends: true,
         test: { name: 'histories', include: [RECORDER], globalSetup: ['tests/support/global-setup.ts'] },
+      },
+      {
+        extends: true,
+        test: { name: 'screenshots', include: [PHOTOGRAPHER], globalSetup: ['tests/support/global-setup.ts'] },
       },
     ],
     setupFiles: ['tests/support/quiet-sdk.ts'],

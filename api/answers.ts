@@ -1,8 +1,21 @@
 import { waitingFor } from '../domain/device-update.js';
 import type { UpdatePolicy } from '../domain/policy.js';
-import type { Device, DeviceUpdateRecord, Firmware, Page, Product, Records, TaskRecord } from '../records/records.js';
-import type { ApiDeps } from './deps.js';
 import type {
+  BatchPreview,
+  Conflict,
+  Device,
+  DeviceUpdateRecord,
+  Firmware,
+  Page,
+  Product,
+  Records,
+  TaskRecord,
+} from '../records/records.js';
+import type { ApiDeps } from './deps.js';
+import { problemOf } from './problem.js';
+import type {
+  BatchPreviewAnswer,
+  ConflictAnswer,
   DeviceAnswer,
   DeviceUpdateAnswer,
   FirmwareAnswer,
@@ -13,7 +26,7 @@ import type {
 
 /** What the records hold, as the API answers it. */
 
-const iso = (atMs: number): string => new Date(atMs).toISOString();
+export const iso = (atMs: number): string => new Date(atMs).toISOString();
 const isoOrNull = (atMs: number | null): string | null => (atMs === null ? null : iso(atMs));
 
 export const productAnswer = ({ productKey, name, createdAtMs }: Product): ProductAnswer => ({
@@ -37,6 +50,19 @@ export const firmwareAnswer = (firmware: Firmware): FirmwareAnswer => ({
   createdAt: iso(firmware.createdAtMs),
   verifiedAt: isoOrNull(firmware.verifiedAtMs),
   deletedAt: isoOrNull(firmware.deletedAtMs),
+});
+
+export const conflictAnswer = ({ taskId, firmware, sourceVersions }: Conflict): ConflictAnswer => ({
+  taskId,
+  firmware: { ...firmware },
+  sourceVersions: [...sourceVersions],
+});
+
+export const batchPreviewAnswer = ({ refusal, ...preview }: BatchPreview): BatchPreviewAnswer => ({
+  ...preview,
+  versions: [...preview.versions],
+  conflicts: preview.conflicts.map(conflictAnswer),
+  refusal: refusal && problemOf(refusal),
 });
 
 /** A page of records as a page of answers. */
@@ -66,6 +92,7 @@ export function createAnswers({ records, temporalUi }: Pick<ApiDeps, 'records' |
     policy: { ...record.policy },
     counts: { ...record.counts },
     reinitiates: record.reinitiates,
+    startedBy: record.startedBy,
     waitingFor: record.status === 'pending' ? 'workflow engine' : null,
     workflow: workflow(record.workflowId, record.runId),
     createdAt: iso(record.createdAtMs),

@@ -1,7 +1,8 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import { secureHeaders } from 'hono/secure-headers';
 import { createAnswers } from './answers.js';
-import { requireToken, singleToken } from './auth.js';
+import { requirePrincipal, singleToken } from './auth.js';
+import { consoleRoutes } from './console.js';
 import type { ApiDeps, ApiEnv } from './deps.js';
 import { deviceRoutes } from './devices.js';
 import { doctorRoutes } from './doctor.js';
@@ -12,9 +13,11 @@ import { firmwareRoutes } from './firmware.js';
 import { healthRoutes } from './health.js';
 import { createRequestMeasure, measureRequests, type MeasureRequest } from './metrics.js';
 import { answerErrors, answerUnknownRoutes } from './problem.js';
+import { overviewRoutes } from './overview.js';
 import { productRoutes } from './products.js';
 import { methodsOf } from './route-table.js';
 import { newRouter } from './router.js';
+import { createSessions, sessionRoutes, signInRoutes } from './sessions.js';
 import { taskCreationRoutes } from './task-creation.js';
 import { taskRoutes } from './tasks.js';
 import { workflowHistoryRoutes } from './workflow-history.js';
@@ -37,14 +40,21 @@ export function createApi(deps: ApiDeps): Api {
   const closing = new AbortController();
   const shared = { ...deps, answers, intake, now, closing: closing.signal };
 
+  const credentials = singleToken(deps.adminToken);
+  const sessions = createSessions({ records, credentials, secureCookie: deps.secureCookie ?? false, now });
+
   const app = newRouter();
   app.onError(answerErrors(log));
   app.notFound(answerUnknownRoutes((path) => methodsOf(app, path)));
   app.use(measureRequests(measure));
   app.use(secureHeaders());
-  app.use('/v1/*', requireToken(singleToken(deps.adminToken)));
   app.route('/', healthRoutes(deps));
   app.route('/', docsRoutes());
+  if (deps.consoleFolder !== undefined) app.route('/', consoleRoutes(deps.consoleFolder));
+  app.route('/', signInRoutes(sessions));
+  app.use('/v1/*', requirePrincipal(credentials.byToken, sessions));
+  app.route('/', sessionRoutes(sessions));
+  app.route('/', overviewRoutes(shared));
   app.route('/', productRoutes(shared));
   app.route('/', deviceRoutes(shared));
   app.route('/', firmwareRoutes(shared));
@@ -59,6 +69,11 @@ export function createApi(deps: ApiDeps): Api {
 
 function describe(app: OpenAPIHono<ApiEnv>): void {
   app.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' });
+  app.openAPIRegistry.registerComponent('securitySchemes', 'session', {
+    type: 'apiKey',
+    in: 'cookie',
+    name: 'ferry-session',
+  });
   app.doc31('/openapi.json', {
     openapi: '3.1.0',
     info: {

@@ -1,3 +1,4 @@
+import { pause } from './pause.js';
 import type { DeviceUpdateRecord, Records, TaskRecord } from '../records/records.js';
 
 /** A change as it goes over the wire: the newest state of what changed, under its own number to resume after. */
@@ -66,18 +67,4 @@ class Bell {
   reset(): void {
     this.rung = new Promise((resolve) => (this.ring = resolve));
   }
-}
-
-/** Resolves after a time, or at once when aborted. */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done);
-    if (signal.aborted) done();
-  });
 }

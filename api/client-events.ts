@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { pause } from './pause.js';
 import type { DeviceUpdateAnswer, TaskAnswer } from './schemas.js';
 
 /** What an event stream tells: the newest state of what changed. */
@@ -12,6 +12,10 @@ export interface FollowOptions {
   readonly lastEventId?: string;
   /** Between a lost connection and the next attempt. */
   readonly retryMs?: number;
+  /** Told when the stream is open, and when it is lost and will be tried again. */
+  readonly onState?: (state: 'open' | 'lost') => void;
+  /** Also try again when it could not be reached the first time. */
+  readonly patient?: boolean;
 }
 
 type Connect = (headers: Record<string, string>, signal: AbortSignal | undefined) => Promise<Response>;
@@ -29,6 +33,7 @@ export async function* followEvents(connect: Connect, options: FollowOptions): A
     try {
       const response = await connect(lastId === undefined ? {} : { 'last-event-id': lastId }, signal);
       connected = true;
+      options.onState?.('open');
       for await (const block of blocksOf(response)) {
         const event = parseBlock(block);
         lastId = event.id ?? lastId;
@@ -36,9 +41,10 @@ export async function* followEvents(connect: Connect, options: FollowOptions): A
       }
     } catch (error) {
       if (signal?.aborted) return;
-      if (!connected || isRefusal(error)) throw error;
+      if (isRefusal(error) || (!connected && options.patient !== true)) throw error;
     }
-    await sleep(retryMs, undefined, signal ? { signal } : {}).catch(() => undefined);
+    options.onState?.('lost');
+    await pause(retryMs, signal);
   }
 }
 
@@ -51,11 +57,26 @@ const isRefusal = (error: unknown): boolean => {
 const toEvent = (event: string, id: string, data: string) =>
   ({ event, id, data: JSON.parse(data) as never }) as ApiEvent;
 
+/** The body as it comes; not every browser iterates a stream by itself. */
+export async function* piecesOf({ body }: Pick<Response, 'body'>): AsyncGenerator<Uint8Array> {
+  const reader = body?.getReader();
+  if (!reader) return;
+  try {
+    for (;;) {
+      const piece = (await reader.read()) as { readonly done: boolean; readonly value?: Uint8Array };
+      if (piece.value === undefined) return;
+      yield piece.value;
+    }
+  } finally {
+    await reader.cancel().catch(() => undefined);
+  }
+}
+
 async function* blocksOf(response: Response): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   let text = '';
-  for await (const bytes of response.body ?? []) {
-    text += decoder.decode(bytes as Uint8Array, { stream: true });
+  for await (const bytes of piecesOf(response)) {
+    text += decoder.decode(bytes, { stream: true });
     const blocks = text.split('\n\n');
     text = blocks.pop() ?? '';
     yield* blocks;

@@ -1,31 +1,9 @@
-import type { DeviceUpdateStatus } from '../domain/device-update.js';
-import type { FieldProblem } from '../domain/errors.js';
+import { createClientCore, type CreationOptions } from './client-core.js';
 import { uploadBody } from './client-upload.js';
-import { followEvents, type ApiEvent, type FollowOptions } from './client-events.js';
-import type {
-  CreateBatchUpdateRequest,
-  CreateProductRequest,
-  CreateVerificationRequest,
-  FirmwareFieldsRequest,
-  NewDeviceRequest,
-  PageParams,
-  ReinitiateRequest,
-} from './requests.js';
-import type {
-  DeviceAnswer,
-  DeviceDetailAnswer,
-  DeviceUpdateAnswer,
-  DoctorAnswer,
-  FirmwareAnswer,
-  FirmwarePageAnswer,
-  PageAnswer,
-  Problem,
-  ProductAnswer,
-  ReadinessAnswer,
-  RegisteredDevicesAnswer,
-  TaskAnswer,
-  TaskDetailAnswer,
-} from './schemas.js';
+import type { FirmwareFieldsRequest } from './requests.js';
+import type { FirmwareAnswer } from './schemas.js';
+
+export { ApiError, ApiUnreachableError, eachItem } from './client-core.js';
 
 export interface ApiClientOptions {
   /** Where the API listens, such as `http://127.0.0.1:8080`. */
@@ -33,62 +11,6 @@ export interface ApiClientOptions {
   readonly token: string;
 }
 
-/** A refusal of the API: its stable code, its sentence, and the problem document's other members. */
-export class ApiError extends Error {
-  override readonly name = 'ApiError';
-  constructor(
-    readonly status: number,
-    readonly problem: Partial<Problem>,
-  ) {
-    super(problem.detail ?? `The server answered ${status}.`);
-  }
-  get code(): string {
-    return this.problem.code ?? 'unknown';
-  }
-  get detail(): string {
-    return this.message;
-  }
-  /** The fields that break a rule; empty when the problem is of another kind. */
-  get errors(): readonly FieldProblem[] {
-    return this.problem.errors ?? [];
-  }
-}
-
-/** The API could not be reached at all. */
-export class ApiUnreachableError extends Error {
-  override readonly name = 'ApiUnreachableError';
-}
-
-type Query = Readonly<Record<string, string | number | boolean | undefined>>;
-interface Call {
-  readonly query?: Query;
-  readonly json?: unknown;
-  readonly body?: string | ReadableStream<Uint8Array>;
-  readonly headers?: Record<string, string>;
-  readonly signal?: AbortSignal | undefined;
-}
-/** Repeats of a creation with the same key answer what the first one created. */
-export interface CreationOptions {
-  readonly idempotencyKey?: string;
-}
-
-export interface DeviceQuery extends PageParams {
-  version?: string;
-  module?: string;
-  online?: boolean;
-  search?: string;
-}
-export interface TaskQuery extends PageParams {
-  firmwareId?: string;
-  productKey?: string;
-  kind?: 'verification' | 'batch';
-  status?: TaskAnswer['status'];
-}
-export interface DeviceUpdateQuery extends PageParams {
-  status?: DeviceUpdateStatus;
-  outcome?: 'succeeded' | 'failed';
-  search?: string;
-}
 export interface FirmwareUpload extends FirmwareFieldsRequest {
   /** Path of the file; it is streamed. */
   readonly file: string;
@@ -98,147 +20,23 @@ export interface FirmwareUpload extends FirmwareFieldsRequest {
 export type ApiClient = ReturnType<typeof createApiClient>;
 
 /**
- * Ferry's HTTP API as methods.
+ * Ferry's HTTP API as methods, for programs that hold a token.
  *
  * @throws ApiError (each method) for a refusal, ApiUnreachableError when there is no answer
  */
 export function createApiClient({ url, token }: ApiClientOptions) {
-  const base = url.endsWith('/') ? url : `${url}/`;
-
-  async function send(method: string, path: string, call: Call = {}): Promise<Response> {
-    const target = new URL(path, base);
-    for (const [name, value] of Object.entries(call.query ?? {})) {
-      if (value !== undefined) target.searchParams.set(name, String(value));
-    }
-    const response = await fetch(target, {
-      method,
-      signal: call.signal ?? null,
-      headers: {
-        authorization: `Bearer ${token}`,
-        ...(call.json === undefined ? {} : { 'content-type': 'application/json' }),
-        ...call.headers,
-      },
-      body: call.json === undefined ? (call.body ?? null) : JSON.stringify(call.json),
-      // A streamed body is sent while the answer may already come.
-      ...{ duplex: 'half' },
-    }).catch((error: unknown) => {
-      if (call.signal?.aborted === true) throw error;
-      throw new ApiUnreachableError(`No answer from ${target.origin}: is Ferry running there?`, { cause: error });
-    });
-    if (!response.ok) throw new ApiError(response.status, await problemOf(response));
-    return response;
-  }
-  const call = async <T>(method: string, path: string, options?: Call): Promise<T> =>
-    (await send(method, path, options)).json() as Promise<T>;
-
-  const product = (productKey: string) => `v1/products/${encodeURIComponent(productKey)}`;
-  const firmware = (id: string) => `v1/firmware/${encodeURIComponent(id)}`;
-  const task = (id: string) => `v1/tasks/${encodeURIComponent(id)}`;
-  const created = ({ idempotencyKey }: CreationOptions): Record<string, string> =>
-    idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey };
-
+  const core = createClientCore({ url, headers: { authorization: `Bearer ${token}` } });
   return {
-    createProduct: (json: CreateProductRequest, options: CreationOptions = {}) =>
-      call<ProductAnswer>('POST', 'v1/products', { json, headers: created(options) }),
-    listProducts: (query: PageParams = {}) =>
-      call<PageAnswer<ProductAnswer>>('GET', 'v1/products', { query: { ...query } }),
-
-    registerDevices: (productKey: string, devices: readonly NewDeviceRequest[], options: CreationOptions = {}) =>
-      call<RegisteredDevicesAnswer>('POST', `${product(productKey)}/devices`, {
-        json: { devices },
-        headers: created(options),
-      }),
-    /** @param csv with the header `deviceName[,deviceSecret][,protocol]` */
-    registerDevicesCsv: (productKey: string, csv: string, options: CreationOptions = {}) =>
-      call<RegisteredDevicesAnswer>('POST', `${product(productKey)}/devices`, {
-        body: csv,
-        headers: { 'content-type': 'text/csv', ...created(options) },
-      }),
-    listDevices: (productKey: string, query: DeviceQuery = {}) =>
-      call<PageAnswer<DeviceAnswer>>('GET', `${product(productKey)}/devices`, { query: { ...query } }),
-    getDevice: (productKey: string, deviceName: string) =>
-      call<DeviceDetailAnswer>('GET', `${product(productKey)}/devices/${encodeURIComponent(deviceName)}`),
-    listDeviceHistory: (productKey: string, deviceName: string, query: PageParams = {}) =>
-      call<PageAnswer<DeviceUpdateAnswer>>(
-        'GET',
-        `${product(productKey)}/devices/${encodeURIComponent(deviceName)}/updates`,
-        { query: { ...query } },
-      ),
-
+    ...core,
     async addFirmware(
       { file, onProgress, ...fields }: FirmwareUpload,
-      options: CreationOptions = {},
+      { idempotencyKey }: CreationOptions = {},
     ): Promise<FirmwareAnswer> {
       const { body, contentType } = await uploadBody(file, fields, onProgress);
-      const headers = { 'content-type': contentType, ...created(options) };
-      return call('POST', 'v1/firmware', { body, headers });
-    },
-    listFirmware: (query: PageParams & { productKey?: string } = {}) =>
-      call<FirmwarePageAnswer>('GET', 'v1/firmware', { query: { ...query } }),
-    getFirmware: (id: string) => call<FirmwareAnswer>('GET', firmware(id)),
-    deleteFirmware: (id: string) => call<FirmwareAnswer>('DELETE', firmware(id)),
-
-    createVerification: (firmwareId: string, json: CreateVerificationRequest, options: CreationOptions = {}) =>
-      call<TaskAnswer>('POST', `${firmware(firmwareId)}/verifications`, { json, headers: created(options) }),
-    createBatchUpdate: (firmwareId: string, json: CreateBatchUpdateRequest, options: CreationOptions = {}) =>
-      call<TaskAnswer>('POST', `${firmware(firmwareId)}/batch-updates`, { json, headers: created(options) }),
-
-    listTasks: (query: TaskQuery = {}) => call<PageAnswer<TaskAnswer>>('GET', 'v1/tasks', { query: { ...query } }),
-    getTask: (id: string) => call<TaskDetailAnswer>('GET', task(id)),
-    listDeviceUpdates: (taskId: string, query: DeviceUpdateQuery = {}) =>
-      call<PageAnswer<DeviceUpdateAnswer>>('GET', `${task(taskId)}/devices`, { query: { ...query } }),
-    /** The device updates as CSV, piece by piece. */
-    async *deviceUpdatesCsv(taskId: string, query: Omit<DeviceUpdateQuery, keyof PageParams> = {}) {
-      const response = await send('GET', `${task(taskId)}/devices.csv`, { query: { ...query } });
-      const decoder = new TextDecoder();
-      for await (const bytes of response.body ?? []) yield decoder.decode(bytes as Uint8Array, { stream: true });
-    },
-    reinitiate: (taskId: string, json: ReinitiateRequest = {}, options: CreationOptions = {}) =>
-      call<TaskAnswer>('POST', `${task(taskId)}/reinitiate`, { json, headers: created(options) }),
-    cancelTask: (taskId: string) => call<TaskAnswer>('POST', `${task(taskId)}/cancel`),
-    endVerification: (taskId: string) => call<TaskAnswer>('POST', `${task(taskId)}/end`),
-    cancelDeviceUpdate: (taskId: string, deviceName: string) =>
-      call<DeviceUpdateAnswer>('POST', `${task(taskId)}/devices/${encodeURIComponent(deviceName)}/cancel`),
-
-    /** The task now and at every change, with its device updates as they change; reconnects by itself until aborted. */
-    taskEvents: (taskId: string, options: FollowOptions = {}): AsyncGenerator<ApiEvent> =>
-      followEvents((headers, signal) => send('GET', `${task(taskId)}/events`, { headers, signal }), options),
-    /** Every task at every change; reconnects by itself until aborted. */
-    events: (options: FollowOptions = {}): AsyncGenerator<ApiEvent> =>
-      followEvents((headers, signal) => send('GET', 'v1/events', { headers, signal }), options),
-
-    /** A run's history, in Temporal's JSON; of the newest run if `runId` is absent. */
-    workflowHistory: (workflowId: string, runId?: string) =>
-      call<unknown>('GET', 'v1/workflow-history', { query: { workflowId, runId } }),
-
-    /** What is not as it should be between records, runs, claims and files. */
-    examine: (fix: boolean) => call<DoctorAnswer>('POST', 'v1/doctor', { json: { fix } }),
-
-    /** Which parts of the service are up; it answers also when some are down. */
-    async readiness(): Promise<ReadinessAnswer> {
-      const response = await fetch(new URL('readyz', base)).catch((error: unknown) => {
-        throw new ApiUnreachableError(`No answer from ${base}: is Ferry running there?`, { cause: error });
-      });
-      return response.json() as Promise<ReadinessAnswer>;
+      const headers: Record<string, string> = { 'content-type': contentType };
+      if (idempotencyKey !== undefined) headers['idempotency-key'] = idempotencyKey;
+      const response = await core.send('POST', 'v1/firmware', { body, headers });
+      return (await response.json()) as FirmwareAnswer;
     },
   };
-}
-
-async function problemOf(response: Response): Promise<Partial<Problem>> {
-  const text = await response.text().catch(() => '');
-  try {
-    return JSON.parse(text) as Partial<Problem>;
-  } catch {
-    return {};
-  }
-}
-
-/** Every item of a paged list, page after page. */
-export async function* eachItem<T>(list: (page: PageParams) => Promise<PageAnswer<T>>): AsyncGenerator<T> {
-  let cursor: string | undefined;
-  do {
-    const page = await list(cursor === undefined ? { limit: 500 } : { limit: 500, cursor });
-    yield* page.items;
-    cursor = page.nextCursor ?? undefined;
-  } while (cursor !== undefined);
 }

@@ -29,6 +29,10 @@ export interface ApiDeps {
   /** By name of the part, such as `database`: rejects when it is down. */
   readonly readiness: Readonly<Record<string, () => Promise<unknown>>>;
   readonly metrics: Registry;
+  /** The folder of the built console; without it there is none. */
+  readonly consoleFolder?: string;
+  /** Browsers reach the console by https only. */
+  readonly secureCookie?: boolean;
   readonly log: ApiLog;
   /** Epoch milliseconds. */
   readonly now?: () => number;
@@ -40,8 +44,14 @@ export interface Principal {
   readonly permissions: ReadonlySet<Permission>;
 }
 
+/** The console's session that a request came with. */
+export interface SignedIn {
+  readonly hash: string;
+  readonly expiresAtMs: number;
+}
+
 export interface ApiEnv {
   /** Absent in `app.request`, which has no socket. */
   Bindings: Partial<HttpBindings>;
-  Variables: { principal: Principal };
+  Variables: { principal: Principal; session?: SignedIn };
 }

@@ -5,9 +5,10 @@ import { invalidField, notFound } from '../domain/errors.js';
 import type { Records, TaskRecord } from '../records/records.js';
 import type { Answers } from './answers.js';
 import { Permission } from './auth.js';
-import { changeFeed, pause, type FeedItem } from './change-feed.js';
+import { changeFeed, type FeedItem } from './change-feed.js';
 import type { ApiEnv, ApiLog } from './deps.js';
 import { operation } from './operation.js';
+import { pause } from './pause.js';
 import { IdParams } from './requests.js';
 import { newRouter } from './router.js';
 

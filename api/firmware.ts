@@ -76,15 +76,19 @@ const deleteFirmware = operation({
 export function firmwareRoutes(deps: {
   readonly records: Records;
   readonly intake: FirmwareIntake;
-  readonly limits: Pick<FirmwareLimits, 'firmwareMax'>;
+  readonly limits: FirmwareLimits;
   readonly now: () => number;
 }) {
-  const { records, intake, limits, now } = deps;
+  const { records, intake, now } = deps;
+  const { firmwareMax, ...newFirmware } = deps.limits;
   const router = newRouter()
     .openapi(listFirmware, async (c) => {
       const { productKey, ...page } = c.req.valid('query');
       const [found, used] = await Promise.all([records.listFirmware({ productKey }, page), records.countFirmware()]);
-      return c.json({ ...pageAnswer(found, firmwareAnswer), quota: { used, max: limits.firmwareMax } }, 200);
+      return c.json(
+        { ...pageAnswer(found, firmwareAnswer), quota: { used, max: firmwareMax }, limits: newFirmware },
+        200,
+      );
     })
     .openapi(getFirmware, async (c) => {
       const { id } = c.req.valid('param');

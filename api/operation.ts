@@ -15,7 +15,8 @@ interface Operation extends Pick<RouteConfig, 'summary' | 'description' | 'reque
   readonly method: 'get' | 'post' | 'delete';
   readonly path: `/v1/${string}`;
   readonly tag: string;
-  readonly permission: Permission;
+  /** Null: it is there for everyone. */
+  readonly permission: Permission | null;
   readonly problems: readonly ErrorCode[];
 }
 
@@ -25,8 +26,12 @@ interface Operation extends Pick<RouteConfig, 'summary' | 'description' | 'reque
  */
 export function operation<const O extends Operation>(described: O): O {
   const { tag, permission, problems, request, responses, ...rest } = described;
-  const allProblems: ErrorCode[] = [...problems, 'unauthorized', 'forbidden', 'internal'];
-  const middleware: MiddlewareHandler<ApiEnv>[] = [requirePermission(permission)];
+  const allProblems: ErrorCode[] = [...problems, 'internal'];
+  const middleware: MiddlewareHandler<ApiEnv>[] = [];
+  if (permission !== null) {
+    allProblems.push('unauthorized', 'forbidden');
+    middleware.push(requirePermission(permission));
+  }
   if (rest.method !== 'get') allProblems.push('storage-unavailable');
   if (request) allProblems.push('invalid-request');
   if (request?.body) {
@@ -38,8 +43,8 @@ export function operation<const O extends Operation>(described: O): O {
     ...(request && { request }),
     responses: { ...responses, ...problemResponses(allProblems) },
     tags: [tag],
-    security: [{ token: [] }],
-    'x-permission': permission,
+    security: permission === null ? [] : [{ token: [] }, { session: [] }],
+    ...(permission !== null && { 'x-permission': permission }),
     middleware,
   }) as unknown as O;
 }

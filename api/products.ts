@@ -1,12 +1,13 @@
+import { notFound } from '../domain/errors.js';
 import { Permission } from './auth.js';
-import { pageAnswer, productAnswer } from './answers.js';
+import { conflictAnswer, pageAnswer, productAnswer } from './answers.js';
 import type { ApiDeps } from './deps.js';
 import { idempotencyOf, IdempotencyHeaders, markReplay } from './idempotency.js';
 import { newProductKey } from './ids.js';
 import { json, jsonBody, operation } from './operation.js';
-import { CreateProduct, PageQuery } from './requests.js';
+import { CreateProduct, PageQuery, ProductParams, VersionsQuery } from './requests.js';
 import { newRouter } from './router.js';
-import { pageOf, ProductSchema } from './schemas.js';
+import { pageOf, ProductSchema, VersionsSchema } from './schemas.js';
 
 const createProduct = operation({
   method: 'post',
@@ -30,6 +31,17 @@ const listProducts = operation({
   problems: [],
 });
 
+const listVersions = operation({
+  method: 'get',
+  path: '/v1/products/{productKey}/versions',
+  tag: 'Products',
+  summary: 'List the versions that run on the devices of a product, most devices first',
+  permission: Permission.READ,
+  request: { params: ProductParams, query: VersionsQuery },
+  responses: { 200: json(VersionsSchema, 'The versions, each with the batch that updates it') },
+  problems: ['not-found'],
+});
+
 export function productRoutes({ records, now }: Pick<ApiDeps, 'records'> & { readonly now: () => number }) {
   return newRouter()
     .openapi(createProduct, async (c) => {
@@ -37,6 +49,20 @@ export function productRoutes({ records, now }: Pick<ApiDeps, 'records'> & { rea
       const product = { productKey: body.productKey ?? newProductKey(), name: body.name, createdAtMs: now() };
       const created = await records.createProduct(product, idempotencyOf(c, body));
       return c.json(productAnswer(markReplay(c, created)), 201);
+    })
+    .openapi(listVersions, async (c) => {
+      const { productKey } = c.req.valid('param');
+      const { module } = c.req.valid('query');
+      if (!(await records.getProduct(productKey))) throw notFound(`The product ${productKey}`);
+      const [counts, conflicts] = await Promise.all([
+        records.countVersions(productKey, module),
+        records.listConflicts(productKey, module),
+      ]);
+      const items = counts.map(({ version, devices }) => {
+        const claim = conflicts.find(({ sourceVersions }) => version !== null && sourceVersions.includes(version));
+        return { version, devices, claimedBy: claim ? conflictAnswer(claim) : null };
+      });
+      return c.json({ items }, 200);
     })
     .openapi(listProducts, async (c) => {
       const page = await records.listProducts(c.req.valid('query'));

@@ -1,11 +1,13 @@
 import { z } from '@hono/zod-openapi';
 import {
+  DEFAULT_MODULE,
   deviceNameProblem,
   deviceSecretProblem,
   moduleProblem,
   productKeyProblem,
   versionProblem,
 } from '../domain/names.js';
+import { FailureCause } from '../domain/causes.js';
 import { POLICY_BOUNDS, VERIFICATION_DEVICES_MAX } from '../domain/policy.js';
 import { DeviceUpdateStatus } from '../domain/device-update.js';
 import { TaskStatus } from '../domain/update-task.js';
@@ -65,9 +67,20 @@ export const TasksQuery = PageQuery.extend({
   kind: z.enum(['verification', 'batch']).optional(),
   status: z.enum(TaskStatus).optional(),
 });
+export const VersionsQuery = z.strictObject({ module: moduleName.default(DEFAULT_MODULE) });
+export const TimelineQuery = z.strictObject({
+  points: z.coerce
+    .number({ error: 'must be a number' })
+    .int()
+    .min(1)
+    .max(500)
+    .default(60)
+    .openapi({ type: 'integer', minimum: 1, maximum: 500, default: 60, description: 'Spans of time at most.' }),
+});
 const deviceUpdateFilter = {
   status: z.enum(DeviceUpdateStatus).optional(),
   outcome: z.enum(['succeeded', 'failed']).optional(),
+  cause: z.enum(FailureCause).optional(),
   search: z.string().min(1).max(64).optional().openapi({ description: 'Part of the device name.' }),
 };
 export const DeviceUpdatesQuery = PageQuery.extend(deviceUpdateFilter);
@@ -152,6 +165,12 @@ export const FirmwareFields = z.strictObject({
   signMethod: z.enum(['MD5', 'SHA256']).default('SHA256'),
 });
 
+/** What a browser signs in with: the token, or the secret of a link that signs in once. */
+export const SignIn = z
+  .strictObject({ token: z.string().min(1).max(1_000).optional(), link: z.string().min(1).max(1_000).optional() })
+  .openapi('SignIn');
+
+export type SignInRequest = z.input<typeof SignIn>;
 export type CreateProductRequest = z.input<typeof CreateProduct>;
 export type NewDeviceRequest = z.input<typeof NewDeviceSchema>;
 export type PolicyRequestBody = z.input<typeof PolicyRequest>;

@@ -21,6 +21,14 @@ export const FieldProblemSchema = z.object({
   message: z.string(),
 });
 
+export const ConflictSchema = z
+  .object({
+    taskId: z.string(),
+    firmware: z.object({ id: z.string(), name: z.string(), version: z.string() }),
+    sourceVersions: z.array(z.string()),
+  })
+  .openapi('Conflict');
+
 /** RFC 9457. */
 export const ProblemSchema = z
   .object({
@@ -32,13 +40,7 @@ export const ProblemSchema = z
     requestId: z.string().optional().openapi({ description: 'Of an `internal` problem: the log names it too.' }),
     errors: z.array(FieldProblemSchema).optional().openapi({ description: 'The fields that break a rule.' }),
     conflicts: z
-      .array(
-        z.object({
-          taskId: z.string(),
-          firmware: z.object({ id: z.string(), name: z.string(), version: z.string() }),
-          sourceVersions: z.array(z.string()),
-        }),
-      )
+      .array(ConflictSchema)
       .optional()
       .openapi({ description: 'Of an `update-task-conflict`: the batches that hold the source versions.' }),
     deviceNames: z.array(z.string()).optional().openapi({ description: 'Of `device-exists`.' }),
@@ -139,7 +141,12 @@ export const FirmwareSchema = z
   .openapi('Firmware');
 
 export const FirmwarePageSchema = pageOf(FirmwareSchema)
-  .extend({ quota: z.object({ used: count, max: count }).openapi({ description: 'Deleted firmware is counted.' }) })
+  .extend({
+    quota: z.object({ used: count, max: count }).openapi({ description: 'Deleted firmware is counted.' }),
+    limits: z
+      .object({ nameCharactersMax: count, fileBytesMax: count })
+      .openapi({ description: 'What a new firmware must keep.' }),
+  })
   .openapi('FirmwarePage');
 
 export const PolicySchema = z
@@ -184,6 +191,7 @@ export const TaskSchema = z
     policy: PolicySchema,
     counts: CountsSchema,
     reinitiates: z.string().nullable().openapi({ description: 'The task whose failed devices it re-initiates.' }),
+    startedBy: z.string().nullable().openapi({ description: 'Who created it; null in tasks of older releases.' }),
     waitingFor: z.literal('workflow engine').nullable().openapi({
       description: 'A task that is accepted and recorded, and begins as soon as the workflow engine has it.',
     }),
@@ -215,6 +223,69 @@ export const DoctorReportSchema = z
     ),
   })
   .openapi('DoctorReport');
+export const TimelineSchema = z
+  .object({
+    from: time.openapi({ description: 'Begin of the first span.' }),
+    spanMs: z.int(),
+    points: z
+      .array(z.object({ at: time, succeeded: count, failed: count, cancelled: count }))
+      .openapi({ description: 'Device updates that ended in each span, in order; every span is there.' }),
+  })
+  .openapi('Timeline');
+
+export const VersionsSchema = z
+  .object({
+    items: z.array(
+      z.object({
+        version: z.string().nullable().openapi({ description: 'Null: these devices have not reported one.' }),
+        devices: count,
+        claimedBy: ConflictSchema.nullable().openapi({ description: 'The open batch that updates this version.' }),
+      }),
+    ),
+  })
+  .openapi('Versions');
+
+export const BatchPreviewSchema = z
+  .object({
+    devices: count,
+    online: count,
+    offline: count.openapi({ description: 'MQTT devices that are not connected: notified when they come online.' }),
+    transient: count.openapi({ description: 'HTTP and CoAP devices: they get their update when they ask for it.' }),
+    busy: count.openapi({ description: 'Of all of them: not finished with another update, so they would fail.' }),
+    versions: z.array(z.object({ version: z.string(), devices: count })),
+    conflicts: z.array(ConflictSchema),
+    refusal: ProblemSchema.nullable().openapi({ description: 'Why it would be refused, apart from conflicts.' }),
+  })
+  .openapi('BatchPreview');
+
+const causeCounts = z.array(z.object({ cause: z.enum(FailureCause), count }));
+
+export const OverviewSchema = z
+  .object({
+    devices: z.object({ total: count, online: count, offline: count }),
+    products: z
+      .array(
+        ProductSchema.extend({
+          devices: z.object({ total: count, online: count, offline: count }),
+          versions: z.array(z.object({ version: z.string().nullable(), devices: count })),
+        }),
+      )
+      .openapi({ description: 'The newest ones, each with what runs on its devices (module `default`).' }),
+    openTasks: z.array(TaskSchema).openapi({ description: 'Running and pending, newest first.' }),
+    attention: z
+      .object({ firmwareToValidate: z.array(FirmwareSchema), tasksToReinitiate: z.array(TaskSchema) })
+      .openapi({ description: 'What waits for a person.' }),
+    failures: z.object({ since: time, byCause: causeCounts, latest: z.array(DeviceUpdateSchema) }),
+  })
+  .openapi('Overview');
+
+export const SessionSchema = z
+  .object({
+    name: z.string(),
+    permissions: z.array(z.string()),
+    expiresAt: time.nullable().openapi({ description: 'Null for a token, which has no session.' }),
+  })
+  .openapi('Session');
 
 export const HealthSchema = z.object({ status: z.literal('ok') }).openapi('Health');
 
@@ -236,6 +307,12 @@ export type TaskAnswer = z.infer<typeof TaskSchema>;
 export type TaskDetailAnswer = z.infer<typeof TaskDetailSchema>;
 export type DeviceUpdateAnswer = z.infer<typeof DeviceUpdateSchema>;
 export type DoctorAnswer = z.infer<typeof DoctorReportSchema>;
+export type ConflictAnswer = z.infer<typeof ConflictSchema>;
+export type TimelineAnswer = z.infer<typeof TimelineSchema>;
+export type VersionsAnswer = z.infer<typeof VersionsSchema>;
+export type BatchPreviewAnswer = z.infer<typeof BatchPreviewSchema>;
+export type OverviewAnswer = z.infer<typeof OverviewSchema>;
+export type SessionAnswer = z.infer<typeof SessionSchema>;
 export type ReadinessAnswer = z.infer<typeof ReadinessSchema>;
 /** A page of a list, as the API answers it. */
 export interface PageAnswer<T> {

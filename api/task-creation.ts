@@ -1,7 +1,7 @@
 import type { Context } from 'hono';
 import { resolvePolicy } from '../domain/policy.js';
 import type { Created, Records, TaskRecord } from '../records/records.js';
-import type { Answers } from './answers.js';
+import { batchPreviewAnswer, type Answers } from './answers.js';
 import { Permission } from './auth.js';
 import type { ApiDeps, ApiEnv } from './deps.js';
 import { idempotencyOf, IdempotencyHeaders, markReplay } from './idempotency.js';
@@ -9,7 +9,7 @@ import { newId } from './ids.js';
 import { json, jsonBody, operation } from './operation.js';
 import { CreateBatchUpdate, CreateVerification, IdParams, Reinitiate } from './requests.js';
 import { newRouter } from './router.js';
-import { TaskSchema } from './schemas.js';
+import { BatchPreviewSchema, TaskSchema } from './schemas.js';
 
 const accepted = { 202: json(TaskSchema, 'The task; its workflow is started') };
 
@@ -70,6 +70,18 @@ const reinitiateTask = operation({
   ],
 });
 
+const previewBatchUpdate = operation({
+  method: 'post',
+  path: '/v1/firmware/{id}/batch-updates/preview',
+  tag: 'Tasks',
+  summary: 'Show what a batch update would meet if it was created now',
+  description: 'Creates nothing: it counts devices, and names conflicts and what would be refused.',
+  permission: Permission.READ,
+  request: { params: IdParams, body: jsonBody(CreateBatchUpdate) },
+  responses: { 200: json(BatchPreviewSchema, 'The preview') },
+  problems: ['not-found'],
+});
+
 interface CreationDeps {
   readonly records: Records;
   readonly answers: Answers;
@@ -97,6 +109,7 @@ export function taskCreationRoutes({ records, answers, deliver, now }: CreationD
         deviceNames: body.deviceNames,
         policy: resolvePolicy('verification', body.policy),
         createdAtMs: now(),
+        startedBy: c.get('principal').name,
         idempotency: idempotencyOf(c, body),
       });
       return c.json(accept(c, created), 202);
@@ -111,9 +124,20 @@ export function taskCreationRoutes({ records, answers, deliver, now }: CreationD
         deviceNames: body.deviceNames ?? null,
         policy: resolvePolicy('batch', body.policy),
         createdAtMs: now(),
+        startedBy: c.get('principal').name,
         idempotency: idempotencyOf(c, body),
       });
       return c.json(accept(c, created), 202);
+    })
+    .openapi(previewBatchUpdate, async (c) => {
+      const { sourceVersions, deviceNames, policy } = c.req.valid('json');
+      const preview = await records.previewBatch({
+        firmwareId: c.req.valid('param').id,
+        sourceVersions,
+        deviceNames: deviceNames ?? null,
+        policy: resolvePolicy('batch', policy),
+      });
+      return c.json(batchPreviewAnswer(preview), 200);
     })
     .openapi(reinitiateTask, async (c) => {
       const body = c.req.valid('json');
@@ -122,6 +146,7 @@ export function taskCreationRoutes({ records, answers, deliver, now }: CreationD
         reinitiates: c.req.valid('param').id,
         deviceNames: body.deviceNames ?? null,
         createdAtMs: now(),
+        startedBy: c.get('principal').name,
         idempotency: idempotencyOf(c, body),
       });
       return c.json(accept(c, created), 202);

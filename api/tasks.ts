@@ -6,9 +6,17 @@ import { Permission } from './auth.js';
 import type { ApiDeps } from './deps.js';
 import { deviceUpdatesCsv } from './device-updates-csv.js';
 import { json, operation } from './operation.js';
-import { DeviceUpdatesCsvQuery, DeviceUpdatesQuery, IdParams, TaskDeviceParams, TasksQuery } from './requests.js';
+import {
+  DeviceUpdatesCsvQuery,
+  DeviceUpdatesQuery,
+  IdParams,
+  TaskDeviceParams,
+  TasksQuery,
+  TimelineQuery,
+} from './requests.js';
 import { newRouter } from './router.js';
-import { DeviceUpdateSchema, pageOf, TaskDetailSchema, TaskSchema } from './schemas.js';
+import { timelineAnswer, timelineOf } from './timeline.js';
+import { DeviceUpdateSchema, pageOf, TaskDetailSchema, TaskSchema, TimelineSchema } from './schemas.js';
 
 const listTasks = operation({
   method: 'get',
@@ -29,6 +37,18 @@ const getTask = operation({
   permission: Permission.READ,
   request: { params: IdParams },
   responses: { 200: json(TaskDetailSchema, 'The task') },
+  problems: ['not-found'],
+});
+
+const getTimeline = operation({
+  method: 'get',
+  path: '/v1/tasks/{id}/timeline',
+  tag: 'Tasks',
+  summary: 'Count the device updates of a task that ended, over time',
+  description: 'From its start to its end, or to now.',
+  permission: Permission.READ,
+  request: { params: IdParams, query: TimelineQuery },
+  responses: { 200: json(TimelineSchema, 'The counts') },
   problems: ['not-found'],
 });
 
@@ -110,6 +130,11 @@ export function taskRoutes({ records, answers, deliver, now }: TaskRouteDeps) {
       const task = await requireTask(c.req.valid('param').id);
       const failuresByCause = { ...(await records.countFailuresByCause(task.id)) };
       return c.json({ ...answers.task(task), failuresByCause }, 200);
+    })
+    .openapi(getTimeline, async (c) => {
+      const task = await requireTask(c.req.valid('param').id);
+      const timeline = timelineOf(task, { points: c.req.valid('query').points, nowMs: now() });
+      return c.json(timelineAnswer(timeline, await records.countEnded(task.id, timeline.fromMs, timeline.spanMs)), 200);
     })
     .openapi(listDeviceUpdates, async (c) => {
       const task = await requireTask(c.req.valid('param').id);

@@ -1,5 +1,6 @@
 import type { DeviceProtocol, DeviceUpdateState, DeviceUpdateStatus, Outcome } from '../domain/device-update.js';
 import type { FailureCause } from '../domain/causes.js';
+import type { FerryError } from '../domain/errors.js';
 import type { DeviceKey, TaskKind } from '../domain/ids.js';
 import type { FirmwareLimits, UpdatePolicy } from '../domain/policy.js';
 import type { FirmwareStatus, TaskCounts, TaskStatus } from '../domain/update-task.js';
@@ -105,6 +106,8 @@ export interface NewTask {
   readonly deviceNames: readonly string[] | null;
   readonly policy: UpdatePolicy;
   readonly createdAtMs: number;
+  /** Name of the principal. */
+  readonly startedBy?: string | undefined;
   readonly idempotency?: Idempotency | undefined;
 }
 
@@ -118,6 +121,8 @@ export interface TaskRecord {
   readonly counts: TaskCounts;
   /** The task whose failed devices this one re-initiates. */
   readonly reinitiates: string | null;
+  /** Name of the principal; null in tasks of older releases. */
+  readonly startedBy: string | null;
   readonly workflowId: string;
   /** Null until the engine has begun it. */
   readonly runId: string | null;
@@ -176,6 +181,7 @@ export interface OpenDeviceUpdate {
 export interface DeviceUpdateFilter {
   readonly status?: DeviceUpdateStatus | undefined;
   readonly outcome?: Outcome | undefined;
+  readonly cause?: FailureCause | undefined;
   /** Part of the device name. */
   readonly search?: string | undefined;
 }
@@ -195,6 +201,64 @@ export interface Changes {
   readonly change: number;
   /** There is more: ask again at once. */
   readonly more: boolean;
+}
+
+/** A batch that holds source versions which another one asks for. */
+export interface Conflict {
+  readonly taskId: string;
+  readonly firmware: Pick<Firmware, 'id' | 'name' | 'version'>;
+  readonly sourceVersions: readonly string[];
+}
+
+/** Devices of a product by whether they are online. */
+export interface DeviceCounts {
+  readonly productKey: string;
+  readonly online: number;
+  readonly offline: number;
+}
+
+export interface VersionCount {
+  /** Null: the devices have not reported one. */
+  readonly version: string | null;
+  readonly devices: number;
+}
+
+/** What a batch would meet if it was created now. */
+export interface BatchPreview {
+  readonly devices: number;
+  /** MQTT devices that are connected. */
+  readonly online: number;
+  readonly offline: number;
+  /** HTTP and CoAP devices: they can't be notified. */
+  readonly transient: number;
+  /** Of all of them: not finished with another update. */
+  readonly busy: number;
+  readonly versions: readonly { readonly version: string; readonly devices: number }[];
+  readonly conflicts: readonly Conflict[];
+  /** Why it would be refused, apart from conflicts. */
+  readonly refusal: FerryError | null;
+}
+
+/** Device updates of a task that ended within a span of time. */
+export interface EndedCounts {
+  /** Number of the span, from 0. */
+  readonly span: number;
+  readonly succeeded: number;
+  readonly failed: number;
+  readonly cancelled: number;
+}
+
+/** An operator who is signed in at the console. */
+export interface Session {
+  readonly principal: string;
+  /** Digest of the token that it rests on. */
+  readonly credential: string;
+  readonly createdAtMs: number;
+  readonly expiresAtMs: number;
+}
+/** With the digest of its secret, which is nowhere kept. */
+export interface NewSession extends Session {
+  readonly hash: string;
 }
 
 /** A task that the engine must still be told about: not started, or a request not delivered. */
@@ -353,6 +417,7 @@ export interface Records {
     readonly reinitiates: string;
     readonly deviceNames: readonly string[] | null;
     readonly createdAtMs: number;
+    readonly startedBy?: string | undefined;
     readonly idempotency?: Idempotency | undefined;
   }): Promise<Created<TaskRecord>>;
   getTask(id: string): Promise<TaskRecord | undefined>;
@@ -366,6 +431,37 @@ export interface Records {
   listDeviceHistory(key: DeviceKey, page: PageRequest): Promise<Page<DeviceUpdateRecord>>;
   /** Failed device updates of a task by cause. */
   countFailuresByCause(taskId: string): Promise<Readonly<Record<string, number>>>;
+
+  // ── what operators look at before and after ───────────────────────────────────────────────────
+  /** Of every product that has devices. */
+  countDevices(): Promise<readonly DeviceCounts[]>;
+  /** Most devices first. */
+  countVersions(productKey: string, module: string): Promise<readonly VersionCount[]>;
+  /** The open claims of a product's module. */
+  listConflicts(productKey: string, module: string): Promise<readonly Conflict[]>;
+  /** Changes nothing. @throws FerryError `not-found` (firmware) */
+  previewBatch(batch: Pick<NewTask, 'firmwareId' | 'sourceVersions' | 'deviceNames' | 'policy'>): Promise<BatchPreview>;
+  /** What ended in each span of `spanMs` from `fromMs` on; spans in which nothing ended are left out. */
+  countEnded(taskId: string, fromMs: number, spanMs: number): Promise<readonly EndedCounts[]>;
+  /** Failures of all tasks since then, by cause; most first. */
+  countFailuresSince(sinceMs: number): Promise<readonly { readonly cause: FailureCause; readonly count: number }[]>;
+  /** Of all tasks, newest first. */
+  latestFailures(sinceMs: number, limit: number): Promise<readonly DeviceUpdateRecord[]>;
+  /** Tasks that ended since then with failed devices and were not re-initiated; newest first. */
+  tasksToReinitiate(sinceMs: number, limit: number): Promise<readonly TaskRecord[]>;
+  /** Not deleted, and no open task uses it; newest first. */
+  firmwareToValidate(limit: number): Promise<readonly Firmware[]>;
+
+  // ── sessions of the console ───────────────────────────────────────────────────────────────────
+  addSession(session: NewSession): Promise<void>;
+  /** Undefined when it has expired or was ended. */
+  getSession(hash: string, atMs: number): Promise<Session | undefined>;
+  endSession(hash: string): Promise<void>;
+  addSignInLink(hash: string, expiresAtMs: number): Promise<void>;
+  /** Uses the link up and begins the session, in one step; false when the link is used, expired or unknown. */
+  redeemSignInLink(hash: string, session: NewSession): Promise<boolean>;
+  /** Forgets sessions and links that have expired. */
+  forgetSessions(beforeMs: number): Promise<void>;
 
   // ── requests of operators, and the outbox ─────────────────────────────────────────────────────
   /** @throws FerryError `not-found`, `task-not-open` */

@@ -1,8 +1,10 @@
-// Builds dist/: the command (bundled by esbuild, packages left outside) and the workflows' bundle, so that the service
-// starts without compiling anything.
-import { mkdir, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
+// Builds dist/: the command (bundled by esbuild, packages left outside), the workflows' bundle and the console, so that
+// the service starts without compiling anything.
+import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+import { brotliCompress, gzip } from 'node:zlib';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
 const DIST = join(ROOT, 'dist');
@@ -17,6 +19,7 @@ const SOURCES = [
   'api',
   'worker',
   'cli',
+  'console',
   'scripts',
   'package-lock.json',
 ];
@@ -64,8 +67,31 @@ export async function build() {
     logLevel: 'warning',
   });
   await writeFile(join(DIST, 'workflow-bundle.js'), await bundleWorkflows());
+  await buildConsole();
   await writeFile(STAMP, '');
   await utimes(STAMP, startedAt, startedAt);
+}
+
+/** The console's files, each beside its compressed forms: the server compresses nothing itself. */
+async function buildConsole() {
+  const { build: vite } = await import('vite');
+  // Tests build too, under an environment of their own: the console is the same for all.
+  const { NODE_ENV } = process.env;
+  process.env.NODE_ENV = 'production';
+  try {
+    await vite({ configFile: join(ROOT, 'console/vite.config.mjs'), logLevel: 'warn' });
+  } finally {
+    if (NODE_ENV === undefined) delete process.env.NODE_ENV;
+    else process.env.NODE_ENV = NODE_ENV;
+  }
+  const assets = join(DIST, 'console', 'assets');
+  await Promise.all(
+    (await readdir(assets)).map(async (name) => {
+      const content = await readFile(join(assets, name));
+      await writeFile(join(assets, `${name}.gz`), await promisify(gzip)(content, { level: 9 }));
+      await writeFile(join(assets, `${name}.br`), await promisify(brotliCompress)(content));
+    }),
+  );
 }
 
 async function bundleWorkflows() {

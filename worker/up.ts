@@ -1,11 +1,13 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { Counter, Registry, collectDefaultMetrics } from 'prom-client';
 import { createApi } from '../api/api.js';
 import { createDownloadHandler } from '../api/downloads.js';
 import { closeHttpServer, createHttpServer } from '../api/http-server.js';
 import { createOutbox } from '../api/outbox.js';
+import { createSignInPath } from '../api/sessions.js';
 import { createDeviceUpdateSignals } from '../broker/device-update-signals.js';
 import { startEmbeddedBroker, type EmbeddedBroker } from '../broker/embedded-broker.js';
 import { Gateway } from '../broker/gateway.js';
@@ -19,6 +21,7 @@ import { claimDataFolder, requireNoHalfRestore } from './data-folder.js';
 import { createDoctor } from './doctor/doctor.js';
 import { createDownloadUrls } from './download-urls.js';
 import { createLog, installSdkLog } from './log.js';
+import { PROJECT_FOLDER } from './paths.js';
 import { portTaken } from './ports.js';
 import { startReconciler } from './reconciler.js';
 import { openRecords } from './records.js';
@@ -39,6 +42,8 @@ export interface Running {
   readonly adminToken: string;
   /** The token was made at this start: it is to be shown once. */
   readonly adminTokenIsNew: boolean;
+  /** A page that signs in once, made when the token is; to be shown once too. */
+  readonly signInUrl: string | null;
   /** Resolves with the reason when a part has broken that the service can't do without. */
   readonly broken: Promise<Error>;
   stop(): Promise<void>;
@@ -165,6 +170,8 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
       'workflow worker': () => requireWorking(later.worker),
     },
     metrics,
+    consoleFolder: join(PROJECT_FOLDER, 'dist', 'console'),
+    secureCookie: config.publicUrl?.startsWith('https:') ?? false,
     log,
   });
   const server = createHttpServer({
@@ -219,6 +226,7 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
       clock: async () => void uptime.sinceMs(),
       'open records': () => doctor.watch(),
       'idempotency keys': () => records.forgetIdempotencyKeys(Date.now() - IDEMPOTENCY_KEPT_MS),
+      sessions: () => records.forgetSessions(Date.now()),
     },
     { intervalMs: RECONCILE_MS, log },
   );
@@ -232,6 +240,7 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
     temporalAddress: temporal.address,
     adminToken: admin.token,
     adminTokenIsNew: admin.isNew,
+    signInUrl: admin.isNew ? `${config.publicUrl ?? httpUrl}${await createSignInPath(records, Date.now())}` : null,
     broken: brokenWorker(worker.running),
     stop: () => shutdown.run(),
   };

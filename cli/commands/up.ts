@@ -43,8 +43,9 @@ async function runUntil(signal: AbortSignal, io: Io, start: StartService): Promi
   }
 }
 
-export function banner({ httpUrl, mqttUrl, temporalUiUrl, adminToken, adminTokenIsNew }: Running): string {
+export function banner({ httpUrl, mqttUrl, temporalUiUrl, adminToken, adminTokenIsNew, signInUrl }: Running): string {
   const lines = [
+    ['Console', signInUrl === null ? httpUrl : `${signInUrl}   (signs in once, within a day)`],
     ['API docs', `${httpUrl}/docs`],
     ['API', `${httpUrl}/v1`],
     ['MQTT', mqttUrl],

@@ -1,5 +1,6 @@
 import { and, eq, inArray, isNull } from 'drizzle-orm';
 import { FerryError } from '../../domain/errors.js';
+import type { Conflict } from '../records.js';
 import { isUniqueViolation, type Connection } from './connection.js';
 import { claims, firmware, tasks } from './schema.js';
 
@@ -26,7 +27,11 @@ export function claimVersions(connection: Connection, claim: Claim): void {
   }
 }
 
-function conflict({ db }: Connection, { taskId, productKey, module, sourceVersions }: Claim): FerryError {
+/** The batches that hold some of these versions, or any when none are named; without those of a task itself. */
+export function conflictsOf(
+  { db }: Pick<Connection, 'db'>,
+  { taskId, productKey, module, sourceVersions }: Omit<Claim, 'sourceVersions'> & Partial<Claim>,
+): Conflict[] {
   const held = db
     .select({ taskId: claims.taskId, version: claims.sourceVersion, firmware })
     .from(claims)
@@ -36,18 +41,22 @@ function conflict({ db }: Connection, { taskId, productKey, module, sourceVersio
       and(
         eq(claims.productKey, productKey),
         eq(claims.module, module),
-        inArray(claims.sourceVersion, [...sourceVersions]),
+        sourceVersions && inArray(claims.sourceVersion, [...sourceVersions]),
         isNull(claims.releasedAtMs),
       ),
     )
     .all()
     // This task's own claims are still in the transaction that is about to be undone.
     .filter((row) => row.taskId !== taskId);
-  const conflicts = [...new Set(held.map((row) => row.taskId))].map((id) => {
+  return [...new Set(held.map((row) => row.taskId))].map((id) => {
     const rows = held.filter((row) => row.taskId === id);
     const { name, version, id: firmwareId } = rows[0]?.firmware ?? { name: '', version: '', id: '' };
     return { taskId: id, firmware: { id: firmwareId, name, version }, sourceVersions: rows.map((row) => row.version) };
   });
+}
+
+function conflict(connection: Connection, claim: Claim): FerryError {
+  const conflicts = conflictsOf(connection, claim);
   const others = conflicts.map(
     (other) =>
       `task ${other.taskId} updates ${other.sourceVersions.join(', ')} to ${other.firmware.name} ${other.firmware.version}`,

@@ -340,6 +340,7 @@ function listDeviceUpdates(
     eq(deviceUpdates.taskId, taskId),
     filter.status && eq(deviceUpdates.status, filter.status),
     filter.outcome && eq(deviceUpdates.outcome, filter.outcome),
+    filter.cause && eq(deviceUpdates.cause, filter.cause),
     filter.search ? sql`instr(${deviceUpdates.deviceName}, ${filter.search}) > 0` : undefined,
     cursor && gt(deviceUpdates.ordinal, Number(cursor[0])),
   ];

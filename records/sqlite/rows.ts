@@ -41,6 +41,7 @@ export function taskOf(task: TaskRow, { id, name, productKey, module, version }:
       total: task.total,
     },
     reinitiates: task.reinitiates,
+    startedBy: task.startedBy,
     workflowId: taskWorkflowId(task.kind, task.id),
     runId: task.runId,
     createdAtMs: task.createdAtMs,

@@ -103,6 +103,8 @@ export const tasks = sqliteTable(
     sourceVersions: text('source_versions', { mode: 'json' }).$type<readonly string[]>().notNull(),
     policy: text('policy', { mode: 'json' }).$type<StoredPolicy>().notNull(),
     reinitiates: text('reinitiates'),
+    /** Name of the principal; null in tasks of older releases. */
+    startedBy: text('started_by'),
     runId: text('run_id'),
     createdAtMs: integer('created_at_ms').notNull(),
     startedAtMs: integer('started_at_ms'),
@@ -128,6 +130,9 @@ export const tasks = sqliteTable(
     index('tasks_by_product').on(t.productKey, t.createdAtMs, t.id),
     index('tasks_by_status').on(t.status, t.createdAtMs, t.id),
     index('tasks_by_change').on(t.change),
+    index('tasks_by_reinitiated')
+      .on(t.reinitiates)
+      .where(sql`reinitiates IS NOT NULL`),
     index('tasks_open_of_firmware')
       .on(t.firmwareId, t.kind)
       .where(sql`status IN ('pending', 'running')`),
@@ -199,7 +204,13 @@ export const deviceUpdates = sqliteTable(
     index('device_updates_by_status').on(t.taskId, t.status, t.ordinal),
     index('device_updates_by_outcome').on(t.taskId, t.outcome, t.ordinal),
     index('device_updates_by_cause')
-      .on(t.taskId, t.cause)
+      .on(t.taskId, t.cause, t.ordinal)
+      .where(sql`cause IS NOT NULL`),
+    index('device_updates_by_end')
+      .on(t.taskId, t.endedAtMs, t.outcome)
+      .where(sql`ended_at_ms IS NOT NULL`),
+    index('device_updates_failures')
+      .on(t.endedAtMs, t.cause)
       .where(sql`cause IS NOT NULL`),
     index('device_updates_by_change').on(t.taskId, t.change),
     index('device_updates_history').on(t.productKey, t.deviceName, t.id),
@@ -226,6 +237,26 @@ export const idempotencyKeys = sqliteTable(
   },
   (t) => [index('idempotency_keys_by_age').on(t.createdAtMs)],
 );
+
+/** Operators that are signed in at the console. A secret is kept as its digest only. */
+export const sessions = sqliteTable(
+  'sessions',
+  {
+    hash: text('hash').primaryKey(),
+    principal: text('principal').notNull(),
+    /** Digest of the token that it rests on: another token ends it. */
+    credential: text('credential').notNull(),
+    createdAtMs: integer('created_at_ms').notNull(),
+    expiresAtMs: integer('expires_at_ms').notNull(),
+  },
+  (t) => [index('sessions_by_expiry').on(t.expiresAtMs)],
+);
+
+/** Links that sign in once. */
+export const signInLinks = sqliteTable('sign_in_links', {
+  hash: text('hash').primaryKey(),
+  expiresAtMs: integer('expires_at_ms').notNull(),
+});
 
 export const settings = sqliteTable('settings', {
   name: text('name').primaryKey(),

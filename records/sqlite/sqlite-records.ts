@@ -11,7 +11,9 @@ import { forgetIdempotencyKeys } from './idempotency.js';
 import { importRecords } from './import.js';
 import { outboxRecords } from './outbox.js';
 import { restoreRecords } from './restore.js';
+import { overviewRecords } from './overview.js';
 import { settings } from './schema.js';
+import { sessionRecords } from './sessions.js';
 import { taskRecords } from './tasks.js';
 
 /**
@@ -32,6 +34,8 @@ export function openSqliteRecords(
     ...firmwareRecords(connection),
     ...taskRecords(connection),
     ...deviceUpdateRecords(connection),
+    ...overviewRecords(connection),
+    ...sessionRecords(connection),
     ...outboxRecords(connection),
     ...changeRecords(connection),
     ...doctorRecords(connection),

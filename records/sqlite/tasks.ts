@@ -31,7 +31,7 @@ export function taskRecords(connection: Connection): TaskRecords {
   return {
     createTask: (task) => writes.run((context) => createTask(connection, task, context)),
 
-    reinitiateTask: ({ id, reinitiates, deviceNames, createdAtMs, idempotency }) =>
+    reinitiateTask: ({ id, reinitiates, deviceNames, createdAtMs, startedBy, idempotency }) =>
       writes.run((context) =>
         createOnce(connection, {
           idempotency,
@@ -47,7 +47,7 @@ export function taskRecords(connection: Connection): TaskRecords {
             }
             requireFailed(connection, reinitiates);
             const targets = deviceNames && failedTargets(connection, reinitiates, deviceNames);
-            const task = { id, kind, firmwareId: used.id, sourceVersions, policy, createdAtMs, reinitiates };
+            const task = { id, kind, firmwareId: used.id, sourceVersions, policy, createdAtMs, startedBy, reinitiates };
             const row = requireUsable(connection, task);
             insertTask(connection, task, row, context);
             if (targets) insertTargets(connection, { task, firmware: row }, targets, context);
@@ -143,7 +143,10 @@ export function taskFinder({ db }: Pick<Connection, 'db'>) {
 }
 
 /** What every task row is made from. */
-export type TaskDraft = Pick<NewTask, 'id' | 'kind' | 'firmwareId' | 'sourceVersions' | 'policy' | 'createdAtMs'> & {
+export type TaskDraft = Pick<
+  NewTask,
+  'id' | 'kind' | 'firmwareId' | 'sourceVersions' | 'policy' | 'createdAtMs' | 'startedBy'
+> & {
   readonly reinitiates?: string;
 };
 
@@ -165,7 +168,7 @@ function createTask(connection: Connection, task: NewTask, context: WriteContext
 }
 
 /** The firmware, if this task may use it and its numbers are right. */
-function requireUsable(
+export function requireUsable(
   { db }: Connection,
   task: TaskDraft & { readonly deviceNames?: readonly string[] | null },
 ): FirmwareRow {
@@ -218,6 +221,7 @@ function insertTask(
     .values({
       ...{ id, kind, firmwareId, productKey, sourceVersions, policy, createdAtMs },
       reinitiates: task.reinitiates ?? null,
+      startedBy: task.startedBy ?? null,
       change: nextChange(),
     })
     .run();

@@ -13,6 +13,7 @@ function service(changes: Partial<Running> = {}) {
     temporalAddress: '127.0.0.1:7233',
     adminToken: 'the-token',
     adminTokenIsNew: true,
+    signInUrl: 'http://127.0.0.1:8080/sign-in#link=once',
     broken: new Promise(() => undefined),
     stop: () => {
       calls.push('stop');
@@ -29,7 +30,13 @@ describe('ferry up', () => {
     const { calls, start } = service();
     const up = terminal.run(['up'], { start });
     await terminal.shows('Ferry is ready.');
-    for (const shown of ['http://127.0.0.1:8080/docs', 'mqtt://127.0.0.1:1883', 'http://127.0.0.1:8233', 'the-token']) {
+    for (const shown of [
+      'http://127.0.0.1:8080/docs',
+      'mqtt://127.0.0.1:1883',
+      'http://127.0.0.1:8233',
+      'the-token',
+      '#link=once',
+    ]) {
       expect(terminal.out).toContain(shown);
     }
     expect(calls).toEqual([]);

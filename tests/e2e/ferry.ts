@@ -16,6 +16,7 @@ export class Ferry {
   private constructor(
     readonly folder: string,
     private running: Running,
+    private readonly env: Record<string, string>,
   ) {}
 
   static async start(env: Record<string, string> = {}): Promise<Ferry> {
@@ -24,7 +25,8 @@ export class Ferry {
 
   /** On a data folder that is there already; `stop` deletes it all the same. */
   static async startOn(folder: string, env: Record<string, string> = {}): Promise<Ferry> {
-    return new Ferry(folder, await up(serviceEnvironment(folder, { FERRY_LOG_LEVEL: 'fatal', ...env })));
+    const whole = { FERRY_LOG_LEVEL: 'fatal', ...env };
+    return new Ferry(folder, await up(serviceEnvironment(folder, whole)), whole);
   }
 
   get url(): string {
@@ -51,7 +53,13 @@ export class Ferry {
   }
 
   async resume(): Promise<void> {
-    this.running = await up(serviceEnvironment(this.folder, { FERRY_LOG_LEVEL: 'fatal' }));
+    this.running = await up(serviceEnvironment(this.folder, this.env));
+  }
+
+  /** The same, at the address that browsers know. */
+  async again(): Promise<void> {
+    const { port } = new URL(this.url);
+    this.running = await up(serviceEnvironment(this.folder, { ...this.env, FERRY_HTTP_PORT: port }));
   }
 
   async stop(): Promise<void> {

@@ -14,6 +14,8 @@ import { describeKeeping } from './contract/keeping.js';
 import { describeLists } from './contract/lists.js';
 import { describeOutbox } from './contract/outbox.js';
 import { describeRestore } from './contract/restore.js';
+import { describeOverview } from './contract/overview.js';
+import { describeSessions } from './contract/sessions.js';
 
 export interface OpenRecords {
   readonly records: Records;
@@ -48,6 +50,8 @@ export function describeRecords(dialect: string, open: () => Promise<OpenRecords
     describeLists(ground);
     describeRestore(ground);
     describeKeeping(ground);
+    describeOverview(ground);
+    describeSessions(ground);
 
     it('keep a setting once it is made', async () => {
       const { records } = ground();

@@ -1,0 +1,99 @@
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { extname, join } from 'node:path';
+import type { Context } from 'hono';
+import { notFound } from '../domain/errors.js';
+import type { ApiEnv } from './deps.js';
+import { newRouter } from './router.js';
+
+/** Every page of the console: its own router takes over from there (console/app/paths.ts). */
+export const CONSOLE_PATHS = [
+  '/',
+  '/sign-in',
+  '/firmware',
+  '/firmware/:firmwareId',
+  '/tasks',
+  '/tasks/:taskId',
+  '/devices',
+  '/devices/:productKey/:deviceName',
+] as const;
+
+const TYPES: Readonly<Record<string, string>> = {
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml',
+  '.png': 'image/png',
+  '.woff2': 'font/woff2',
+};
+/** Stands in the built page wherever the nonce of an answer goes. */
+const NONCE_MARK = /__FERRY_NONCE__/g;
+/** Files are compressed when they are built; browsers offer brotli over https only. */
+const ENCODINGS = [
+  ['br', '.br'],
+  ['gzip', '.gz'],
+] as const;
+
+/** Styles are made in the browser, each with the nonce; nothing comes from elsewhere. */
+const policy = (nonce: string): string =>
+  [
+    "default-src 'none'",
+    "script-src 'self'",
+    `style-src 'self' 'nonce-${nonce}'`,
+    "img-src 'self' data:",
+    "font-src 'self'",
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "form-action 'self'",
+    "frame-ancestors 'none'",
+  ].join('; ');
+
+/**
+ * The operators' console, from the folder it was built into.
+ *
+ * @param folder has `index.html` and `assets/`
+ */
+export function consoleRoutes(folder: string) {
+  const router = newRouter();
+
+  router.get('/assets/:file', async (c) => {
+    const file = c.req.param('file');
+    const type = /^[\w.-]+$/.test(file) ? TYPES[extname(file)] : undefined;
+    const found = type === undefined ? undefined : await encoded(c, join(folder, 'assets', file));
+    if (!found || type === undefined) throw notFound(`The path ${c.req.path.slice(0, 200)}`);
+    // The name has the digest of the content.
+    c.header('Cache-Control', 'public, max-age=31536000, immutable');
+    c.header('Content-Type', type);
+    return c.body(found);
+  });
+
+  const page = async (c: Context<ApiEnv>) => {
+    const html = await readFile(join(folder, 'index.html'), 'utf8').catch(() => undefined);
+    if (html === undefined) throw notFound('The console, which is not built: run npm run build; its files');
+    const nonce = randomBytes(16).toString('base64');
+    return c.html(html.replace(NONCE_MARK, nonce), 200, {
+      'Content-Security-Policy': policy(nonce),
+      'Cache-Control': 'no-store',
+    });
+  };
+  for (const path of CONSOLE_PATHS) router.get(path, page);
+  return router;
+}
+
+async function encoded(c: Context<ApiEnv>, path: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  const accepted = c.req.header('accept-encoding') ?? '';
+  c.header('Vary', 'Accept-Encoding');
+  for (const [encoding, suffix] of ENCODINGS) {
+    if (!new RegExp(`\\b${encoding}\\b`).test(accepted)) continue;
+    const bytes = await contentOf(`${path}${suffix}`);
+    if (!bytes) continue;
+    c.header('Content-Encoding', encoding);
+    return bytes;
+  }
+  return contentOf(path);
+}
+
+const contentOf = (path: string): Promise<Uint8Array<ArrayBuffer> | undefined> =>
+  readFile(path).then(
+    (bytes) => new Uint8Array(bytes),
+    () => undefined,
+  );

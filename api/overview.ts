@@ -1,0 +1,101 @@
+import { DEFAULT_MODULE } from '../domain/names.js';
+import type { Product, Records } from '../records/records.js';
+import { firmwareAnswer, iso, productAnswer, type Answers } from './answers.js';
+import { Permission } from './auth.js';
+import { json, operation } from './operation.js';
+import { newRouter } from './router.js';
+import { OverviewSchema } from './schemas.js';
+
+const getOverview = operation({
+  method: 'get',
+  path: '/v1/overview',
+  tag: 'Overview',
+  summary: 'Show what the console begins with: devices, versions, open tasks, what waits for a person, last failures',
+  permission: Permission.READ,
+  responses: { 200: json(OverviewSchema, 'The overview') },
+  problems: [],
+});
+
+const PRODUCTS_MAX = 20;
+const VERSIONS_MAX = 12;
+const TASKS_MAX = 20;
+const ATTENTION_MAX = 5;
+const FAILURES_MAX = 10;
+const FAILURES_SINCE_MS = 7 * 86_400_000;
+const ATTENTION_SINCE_MS = 30 * 86_400_000;
+
+interface OverviewDeps {
+  readonly records: Records;
+  readonly answers: Answers;
+  readonly now: () => number;
+}
+
+export function overviewRoutes({ records, answers, now }: OverviewDeps) {
+  async function openTasks() {
+    const page = { limit: TASKS_MAX };
+    const found = await Promise.all([
+      records.listTasks({ status: 'running' }, page),
+      records.listTasks({ status: 'pending' }, page),
+    ]);
+    const tasks = found.flatMap(({ items }) => items).sort((a, b) => b.createdAtMs - a.createdAtMs);
+    return tasks.slice(0, TASKS_MAX).map(answers.task);
+  }
+
+  async function failures() {
+    const sinceMs = now() - FAILURES_SINCE_MS;
+    const [byCause, latest] = await Promise.all([
+      records.countFailuresSince(sinceMs),
+      records.latestFailures(sinceMs, FAILURES_MAX),
+    ]);
+    return {
+      since: iso(sinceMs),
+      byCause: [...byCause],
+      latest: latest.map((update) => answers.deviceUpdate(update, undefined)),
+    };
+  }
+
+  async function attention() {
+    const [firmwareToValidate, tasksToReinitiate] = await Promise.all([
+      records.firmwareToValidate(ATTENTION_MAX),
+      records.tasksToReinitiate(now() - ATTENTION_SINCE_MS, ATTENTION_MAX),
+    ]);
+    return {
+      firmwareToValidate: firmwareToValidate.map(firmwareAnswer),
+      tasksToReinitiate: tasksToReinitiate.map(answers.task),
+    };
+  }
+
+  async function versionsOf({ productKey }: Product) {
+    const counts = await records.countVersions(productKey, DEFAULT_MODULE);
+    return counts.slice(0, VERSIONS_MAX);
+  }
+
+  return newRouter().openapi(getOverview, async (c) => {
+    const [counts, { items: products }] = await Promise.all([
+      records.countDevices(),
+      records.listProducts({ limit: PRODUCTS_MAX }),
+    ]);
+    const totals = (some: typeof counts) => {
+      const [online, offline] = [sum(some, 'online'), sum(some, 'offline')];
+      return { total: online + offline, online, offline };
+    };
+    const shown = await Promise.all(
+      products.map(async (product) => ({
+        ...productAnswer(product),
+        devices: totals(counts.filter(({ productKey }) => productKey === product.productKey)),
+        versions: await versionsOf(product),
+      })),
+    );
+    const answer = {
+      devices: totals(counts),
+      products: shown,
+      openTasks: await openTasks(),
+      attention: await attention(),
+      failures: await failures(),
+    };
+    return c.json(answer, 200);
+  });
+}
+
+const sum = <K extends string>(rows: readonly Readonly<Record<K, number>>[], member: K): number =>
+  rows.reduce((total, row) => total + row[member], 0);

@@ -1,0 +1,165 @@
+import { randomBytes } from 'node:crypto';
+import type { Context } from 'hono';
+import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
+import { FerryError, invalidField } from '../domain/errors.js';
+import type { Records } from '../records/records.js';
+import { iso } from './answers.js';
+import { digest, Permission, type Credentials } from './auth.js';
+import type { ApiEnv, Principal, SignedIn } from './deps.js';
+import { json, jsonBody, operation } from './operation.js';
+import { SignIn } from './requests.js';
+import { newRouter } from './router.js';
+import { SessionSchema } from './schemas.js';
+
+const COOKIE = 'ferry-session';
+/**
+ * What the console sends along with its cookie. A page from elsewhere can't: no other origin gets this header past a
+ * browser without our leave, which we never give.
+ */
+const CONSOLE_HEADER = 'x-ferry-console';
+const SESSION_MS = 7 * 86_400_000;
+const SIGN_IN_LINK_MS = 86_400_000;
+
+/** Secrets of 256 bits need no salt and no slow hash. */
+const newSecret = (): string => randomBytes(32).toString('base64url');
+const hashOf = (secret: string): string => digest(secret).toString('hex');
+
+/**
+ * A path of the console that signs in once, within a day. The secret stands in the fragment, which no server and no log
+ * ever sees.
+ */
+export async function createSignInPath(records: Pick<Records, 'addSignInLink'>, nowMs: number): Promise<string> {
+  const secret = newSecret();
+  await records.addSignInLink(hashOf(secret), nowMs + SIGN_IN_LINK_MS);
+  return `/sign-in#link=${secret}`;
+}
+
+interface SessionDeps {
+  readonly records: Records;
+  readonly credentials: Credentials;
+  /** The console is reached by https only. */
+  readonly secureCookie: boolean;
+  readonly now: () => number;
+}
+
+export type Sessions = ReturnType<typeof createSessions>;
+
+/** Who is signed in at the console: a cookie, whose digest the records hold until it expires or is ended. */
+export function createSessions({ records, credentials, secureCookie, now }: SessionDeps) {
+  const attributes = { httpOnly: true, sameSite: 'Strict', path: '/', secure: secureCookie } as const;
+
+  function draft(principal: Principal, credential: string) {
+    const secret = newSecret();
+    const createdAtMs = now();
+    const expiresAtMs = createdAtMs + SESSION_MS;
+    return {
+      secret,
+      session: { hash: hashOf(secret), principal: principal.name, credential, createdAtMs, expiresAtMs },
+    };
+  }
+
+  return {
+    /** @throws FerryError `unauthorized` */
+    async signIn(c: Context<ApiEnv>, { token, link }: { readonly token?: string; readonly link?: string }) {
+      const principal = token === undefined ? credentials.ofLinks : await credentials.byToken(token);
+      if (!principal) {
+        throw refused('token', 'is not valid; the data folder keeps the valid one in its file admin-token');
+      }
+      const { secret, session } = draft(principal, credentials.credentialOf(principal));
+      if (token !== undefined) await records.addSession(session);
+      else if (!(await records.redeemSignInLink(hashOf(link ?? ''), session))) {
+        throw refused('link', 'was used or has expired; sign in with the token');
+      }
+      setCookie(c, COOKIE, secret, { ...attributes, expires: new Date(session.expiresAtMs) });
+      return { principal, expiresAtMs: session.expiresAtMs };
+    },
+
+    async signOut(c: Context<ApiEnv>) {
+      const session = c.get('session');
+      if (session) await records.endSession(session.hash);
+      deleteCookie(c, COOKIE, attributes);
+    },
+
+    /**
+     * Whose cookie comes with the request; undefined if none does.
+     *
+     * @throws FerryError `forbidden` for a request that a page from elsewhere may have caused
+     */
+    async principalOf(c: Context<ApiEnv>): Promise<{ principal: Principal; session: SignedIn } | undefined> {
+      const secret = getCookie(c, COOKIE);
+      if (secret === undefined) return undefined;
+      const hash = hashOf(secret);
+      const session = await records.getSession(hash, now());
+      const principal = session && credentials.byCredential(session.principal, session.credential);
+      if (!principal) return undefined;
+      if (needsConsoleHeader(c) && c.req.header(CONSOLE_HEADER) === undefined) {
+        throw new FerryError('forbidden', 'A request with the session cookie needs the header X-Ferry-Console.');
+      }
+      return { principal, session: { hash, expiresAtMs: session.expiresAtMs } };
+    },
+  };
+}
+
+/** Reading is harmless: no other origin sees the answer. A stream holds a connection, though. */
+const needsConsoleHeader = ({ req }: Context<ApiEnv>): boolean =>
+  (req.method !== 'GET' && req.method !== 'HEAD') || req.path.endsWith('/events');
+
+const refused = (field: 'token' | 'link', message: string): FerryError =>
+  new FerryError('unauthorized', `The ${field} ${message}.`, { errors: [{ field, message }] });
+
+const postSession = operation({
+  method: 'post',
+  path: '/v1/session',
+  tag: 'Session',
+  summary: 'Sign in a browser, with a token or with the secret of a sign-in link',
+  description:
+    'Answers with a session cookie. Requests with it need the header `X-Ferry-Console: 1`, unless they only read. Programs send a token instead.',
+  permission: null,
+  request: { body: jsonBody(SignIn) },
+  responses: { 201: json(SessionSchema, 'The session') },
+  problems: ['unauthorized'],
+});
+
+const getSession = operation({
+  method: 'get',
+  path: '/v1/session',
+  tag: 'Session',
+  summary: 'Show who is asking',
+  permission: Permission.READ,
+  responses: { 200: json(SessionSchema, 'The session') },
+  problems: [],
+});
+
+const deleteSession = operation({
+  method: 'delete',
+  path: '/v1/session',
+  tag: 'Session',
+  summary: 'Sign out: the session of the cookie ends',
+  permission: Permission.READ,
+  responses: { 204: { description: 'It has ended' } },
+  problems: [],
+});
+
+const answer = ({ name, permissions }: Principal, expiresAtMs: number | undefined) => ({
+  name,
+  permissions: [...permissions],
+  expiresAt: expiresAtMs === undefined ? null : iso(expiresAtMs),
+});
+
+/** Mounted before the door that asks who is there. */
+export const signInRoutes = (sessions: Sessions) =>
+  newRouter().openapi(postSession, async (c) => {
+    const body = c.req.valid('json');
+    if ((body.token === undefined) === (body.link === undefined)) throw invalidField('token', 'is required, or link');
+    const { principal, expiresAtMs } = await sessions.signIn(c, body);
+    c.header('Cache-Control', 'no-store');
+    return c.json(answer(principal, expiresAtMs), 201);
+  });
+
+export const sessionRoutes = (sessions: Sessions) =>
+  newRouter()
+    .openapi(getSession, (c) => c.json(answer(c.get('principal'), c.get('session')?.expiresAtMs), 200))
+    .openapi(deleteSession, async (c) => {
+      await sessions.signOut(c);
+      return c.body(null, 204);
+    });

@@ -1,0 +1,13 @@
+import { Notice } from '../../components/notice.js';
+import { PageHeader } from '../../components/page-header.js';
+import { useTexts } from '../../texts/language.js';
+
+export function Component() {
+  const { deviceDetails, frame } = useTexts();
+  return (
+    <>
+      <PageHeader title={deviceDetails.title} />
+      <Notice title={frame.comingSoon} />
+    </>
+  );
+}

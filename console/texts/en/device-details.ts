@@ -1,0 +1,3 @@
+export const deviceDetails = {
+  title: 'Device details',
+};

@@ -1,0 +1,3 @@
+export const firmwareDetails = {
+  title: 'Firmware details',
+};

@@ -1,0 +1,3 @@
+export const firmware = {
+  title: 'Firmware update',
+};

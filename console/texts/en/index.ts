@@ -1,0 +1,31 @@
+import { batch } from './batch.js';
+import { deviceDetails } from './device-details.js';
+import { devices } from './devices.js';
+import { firmwareDetails } from './firmware-details.js';
+import { firmware } from './firmware.js';
+import { frame } from './frame.js';
+import { overview } from './overview.js';
+import { problems } from './problems.js';
+import { signIn } from './sign-in.js';
+import { taskDetails } from './task-details.js';
+import { tasks } from './tasks.js';
+import { validate } from './validate.js';
+import { words } from './words.js';
+
+/** Every text in English; its shape is that of every language, so that a missing text is a type error. */
+export const en = {
+  batch,
+  deviceDetails,
+  devices,
+  firmwareDetails,
+  firmware,
+  frame,
+  overview,
+  problems,
+  signIn,
+  taskDetails,
+  tasks,
+  validate,
+  words,
+};
+export type Texts = typeof en;

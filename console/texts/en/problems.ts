@@ -1,0 +1,78 @@
+import type { ErrorCode } from '../../../domain/errors.js';
+
+interface Problem {
+  /** What happened. */
+  readonly title: string;
+  /** What to do. */
+  readonly remedy: string;
+}
+
+/** Every refusal of the API by its code. The server's own sentence, with names and numbers, is shown below. */
+const byCode: Readonly<Record<ErrorCode, Problem>> = {
+  'invalid-request': {
+    title: 'Something in the form is not right',
+    remedy: 'Change what is named here and try again.',
+  },
+  unauthorized: { title: 'You are not signed in', remedy: 'Sign in with a valid token.' },
+  forbidden: { title: 'You may not do this', remedy: 'Ask an administrator for the permission.' },
+  'not-found': { title: 'It does not exist', remedy: 'It may have been removed. Go back and load the list again.' },
+  'product-exists': { title: 'The product key is taken', remedy: 'Choose another product key.' },
+  'device-exists': { title: 'A device of that name exists', remedy: 'Choose another device name; nothing was added.' },
+  'firmware-name-invalid': {
+    title: 'The firmware name breaks the rule',
+    remedy: 'Use only Chinese characters, English letters, digits and underscores.',
+  },
+  'firmware-too-large': { title: 'The firmware file is too large', remedy: 'Choose a smaller file.' },
+  'firmware-empty': { title: 'The firmware file is empty', remedy: 'Choose the file again.' },
+  'firmware-quota-exceeded': {
+    title: 'The firmware quota is used up',
+    remedy: 'Deleted firmware counts too. An administrator can raise the limit (FERRY_FIRMWARE_MAX).',
+  },
+  'firmware-version-exists': { title: 'This version exists already', remedy: 'Choose another version.' },
+  'firmware-in-use': { title: 'An open task uses the firmware', remedy: 'Wait for the end of the task, or cancel it.' },
+  'firmware-deleted': { title: 'The firmware is deleted', remedy: 'Add it again to use it.' },
+  'firmware-not-verified': {
+    title: 'The firmware is not verified',
+    remedy: 'Validate it on a few devices first.',
+  },
+  'update-task-conflict': {
+    title: 'Another batch updates the same source version',
+    remedy: 'Wait for its end, cancel it, or choose other source versions.',
+  },
+  'downgrade-not-allowed': {
+    title: 'That would be a downgrade',
+    remedy: 'Allow downgrades under "Advanced" if you mean it.',
+  },
+  'devices-invalid': { title: 'Some devices can not take part', remedy: 'Take them off the list and try again.' },
+  'no-target-devices': {
+    title: 'No device to update',
+    remedy: 'No device runs one of the chosen source versions. Choose others.',
+  },
+  'task-not-open': { title: 'The task has ended', remedy: 'There is nothing left to stop.' },
+  'task-not-ended': { title: 'The task has not ended', remedy: 'Wait for its end, or cancel it.' },
+  'not-a-verification': { title: 'The task is not a verification', remedy: 'A batch update can only be cancelled.' },
+  'nothing-to-reinitiate': { title: 'No failed device', remedy: 'There is nothing to re-initiate.' },
+  'device-update-ended': { title: 'The update of this device has ended', remedy: 'There is nothing left to cancel.' },
+  'idempotency-key-reused': {
+    title: 'This was sent before in another form',
+    remedy: 'Close the dialog, open it again and send it once more.',
+  },
+  'method-not-allowed': { title: 'The server does not know this action', remedy: 'Load the page again.' },
+  'unsupported-media-type': { title: 'The server does not take this content', remedy: 'Load the page again.' },
+  'request-too-large': { title: 'That is too much at once', remedy: 'Send it in several parts.' },
+  internal: {
+    title: 'Something went wrong in Ferry',
+    remedy: 'Try again. If it stays, an administrator finds the cause in the log by this number.',
+  },
+};
+
+export const problems = {
+  byCode,
+  unreachable: {
+    title: 'The server does not answer',
+    remedy: 'It may be restarting. Updates that run are not lost; try again in a moment.',
+  } as Problem,
+  unknown: { title: 'Something went wrong on this page', remedy: 'Load the page again.' } as Problem,
+  conflict: (versions: string, firmware: string) => `${versions} is being updated to ${firmware}: open that task`,
+  more: (count: number) => `and ${count} more`,
+};

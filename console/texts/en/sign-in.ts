@@ -1,0 +1,15 @@
+export const signIn = {
+  title: 'Sign in to Ferry',
+  text: 'Firmware updates for device fleets',
+  token: 'Token',
+  tokenRequired: 'Enter the token',
+  tokenHelp:
+    'It was shown at the first start of the service, which keeps it in the file admin-token of its data folder.',
+  signIn: 'Sign in',
+  tokenRefused: { title: 'The token is not valid', description: 'Copy the whole token, without blanks around it.' },
+  linkRefused: {
+    title: 'The link was used or has expired',
+    description: 'A link signs in once, within a day. Sign in with the token.',
+  },
+  withLink: 'Signing in with the link …',
+};

@@ -1,0 +1,3 @@
+export const taskDetails = {
+  title: 'Task details',
+};

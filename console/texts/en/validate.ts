@@ -1,0 +1,3 @@
+export const validate = {
+  title: 'Validate firmware',
+};

@@ -1,0 +1,51 @@
+/** The words of the domain: states, causes, waits. The same word for the same thing on every page. */
+export const words = {
+  device: 'Device',
+  firmware: 'Firmware',
+  version: 'Version',
+  sourceVersion: 'Source version',
+  module: 'Module',
+  status: 'Status',
+  protocol: { mqtt: 'MQTT', http: 'HTTP', coap: 'CoAP' },
+  online: 'Online',
+  offline: 'Offline',
+  taskKind: { verification: 'Verification', batch: 'Batch update' },
+  taskStatus: { pending: 'Pending', running: 'Running', completed: 'Completed', cancelled: 'Cancelled' },
+  firmwareStatus: { unverified: 'Unverified', verifying: 'Verifying', verified: 'Verified' },
+  count: {
+    pending: 'Pending',
+    notified: 'Notified',
+    upgrading: 'Upgrading',
+    succeeded: 'Succeeded',
+    failed: 'Failed',
+    cancelled: 'Cancelled',
+  },
+  cause: {
+    'download-failed': 'Download failed',
+    'verification-failed': 'Digest did not match',
+    'extraction-failed': 'Extraction or flashing failed',
+    'update-failed': 'Update failed',
+    'device-busy': 'Last update not finished',
+    'offline-expired': 'Did not come online',
+    'no-response': 'Notified, no response',
+    stalled: 'Stopped reporting progress',
+    'version-unconfirmed': 'New version never reported',
+    'fell-back': 'Fell back to another version',
+    'unreachable-transient': 'Did not ask for its update',
+  },
+  waiting: {
+    'its-turn': (since: string, _until: string | null) => `Waits for its turn since ${since}`,
+    online: (since: string, until: string | null) =>
+      `Offline since ${since}. Notified when it comes online${until === null ? '' : `; fails on ${until}`}`,
+    query: (since: string, until: string | null) =>
+      `Has not asked for its update since ${since}. Gets it when it asks${until === null ? '' : `; fails on ${until}`}`,
+    response: (since: string, until: string | null) =>
+      `Silent since its notification of ${since}${until === null ? '' : `. Notified again, or fails, on ${until}`}`,
+    progress: (since: string, until: string | null) =>
+      `Last progress at ${since}${until === null ? '' : `. Fails as stalled on ${until}`}`,
+    confirmation: (since: string, until: string | null) =>
+      `At 100 % since ${since}. Succeeds when it reports the new version${until === null ? '' : `; fails on ${until}`}`,
+    soak: (since: string, until: string | null) =>
+      `Runs the new version since ${since}${until === null ? '' : `. Succeeds on ${until} if it still does`}`,
+  },
+};

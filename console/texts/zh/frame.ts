@@ -1,0 +1,31 @@
+import type { Texts } from '../en/index.js';
+
+export const frame: Texts['frame'] = {
+  overview: '概览',
+  firmwareUpdate: '固件升级',
+  updateRecords: '升级记录',
+  devices: '设备',
+  navigation: '主导航',
+  skip: '跳到正文',
+  product: '产品',
+  signOut: '退出登录',
+  signedInAs: (name) => `退出登录（当前用户：${name}）`,
+  away: '服务器无响应',
+  awayRemedy:
+    '当前显示的内容可能已过时，暂时无法进行任何更改。服务器恢复后，此页面会自动继续；正在进行的升级不会丢失。',
+  pageBroke: '无法显示此页面',
+  pageBrokeRemedy: 'Ferry 可能刚刚更新过。请重新加载页面；您的升级任务不受影响。',
+  reload: '重新加载',
+  notFound: '页面不存在',
+  notFoundRemedy: '地址可能有误，或者其内容已不存在。',
+  toOverview: '前往概览',
+  retry: '重试',
+  keep: '返回',
+  affects: (devices) => `将影响 ${devices} 台设备。`,
+  pages: '分页',
+  pageNumber: (page) => `第 ${page} 页`,
+  previousPage: '上一页',
+  nextPage: '下一页',
+  outcomesOverTime: '结果随时间的变化',
+  comingSoon: '此页面尚未提供。',
+};

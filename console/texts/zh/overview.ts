@@ -1,0 +1,26 @@
+import type { Texts } from '../en/index.js';
+
+export const overview: Texts['overview'] = {
+  title: '概览',
+  devices: '设备',
+  online: '在线',
+  offline: '离线',
+  failures: '最近 7 天的失败',
+  runningTasks: '进行中的任务',
+  task: (kind, firmware) => `${kind}：${firmware}`,
+  noTasks: '没有进行中的任务。',
+  noTasksRemedy: '请添加固件，先在少量设备上验证，然后批量升级。',
+  toFirmware: '前往固件升级',
+  attention: '待您处理',
+  nothingWaits: '没有待处理的事项。',
+  validate: (firmware) => `${firmware} 尚未验证：去验证`,
+  reinitiate: (firmware, failed) => `${failed} 台设备升级到 ${firmware} 失败：去查看`,
+  versions: '版本分布',
+  versionUnknown: '未上报',
+  noDevices: '还没有设备。',
+  noDevicesRemedy: '请创建产品并添加设备；设备连接后会立即显示在这里。',
+  toDevices: '前往设备',
+  noFailures: '没有失败的设备。',
+  latestFailures: '最近的失败',
+  devicesOf: (count) => `${count} 台设备`,
+};

@@ -1,0 +1,5 @@
+import type { Texts } from '../en/index.js';
+
+export const validate: Texts['validate'] = {
+  title: '验证固件',
+};

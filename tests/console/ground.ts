@@ -1,0 +1,40 @@
+import type { Browser, BrowserContextOptions } from 'playwright-core';
+import { Ferry } from '../e2e/ferry.js';
+import { launchBrowser, openPage, type WatchedPage } from './browser.js';
+
+export const ADMIN_TOKEN = 'the-admin-token-of-this-test';
+
+/** The real service and a real browser, for the tests of one file. */
+export class Ground {
+  private constructor(
+    readonly ferry: Ferry,
+    private readonly browser: Browser,
+  ) {}
+
+  static async open(): Promise<Ground> {
+    const ferry = await Ferry.start({ FERRY_ADMIN_TOKEN: ADMIN_TOKEN });
+    return new Ground(ferry, await launchBrowser());
+  }
+
+  async close(): Promise<void> {
+    await this.browser.close();
+    await this.ferry.stop();
+  }
+
+  /** A visitor at a path of the console, in a browser of his own. */
+  async visit(path: string, options: BrowserContextOptions = {}): Promise<WatchedPage> {
+    const page = await openPage(this.browser, { baseURL: this.ferry.url, ...options });
+    await page.goto(path);
+    return page;
+  }
+
+  /** As `visit`, signed in as a person would. */
+  async signedIn(path: string, options: BrowserContextOptions = {}): Promise<WatchedPage> {
+    const page = await openPage(this.browser, { baseURL: this.ferry.url, ...options });
+    const headers = { 'content-type': 'application/json' };
+    const response = await page.request.post('/v1/session', { headers, data: { token: ADMIN_TOKEN } });
+    if (response.status() !== 201) throw new Error(`Signing in was answered ${response.status()}`);
+    await page.goto(path);
+    return page;
+  }
+}
