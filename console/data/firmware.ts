@@ -1,0 +1,76 @@
+import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import type {
+  CreateBatchUpdateRequest,
+  CreateVerificationRequest,
+  FirmwareFieldsRequest,
+  PageParams,
+} from '../../api/requests.js';
+import { api } from './client.js';
+import { keys } from './keys.js';
+import { uploadFirmware } from './upload.js';
+
+export const useFirmwareList = (query: PageParams & { productKey?: string }) =>
+  useQuery({
+    queryKey: keys.firmwareList(query),
+    queryFn: () => api.listFirmware(query),
+    placeholderData: keepPreviousData,
+  });
+
+export const useFirmware = (firmwareId: string) =>
+  useQuery({ queryKey: keys.firmware(firmwareId), queryFn: () => api.getFirmware(firmwareId) });
+
+/** What the batch would meet now; undefined asks for nothing. */
+export const useBatchPreview = (firmwareId: string, batch: CreateBatchUpdateRequest | undefined) =>
+  useQuery({
+    queryKey: keys.batchPreview(firmwareId, batch ?? {}),
+    queryFn: ({ signal }) => api.previewBatchUpdate(firmwareId, batch ?? { sourceVersions: [] }, signal),
+    enabled: batch !== undefined && batch.sourceVersions.length > 0,
+    placeholderData: keepPreviousData,
+    staleTime: 0,
+  });
+
+/** After whatever changes firmware or creates tasks. */
+function useRefresh() {
+  const client = useQueryClient();
+  return () =>
+    Promise.all(
+      [keys.firmwareList(), keys.firmware(), keys.taskList(), keys.versions(), keys.overview].map((queryKey) =>
+        client.invalidateQueries({ queryKey }),
+      ),
+    );
+}
+
+export interface NewFirmware extends FirmwareFieldsRequest {
+  readonly file: File;
+  readonly onProgress?: (sentBytes: number, totalBytes: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+export function useAddFirmware() {
+  const refresh = useRefresh();
+  return useMutation({ mutationFn: (firmware: NewFirmware) => uploadFirmware(firmware), onSuccess: refresh });
+}
+
+export function useDeleteFirmware() {
+  const refresh = useRefresh();
+  return useMutation({ mutationFn: (firmwareId: string) => api.deleteFirmware(firmwareId), onSuccess: refresh });
+}
+
+/** @see newIdempotencyKey in data/idempotency.ts: one key for each time the dialog is opened */
+export function useCreateVerification(firmwareId: string) {
+  const refresh = useRefresh();
+  return useMutation({
+    mutationFn: ({ idempotencyKey, ...request }: CreateVerificationRequest & { idempotencyKey: string }) =>
+      api.createVerification(firmwareId, request, { idempotencyKey }),
+    onSuccess: refresh,
+  });
+}
+
+export function useCreateBatchUpdate(firmwareId: string) {
+  const refresh = useRefresh();
+  return useMutation({
+    mutationFn: ({ idempotencyKey, ...request }: CreateBatchUpdateRequest & { idempotencyKey: string }) =>
+      api.createBatchUpdate(firmwareId, request, { idempotencyKey }),
+    onSuccess: refresh,
+  });
+}

@@ -1,0 +1,102 @@
+import { useQueryClient } from '@tanstack/react-query';
+import { createContext, useContext, useEffect, useMemo, useRef, useState, type ReactNode } from 'react';
+import type { ApiEvent } from '../../api/client-events.js';
+import { api, isSignedOut } from './client.js';
+import { serverIsAway } from './connection.js';
+import { keys } from './keys.js';
+import { LiveCache } from './live-cache.js';
+
+/** Events of this time are shown at once: a browser draws no faster than it must. */
+const DRAW_GAP_MS = 250;
+
+const LiveContext = createContext<(taskId: string | null) => void>(() => undefined);
+
+/** Follows one task, with its devices, instead of all tasks, while the page is shown. */
+export function useLiveTask(taskId: string): void {
+  const follow = useContext(LiveContext);
+  useEffect(() => {
+    follow(taskId);
+    return () => follow(null);
+  }, [follow, taskId]);
+}
+
+/**
+ * The live stream of whatever page is shown: one connection, none while the page is hidden, since a browser has only six
+ * for all its tabs. It goes on behind the last event it has seen, after sleep or a lost connection.
+ */
+export function LiveProvider({ children }: { children: ReactNode }) {
+  const client = useQueryClient();
+  const [taskId, setTaskId] = useState<string | null>(null);
+  const isVisible = usePageIsVisible();
+  const cache = useMemo(() => new LiveCache(client), [client]);
+  const seen = useRef(new Map<string, string>());
+
+  useEffect(() => {
+    if (!isVisible) return;
+    const ending = new AbortController();
+    void follow({ taskId, seen: seen.current, cache, signal: ending.signal }).catch((error: unknown) => {
+      if (isSignedOut(error)) client.setQueryData(keys.session, null);
+    });
+    return () => ending.abort();
+  }, [client, cache, taskId, isVisible]);
+
+  return <LiveContext value={setTaskId}>{children}</LiveContext>;
+}
+
+interface Following {
+  readonly taskId: string | null;
+  /** The last event of each stream. */
+  readonly seen: Map<string, string>;
+  readonly cache: LiveCache;
+  readonly signal: AbortSignal;
+}
+
+async function follow({ taskId, seen, cache, signal }: Following): Promise<void> {
+  const stream = taskId ?? '';
+  const lastEventId = seen.get(stream);
+  let collected: ApiEvent[] = [];
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const draw = () => {
+    timer = undefined;
+    const events = collected;
+    collected = [];
+    cache.apply(events);
+  };
+  const options = {
+    signal,
+    patient: true,
+    ...(lastEventId !== undefined && { lastEventId }),
+    onState: (state: 'open' | 'lost') => {
+      if (state === 'lost') serverIsAway();
+      // Between the page's first questions and the stream there may have been changes.
+      else if (!seen.has(stream)) cache.refresh();
+    },
+  };
+  try {
+    for await (const event of taskId === null ? api.events(options) : api.taskEvents(taskId, options)) {
+      seen.set(stream, event.id);
+      collected.push(event);
+      timer ??= setTimeout(draw, DRAW_GAP_MS);
+    }
+  } catch (error) {
+    // The server knows fewer changes than we have seen: its data folder is another one.
+    if (seen.delete(stream) && (error as { status?: number }).status === 400) {
+      cache.refresh();
+      return await follow({ taskId, seen, cache, signal });
+    }
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    draw();
+  }
+}
+
+function usePageIsVisible(): boolean {
+  const [isVisible, setIsVisible] = useState(() => document.visibilityState === 'visible');
+  useEffect(() => {
+    const look = () => setIsVisible(document.visibilityState === 'visible');
+    document.addEventListener('visibilitychange', look);
+    return () => document.removeEventListener('visibilitychange', look);
+  }, []);
+  return isVisible;
+}

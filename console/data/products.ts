@@ -1,0 +1,30 @@
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import type { CreateProductRequest } from '../../api/requests.js';
+import { api } from './client.js';
+import { keys } from './keys.js';
+
+/** A chooser shows no more. */
+const PRODUCTS_MAX = 500;
+
+export const useProducts = () =>
+  useQuery({ queryKey: keys.products, queryFn: () => api.listProducts({ limit: PRODUCTS_MAX }), staleTime: 60_000 });
+
+export function useCreateProduct() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (request: CreateProductRequest) => api.createProduct(request),
+    onSuccess: () =>
+      Promise.all([
+        client.invalidateQueries({ queryKey: keys.products }),
+        client.invalidateQueries({ queryKey: keys.overview }),
+      ]),
+  });
+}
+
+/** What runs on the devices of a product, each version with the batch that updates it. */
+export const useVersions = (productKey: string | undefined, module?: string) =>
+  useQuery({
+    queryKey: keys.versions(productKey ?? '', module),
+    queryFn: () => api.listVersions(productKey ?? '', module === undefined ? {} : { module }),
+    enabled: productKey !== undefined,
+  });
