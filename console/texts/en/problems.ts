@@ -60,6 +60,18 @@ const byCode: Readonly<Record<ErrorCode, Problem>> = {
   'method-not-allowed': { title: 'The server does not know this action', remedy: 'Load the page again.' },
   'unsupported-media-type': { title: 'The server does not take this content', remedy: 'Load the page again.' },
   'request-too-large': { title: 'That is too much at once', remedy: 'Send it in several parts.' },
+  'firmware-file-damaged': {
+    title: 'The stored firmware file is damaged',
+    remedy: 'Add the same file again: that repairs it, and waiting updates go on.',
+  },
+  'storage-unavailable': {
+    title: 'The disk of the service can not be written',
+    remedy: 'Nothing of this was kept. Have an administrator free space in the data folder, then try again.',
+  },
+  'workflow-engine-away': {
+    title: 'The workflow engine is away',
+    remedy: 'Running updates are not lost. Try again in a moment.',
+  },
   internal: {
     title: 'Something went wrong in Ferry',
     remedy: 'Try again. If it stays, an administrator finds the cause in the log by this number.',

@@ -35,6 +35,15 @@ export const problems: Texts['problems'] = {
     'method-not-allowed': { title: '服务器不支持此操作', remedy: '请重新加载页面。' },
     'unsupported-media-type': { title: '服务器不接受此内容', remedy: '请重新加载页面。' },
     'request-too-large': { title: '一次提交的内容过多', remedy: '请分多次提交。' },
+    'firmware-file-damaged': {
+      title: '存储的固件文件已损坏',
+      remedy: '请再次上传同一文件：文件将被修复，等待中的升级会继续。',
+    },
+    'storage-unavailable': {
+      title: '服务的磁盘无法写入',
+      remedy: '此次请求未保存任何内容。请管理员清理数据目录空间后重试。',
+    },
+    'workflow-engine-away': { title: '工作流引擎暂不可用', remedy: '正在进行的升级不会丢失；请稍后重试。' },
     internal: { title: 'Ferry 内部出错', remedy: '请重试。如果仍然出错，管理员可以凭以下编号在日志中找到原因。' },
   },
   unreachable: { title: '服务器无响应', remedy: '服务器可能正在重启。正在进行的升级不会丢失；请稍后重试。' },
