@@ -1,13 +1,146 @@
-import { Notice } from '../../components/notice.js';
+import { Alert, Skeleton } from 'antd';
+import { Link, useParams } from 'react-router';
+import type { TaskDetailAnswer } from '../../../api/schemas.js';
+import { firmwarePath, taskPath } from '../../app/paths.js';
+import { CountsBar } from '../../components/counts-bar.js';
+import { OutcomesChart } from '../../components/outcomes-chart.js';
 import { PageHeader } from '../../components/page-header.js';
+import { Panel } from '../../components/panel.js';
+import { ProblemAlert } from '../../components/problem-alert.js';
+import { TaskStatus } from '../../components/status.js';
+import { Time } from '../../components/time.js';
+import { useLiveTask } from '../../data/live.js';
+import { useTask, useTimeline } from '../../data/tasks.js';
+import { useFormat } from '../../texts/format.js';
 import { useTexts } from '../../texts/language.js';
+import { DeviceUpdates } from './device-updates.js';
+import styles from './task-details-page.module.css';
+import { TaskActions } from './task-actions.js';
 
+/** In the address: `tab`, `search`, `cause`. */
 export function Component() {
-  const { taskDetails, frame } = useTexts();
+  const { taskDetails: texts } = useTexts();
+  const { taskId = '' } = useParams();
+  useLiveTask(taskId);
+  const query = useTask(taskId);
+  if (query.error && !query.data) {
+    return (
+      <>
+        <PageHeader title={texts.title} />
+        <ProblemAlert error={query.error} onRetry={query.refetch} />
+      </>
+    );
+  }
+  return query.data ? <Details task={query.data} /> : <Skeleton active />;
+}
+
+function Details({ task }: { task: TaskDetailAnswer }) {
+  const { taskDetails: texts, words } = useTexts();
+  const { firmware } = task;
   return (
     <>
-      <PageHeader title={taskDetails.title} />
-      <Notice title={frame.comingSoon} />
+      <PageHeader
+        title={texts.of(words.taskKind[task.kind], `${firmware.name} ${firmware.version}`)}
+        mark={<TaskStatus status={task.status} />}
+        text={task.startedBy === null ? undefined : texts.startedBy(task.startedBy)}
+        actions={<TaskActions task={task} />}
+      />
+      {task.waitingFor !== null && (
+        <Alert type="warning" showIcon title={texts.engineAway} description={texts.engineAwayText} />
+      )}
+      <div className={styles['grid']}>
+        <Panel title={texts.progress}>
+          <CountsBar counts={task.counts} legend />
+          <Pace task={task} />
+        </Panel>
+        <Panel title={words.firmware}>
+          <Facts task={task} />
+        </Panel>
+      </div>
+      <Timeline taskId={task.id} />
+      <DeviceUpdates task={task} />
     </>
+  );
+}
+
+function Facts({ task }: { task: TaskDetailAnswer }) {
+  const { taskDetails: texts, words } = useTexts();
+  const { firmware, workflow, reinitiates, sourceVersions } = task;
+  return (
+    <dl className={styles['facts']}>
+      <dt>{words.firmware}</dt>
+      <dd>
+        <Link to={firmwarePath(firmware.id)}>{`${firmware.name} ${firmware.version}`}</Link>
+      </dd>
+      <dt>{texts.product}</dt>
+      <dd>{firmware.productKey}</dd>
+      {sourceVersions.length > 0 && (
+        <>
+          <dt>{texts.from}</dt>
+          <dd>{sourceVersions.join(', ')}</dd>
+        </>
+      )}
+      {reinitiates !== null && (
+        <>
+          <dt>{texts.again}</dt>
+          <dd>
+            <Link to={taskPath(reinitiates)}>{texts.before}</Link>
+          </dd>
+        </>
+      )}
+      <dt>{texts.created}</dt>
+      <dd>
+        <Time at={task.createdAt} />
+      </dd>
+      <dt>{texts.ended}</dt>
+      <dd>
+        <Time at={task.endedAt} />
+      </dd>
+      {workflow.url !== null && (
+        <>
+          <dt>{texts.run}</dt>
+          <dd>
+            <a href={workflow.url} target="_blank" rel="noreferrer">
+              {texts.openRun}
+            </a>
+          </dd>
+        </>
+      )}
+    </dl>
+  );
+}
+
+const MINUTE_MS = 60_000;
+
+/** How fast devices end, and how long those that are on their way will take at that speed. */
+function Pace({ task }: { task: TaskDetailAnswer }) {
+  const { taskDetails: texts } = useTexts();
+  const format = useFormat();
+  const { counts, startedAt, endedAt } = task;
+  const ended = counts.succeeded + counts.failed;
+  if (startedAt === null || ended === 0) return null;
+  const minutes = Math.max(((endedAt ? Date.parse(endedAt) : Date.now()) - Date.parse(startedAt)) / MINUTE_MS, 1 / 60);
+  const perMinute = ended / minutes;
+  const onTheirWay = counts.upgrading + counts.notified;
+  return (
+    <p className={styles['pace']}>
+      {texts.throughput(format.number(Math.round(perMinute * 10) / 10))}
+      {endedAt === null && onTheirWay > 0 && (
+        <> · {texts.remaining(format.duration((onTheirWay / perMinute) * MINUTE_MS))}</>
+      )}
+    </p>
+  );
+}
+
+function Timeline({ taskId }: { taskId: string }) {
+  const { frame } = useTexts();
+  const { data } = useTimeline(taskId);
+  const isEmpty =
+    data?.points.every(({ succeeded, failed, cancelled }) => succeeded + failed + cancelled === 0) ?? true;
+  if (!data || isEmpty) return null;
+  return (
+    <Panel title={frame.outcomesOverTime}>
+      <OutcomesChart timeline={data} />
+    </Panel>
   );
 }

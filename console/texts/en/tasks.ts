@@ -1,3 +1,17 @@
 export const tasks = {
   title: 'Update records',
+  text: 'Every verification and batch update, newest first.',
+  kind: 'Kind',
+  anyKind: 'Every kind',
+  anyStatus: 'Every status',
+  progress: 'Progress',
+  started: 'Started',
+  by: (name: string) => `by ${name}`,
+  again: 'Re-initiated',
+  clear: 'Clear filters',
+  none: 'Nothing was updated yet',
+  noneRemedy: 'Add a firmware and validate it on a few devices: its records begin here.',
+  toFirmware: 'To the firmware',
+  noneFound: 'No record matches',
+  noneFoundRemedy: 'Choose other filters.',
 };
