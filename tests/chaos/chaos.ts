@@ -92,7 +92,7 @@ export async function chaos(options: ChaosOptions): Promise<ChaosResult> {
       say(`kill ${i + 1} of ${plan.length}: ${kill}; ${ledger.acknowledgedReports} reports acknowledged`);
     }
     await waves.settle();
-    const verdict = await judge(service, fleet, ledger);
+    const verdict = await judge(service, ledger);
     // Those that no report came after settle with the end of the process.
     await service.signal('SIGTERM');
     return {

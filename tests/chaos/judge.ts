@@ -2,12 +2,10 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import Database from 'better-sqlite3';
-import type { UpdateAccount } from '../../cli/simulator/events.js';
-import type { Fleet } from '../../cli/simulator/fleet.js';
 import { causeOfStep } from '../../domain/causes.js';
 import { deviceUpdateWorkflowId, SEARCH_ATTRIBUTES, taskWorkflowId, type TaskKind } from '../../domain/ids.js';
 import type { ServiceProcess } from '../support/service-process.js';
-import type { Ledger } from './ledger.js';
+import type { Ledger, TimedAccount } from './ledger.js';
 
 const TASK_ID = defineSearchAttributeKey(SEARCH_ATTRIBUTES.taskId, SearchAttributeType.KEYWORD);
 
@@ -39,7 +37,7 @@ export interface Verdict {
 const IN_FLIGHT_MS = 1_000;
 
 /** Compares what the devices know with records and engine, once everything has ended. */
-export async function judge(service: ServiceProcess, fleet: Fleet, ledger: Ledger): Promise<Verdict> {
+export async function judge(service: ServiceProcess, ledger: Ledger): Promise<Verdict> {
   const db = new Database(join(service.folder, 'data', 'ferry.db'), { readonly: true });
   const connection = await Connection.connect({ address: service.temporalAddress });
   try {
@@ -51,7 +49,7 @@ export async function judge(service: ServiceProcess, fleet: Fleet, ledger: Ledge
     const recorded = { reports: 0 };
     const broken = [
       ...updates.flatMap((update) => [
-        ...wrongEnd(update, fleet.accounts(update.device_name)),
+        ...wrongEnd(update, ledger.accounts(update.device_name, update.version)),
         ...lostReports(update, ledger, recorded),
       ]),
       ...lateNotifications(updates, ledger),
@@ -70,18 +68,28 @@ export async function judge(service: ServiceProcess, fleet: Fleet, ledger: Ledge
 const named = ({ device_name, version, task_id }: UpdateRow): string => `${device_name} to ${version} (${task_id})`;
 
 /** One outcome per attempt, and the one that the device has lived through. */
-function wrongEnd(update: UpdateRow, accounts: readonly UpdateAccount[]): string[] {
+function wrongEnd(update: UpdateRow, accounts: readonly TimedAccount[]): string[] {
   const { status, outcome, cause } = update;
   if (status !== 'completed' && status !== 'cancelled') return [`${named(update)} is still ${status}`];
   const ended = cause ?? outcome ?? status;
-  const told = accounts.filter(({ version }) => version === update.version);
-  const expected = expectedEnd(update, told.at(-1));
+  const expected = expectedEnd(update, lived(update, accounts));
   if (ended === expected) return [];
-  const story = told.map(({ end, step }) => `${end}${step === undefined ? '' : ` ${step}`}`).join(', ');
+  const story = accounts.map(({ end, step }) => `${end}${step === undefined ? '' : ` ${step}`}`).join(', ');
   return [`${named(update)} is recorded as ${ended}; the device says ${expected} (its accounts: ${story || 'none'})`];
 }
 
-function expectedEnd({ cancel_requested_at_ms: cancelled }: UpdateRow, account: UpdateAccount | undefined): string {
+/**
+ * What the device had lived through when its update ended. One that was trying once more then finds its download URL
+ * dead, and says so in vain.
+ */
+function lived(update: UpdateRow, accounts: readonly TimedAccount[]): TimedAccount | undefined {
+  const last = accounts.at(-1);
+  const inVain =
+    last?.end === 'failed' && last.atMs > update.ended_at_ms && causeOfStep(last.step ?? 0) !== update.cause;
+  return inVain ? accounts.at(-2) : last;
+}
+
+function expectedEnd({ cancel_requested_at_ms: cancelled }: UpdateRow, account: TimedAccount | undefined): string {
   // Only devices that would never end are cancelled here: nothing else can have become of them.
   if (cancelled !== null) return 'cancelled';
   switch (account?.end) {

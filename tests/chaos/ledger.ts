@@ -9,9 +9,18 @@ export interface Notification {
   readonly atMs: number;
 }
 
+const ENDS = new Set<string>(['succeeded', 'failed', 'silent', 'stalled', 'kept-old-version', 'abandoned']);
+
 /** A percentage whose PUBACK the device has had. */
 export interface Acknowledged {
   readonly step: number;
+  readonly atMs: number;
+}
+
+/** How an update ended by the device's own account, and when. */
+export interface TimedAccount {
+  readonly end: string;
+  readonly step: number | undefined;
   readonly atMs: number;
 }
 
@@ -22,6 +31,8 @@ export class Ledger {
   private readonly steps = new Map<string, Acknowledged[]>();
   /** By device: the latest version whose report was acknowledged. */
   readonly versions = new Map<string, string>();
+  /** By device and version: its accounts, in order. */
+  private readonly ends = new Map<string, TimedAccount[]>();
   private acknowledged = 0;
   private readonly acknowledges: ReadonlySet<string>;
 
@@ -44,6 +55,10 @@ export class Ledger {
     return this.steps.get(`${deviceName} ${version}`) ?? [];
   }
 
+  accounts(deviceName: string, version: string): readonly TimedAccount[] {
+    return this.ends.get(`${deviceName} ${version}`) ?? [];
+  }
+
   /** Resolves at the next acknowledged report. */
   nextReport(): Promise<void> {
     const seen = this.acknowledged;
@@ -51,6 +66,10 @@ export class Ledger {
   }
 
   private note({ deviceName, kind, version = '', step }: DeviceEvent): void {
+    if (ENDS.has(kind)) {
+      const key = `${deviceName} ${version}`;
+      this.ends.set(key, [...(this.ends.get(key) ?? []), { end: kind, step, atMs: Date.now() }]);
+    }
     switch (kind) {
       case 'notified':
       case 'ignored':

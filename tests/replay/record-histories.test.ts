@@ -90,3 +90,30 @@ it('saves a batch that is cancelled', async () => {
   await save(task.workflowId, 'batchUpdate', 'cancelled');
   await save(`batch/${task.id}/shard-0`, 'shard', 'cancelled');
 });
+
+it('saves updates with a soak time, one that succeeds and one that falls back', async () => {
+  const names = ['soaks', 'falls-back'];
+  await world.seed(names);
+  const task = await world.verify(names, { soakMs: 600_000 });
+  for (const name of names) await world.until(task, name, ({ status }) => status === 'notified');
+  for (const name of names) await world.reportProgress(task, name, 100);
+  for (const name of names) await world.reportVersion(task, name, '2.0.0');
+  await world.reportFailure(task, 'falls-back', 'fell-back', 'It runs 1.0.0.');
+  await world.taskRun(task).result();
+  for (const name of names) await save(deviceRun(name), 'deviceUpdate', name);
+});
+
+it('saves an update whose notification was held back and whose time ran out over an outage', async () => {
+  await world.seed(['held-back']);
+  world.devices.file = 'corrupt';
+  const task = await world.verify(['held-back'], { stallTimeoutMs: 600_000 });
+  await world.until(task, 'held-back', ({ detail }) => detail !== null);
+  world.devices.file = 'intact';
+  await world.comesOnline(task, 'held-back');
+  await world.until(task, 'held-back', ({ status }) => status === 'notified');
+  await world.reportProgress(task, 'held-back', 10);
+  const { lastProgressAtMs } = await world.until(task, 'held-back', ({ step }) => step === 10);
+  world.devices.listening = (lastProgressAtMs ?? 0) + 500_000;
+  await world.taskRun(task).result();
+  await save(deviceRun('held-back'), 'deviceUpdate', 'held-back');
+});

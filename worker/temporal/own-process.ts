@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
@@ -74,10 +74,14 @@ async function hasEnded(pid: number): Promise<boolean> {
   return false;
 }
 
-/** Dead, and only not yet fetched by whoever inherited it: its ports and locks are free. Known on Linux. */
+/**
+ * Dead, and only not yet fetched by whoever inherited it. Its ports and locks are free once the last of its threads is
+ * gone, not with its first one. Known on Linux.
+ */
 async function isZombie(pid: number): Promise<boolean> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  return stat.slice(stat.lastIndexOf(')') + 2).startsWith('Z');
+  const threads = await readdir(`/proc/${pid}/task`).catch(() => []);
+  return stat.slice(stat.lastIndexOf(')') + 2).startsWith('Z') && threads.length <= 1;
 }
 
 export const isRunning = (pid: number): boolean => send(pid, 0);
