@@ -1,6 +1,6 @@
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import type { DeviceQuery } from '../../api/client-core.js';
-import type { NewDeviceRequest } from '../../api/requests.js';
+import type { NewDeviceRequest, PageParams } from '../../api/requests.js';
 import { api } from './client.js';
 import { keys } from './keys.js';
 
@@ -20,6 +20,14 @@ export const useDevice = (productKey: string, deviceName: string) =>
   useQuery({
     queryKey: keys.device(productKey, deviceName),
     queryFn: () => api.getDevice(productKey, deviceName),
+    refetchInterval: REFETCH_MS,
+  });
+
+export const useDeviceHistory = (productKey: string, deviceName: string, page: PageParams) =>
+  useQuery({
+    queryKey: keys.deviceHistory(productKey, deviceName, page),
+    queryFn: () => api.listDeviceHistory(productKey, deviceName, page),
+    placeholderData: keepPreviousData,
     refetchInterval: REFETCH_MS,
   });
 

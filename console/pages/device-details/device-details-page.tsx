@@ -1,13 +1,120 @@
+import { Skeleton } from 'antd';
+import { Link, useParams } from 'react-router';
+import type { DeviceDetailAnswer, DeviceUpdateAnswer } from '../../../api/schemas.js';
+import { taskPath } from '../../app/paths.js';
 import { Notice } from '../../components/notice.js';
+import { PagedTable } from '../../components/paged-table.js';
 import { PageHeader } from '../../components/page-header.js';
+import { usePaging } from '../../components/paging.js';
+import { Panel } from '../../components/panel.js';
+import { ProblemAlert } from '../../components/problem-alert.js';
+import { DeviceUpdateStatus, Presence, WaitingFor } from '../../components/status.js';
+import { Ago, Time } from '../../components/time.js';
+import { useDevice, useDeviceHistory } from '../../data/devices.js';
 import { useTexts } from '../../texts/language.js';
 
 export function Component() {
-  const { deviceDetails, frame } = useTexts();
+  const { deviceDetails: texts } = useTexts();
+  const { productKey = '', deviceName = '' } = useParams();
+  const query = useDevice(productKey, deviceName);
+  if (query.error && !query.data) {
+    return (
+      <>
+        <PageHeader title={texts.title} />
+        <ProblemAlert error={query.error} onRetry={query.refetch} />
+      </>
+    );
+  }
+  return query.data ? <Details device={query.data} /> : <Skeleton active />;
+}
+
+function Details({ device }: { device: DeviceDetailAnswer }) {
+  const { deviceDetails: texts } = useTexts();
   return (
     <>
-      <PageHeader title={deviceDetails.title} />
-      <Notice title={frame.comingSoon} />
+      <PageHeader title={device.deviceName} mark={<Presence online={device.online} />} />
+      <div style={{ display: 'grid', gridTemplateColumns: 'repeat(auto-fit, minmax(280px, 1fr))', gap: 16 }}>
+        <Panel title={texts.facts}>
+          <Facts device={device} />
+        </Panel>
+        <Panel title={texts.current}>
+          {device.currentUpdate ? <Story update={device.currentUpdate} /> : <p>{texts.noCurrent}</p>}
+        </Panel>
+      </div>
+      <h2 style={{ marginBlock: '24px 12px', fontSize: 18 }}>{texts.history}</h2>
+      <History device={device} />
     </>
+  );
+}
+
+function Facts({ device }: { device: DeviceDetailAnswer }) {
+  const { deviceDetails: texts, words } = useTexts();
+  const versions =
+    device.modules.length === 0
+      ? texts.unknown
+      : device.modules.map(({ module, version }) => `${module} ${version}`).join(', ');
+  const facts = [
+    [texts.product, device.productKey],
+    [texts.protocol, words.protocol[device.protocol]],
+    [texts.versions, versions],
+    [texts.lastSeen, <Ago key="seen" at={device.lastSeenAt} />],
+    [texts.registered, <Time key="created" at={device.createdAt} />],
+  ] as const;
+  return (
+    <dl style={{ display: 'grid', gridTemplateColumns: 'max-content 1fr', gap: '4px 16px', margin: 0 }}>
+      {facts.map(([name, value]) => (
+        <div key={name} style={{ display: 'contents' }}>
+          <dt style={{ opacity: 0.75 }}>{name}</dt>
+          <dd style={{ margin: 0 }}>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+/** One update from its acceptance to its end, in sentences. */
+function Story({ update }: { update: DeviceUpdateAnswer }) {
+  const { deviceDetails: texts, words } = useTexts();
+  const steps = [
+    [texts.began, update.createdAt],
+    [texts.notifiedTimes(update.notifications), update.notifiedAt],
+    [texts.started, update.startedAt],
+    [texts.ended, update.endedAt],
+  ] as const;
+  return (
+    <>
+      <p style={{ marginTop: 0 }}>
+        <DeviceUpdateStatus update={update} /> · {texts.attempt(update.attempt)} ·{' '}
+        <Link to={taskPath(update.taskId)}>{update.taskId}</Link>
+      </p>
+      <ul style={{ paddingInlineStart: 20, marginBlock: 8 }}>
+        {steps.map(([name, at]) =>
+          at === null ? null : (
+            <li key={name}>
+              {name} <Time at={at} />
+            </li>
+          ),
+        )}
+      </ul>
+      {update.cause !== null && <strong>{words.cause[update.cause]}</strong>}
+      {update.detail !== null && <div lang="en">{update.detail}</div>}
+      <WaitingFor waiting={update.waitingFor} />
+    </>
+  );
+}
+
+function History({ device: { productKey, deviceName } }: { device: DeviceDetailAnswer }) {
+  const { deviceDetails: texts } = useTexts();
+  const paging = usePaging(20);
+  const query = useDeviceHistory(productKey, deviceName, paging.page);
+  return (
+    <PagedTable
+      label={texts.history}
+      query={query}
+      paging={paging}
+      rowKey="taskId"
+      columns={[{ title: texts.history, key: 'story', render: (_, update) => <Story update={update} /> }]}
+      empty={<Notice title={texts.none} text={texts.noneText} />}
+    />
   );
 }

@@ -1,5 +1,5 @@
 import { Button, Input, Segmented, Select } from 'antd';
-import { Link } from 'react-router';
+import { ActionButton } from '../../components/action-button.js';
 import { Notice } from '../../components/notice.js';
 import { PagedTable } from '../../components/paged-table.js';
 import { PageHeader } from '../../components/page-header.js';
@@ -7,11 +7,12 @@ import { usePaging } from '../../components/paging.js';
 import { ProblemAlert } from '../../components/problem-alert.js';
 import { ProductChooser, useProduct } from '../../components/product-chooser.js';
 import { useUrlState } from '../../components/url-state.js';
-import { PATHS } from '../../app/paths.js';
 import { useDevices } from '../../data/devices.js';
 import { useVersions } from '../../data/products.js';
 import { useTexts } from '../../texts/language.js';
+import { AddDevicesDialog } from './add-devices-dialog.js';
 import styles from './devices-page.module.css';
+import { NewProductDialog } from './new-product-dialog.js';
 import { useDeviceColumns } from './device-columns.js';
 
 /** Filters in the address: `product`, `search`, `version`, `online`. */
@@ -19,16 +20,41 @@ export function Component() {
   const { devices: texts } = useTexts();
   const chooser = useProduct();
   const { product, products } = chooser;
+  const [get, set] = useUrlState();
   return (
     <>
-      <PageHeader title={texts.title} text={texts.text} actions={product && <ProductChooser {...chooser} />} />
+      <PageHeader
+        title={texts.title}
+        text={texts.text}
+        actions={
+          <>
+            {product && <ProductChooser {...chooser} />}
+            <ActionButton onClick={() => set({ dialog: 'product' })}>{texts.newProduct}</ActionButton>
+            {product && (
+              <ActionButton type="primary" onClick={() => set({ dialog: 'add' })}>
+                {texts.addDevices}
+              </ActionButton>
+            )}
+          </>
+        }
+      />
       {products.error && <ProblemAlert error={products.error} onRetry={products.refetch} />}
       {products.data && !product && (
         <Notice
           title={texts.noProduct}
           text={texts.noProductRemedy}
-          action={<Link to={PATHS.overview}>{texts.title}</Link>}
+          action={
+            <ActionButton type="primary" onClick={() => set({ dialog: 'product' })}>
+              {texts.newProduct}
+            </ActionButton>
+          }
         />
+      )}
+      {get('dialog') === 'product' && (
+        <NewProductDialog onClose={(created) => set({ dialog: undefined, product: created })} />
+      )}
+      {get('dialog') === 'add' && product && (
+        <AddDevicesDialog productKey={product.productKey} onClose={() => set({ dialog: undefined })} />
       )}
       {product && <Devices key={product.productKey} productKey={product.productKey} />}
     </>

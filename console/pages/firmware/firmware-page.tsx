@@ -1,13 +1,180 @@
+import { message, type TableProps } from 'antd';
+import { useMemo, useState } from 'react';
+import { Link } from 'react-router';
+import type { FirmwareAnswer } from '../../../api/schemas.js';
+import { firmwarePath, PATHS } from '../../app/paths.js';
+import { ActionButton } from '../../components/action-button.js';
 import { Notice } from '../../components/notice.js';
+import { PagedTable } from '../../components/paged-table.js';
 import { PageHeader } from '../../components/page-header.js';
+import { usePaging } from '../../components/paging.js';
+import { ProblemAlert } from '../../components/problem-alert.js';
+import { ProductChooser, useProduct } from '../../components/product-chooser.js';
+import { FirmwareStatus } from '../../components/status.js';
+import { useUrlState } from '../../components/url-state.js';
+import { useFirmwareList } from '../../data/firmware.js';
+import { useFormat } from '../../texts/format.js';
 import { useTexts } from '../../texts/language.js';
+import { FirmwareDialogs, type Asked } from '../dialogs/firmware-dialogs.js';
+import { NewFirmwareDialog } from './new-firmware-dialog.js';
 
+/** In the address: `product`, and `dialog=new`. */
 export function Component() {
-  const { firmware, frame } = useTexts();
+  const { firmware: texts } = useTexts();
+  const chooser = useProduct();
+  const { product, products } = chooser;
   return (
     <>
-      <PageHeader title={firmware.title} />
-      <Notice title={frame.comingSoon} />
+      {products.error && <ProblemAlert error={products.error} onRetry={products.refetch} />}
+      {products.data && !product && (
+        <>
+          <PageHeader title={texts.title} text={texts.text} />
+          <Notice
+            title={texts.noProduct}
+            text={texts.noProductRemedy}
+            action={<Link to={PATHS.devices}>{texts.toDevices}</Link>}
+          />
+        </>
+      )}
+      {product && <FirmwareList key={product.productKey} chooser={chooser} productKey={product.productKey} />}
     </>
+  );
+}
+
+function FirmwareList({ chooser, productKey }: { chooser: ReturnType<typeof useProduct>; productKey: string }) {
+  const { firmware: texts } = useTexts();
+  const format = useFormat();
+  const [get, set] = useUrlState();
+  const [asked, setAsked] = useState<Asked>();
+  const paging = usePaging();
+  const query = useFirmwareList({ ...paging.page, productKey });
+  const columns = useColumns(setAsked);
+  const quota = query.data?.quota;
+  return (
+    <>
+      <PageHeader
+        title={texts.title}
+        text={quota ? texts.quota(format.number(quota.used), format.number(quota.max)) : texts.text}
+        actions={
+          <>
+            <ProductChooser {...chooser} />
+            <ActionButton type="primary" onClick={() => set({ dialog: 'new' })}>
+              {texts.newFirmware}
+            </ActionButton>
+          </>
+        }
+      />
+      <PagedTable
+        label={texts.title}
+        query={query}
+        paging={paging}
+        columns={columns}
+        rowKey="id"
+        empty={
+          <Notice
+            title={texts.none}
+            text={texts.noneRemedy}
+            action={
+              <ActionButton type="primary" onClick={() => set({ dialog: 'new' })}>
+                {texts.newFirmware}
+              </ActionButton>
+            }
+          />
+        }
+      />
+      {get('dialog') === 'new' && (
+        <NewFirmwareDialog
+          productKey={productKey}
+          limits={query.data?.limits}
+          onClose={() => set({ dialog: undefined })}
+        />
+      )}
+      <FirmwareDialogs asked={asked} onClose={() => setAsked(undefined)} />
+    </>
+  );
+}
+
+/** Shortened; the whole digest is copied, and shown on pointing at it. */
+const DIGEST_SHOWN = 12;
+
+function Digest({ firmware: { signMethod, sign } }: { firmware: FirmwareAnswer }) {
+  const { firmware: texts } = useTexts();
+  const [toast, holder] = message.useMessage();
+  const copy = () => void navigator.clipboard.writeText(sign).then(() => toast.success(sign));
+  return (
+    <>
+      {holder}
+      <button
+        type="button"
+        title={sign}
+        aria-label={`${texts.copy}: ${sign}`}
+        onClick={copy}
+        style={{ all: 'unset', cursor: 'copy', fontFamily: 'monospace' }}
+      >
+        {signMethod} {sign.slice(0, DIGEST_SHOWN)}…
+      </button>
+    </>
+  );
+}
+
+function useColumns(ask: (asked: Asked) => void): NonNullable<TableProps<FirmwareAnswer>['columns']> {
+  const { firmware: texts, words } = useTexts();
+  const format = useFormat();
+  return useMemo(
+    () => [
+      {
+        title: words.firmware,
+        key: 'name',
+        render: (_, { id, name, version }) => (
+          <>
+            <Link to={firmwarePath(id)}>{name}</Link>
+            <div>{version}</div>
+          </>
+        ),
+      },
+      { title: words.module, key: 'module', responsive: ['lg'], render: (_, { module }) => module },
+      {
+        title: texts.size,
+        key: 'size',
+        responsive: ['md'],
+        render: (_, { sizeBytes }) => format.bytes(sizeBytes),
+      },
+      {
+        title: texts.digest,
+        key: 'digest',
+        responsive: ['lg'],
+        render: (_, firmware) => <Digest firmware={firmware} />,
+      },
+      { title: words.status, key: 'status', render: (_, { status }) => <FirmwareStatus status={status} /> },
+      {
+        title: texts.usedBy,
+        key: 'usedBy',
+        responsive: ['md'],
+        render: (_, { id, openTasks }) =>
+          openTasks === 0 ? '–' : <Link to={`${PATHS.tasks}?firmware=${id}`}>{texts.openTasks(openTasks)}</Link>,
+      },
+      {
+        key: 'actions',
+        render: (_, firmware) => (
+          <span style={{ display: 'inline-flex', gap: 8, flexWrap: 'wrap' }}>
+            <ActionButton size="small" onClick={() => ask({ what: 'validate', firmware })}>
+              {texts.validate}
+            </ActionButton>
+            <ActionButton
+              size="small"
+              type="primary"
+              reason={firmware.status === 'verified' ? undefined : texts.notVerified}
+              onClick={() => ask({ what: 'batch', firmware })}
+            >
+              {texts.batch}
+            </ActionButton>
+            <ActionButton size="small" danger type="text" onClick={() => ask({ what: 'delete', firmware })}>
+              {texts.delete}
+            </ActionButton>
+          </span>
+        ),
+      },
+    ],
+    [texts, words, format, ask],
   );
 }

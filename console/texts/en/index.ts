@@ -5,6 +5,7 @@ import { firmwareDetails } from './firmware-details.js';
 import { firmware } from './firmware.js';
 import { frame } from './frame.js';
 import { overview } from './overview.js';
+import { policy } from './policy.js';
 import { problems } from './problems.js';
 import { signIn } from './sign-in.js';
 import { taskDetails } from './task-details.js';
@@ -21,6 +22,7 @@ export const en = {
   firmware,
   frame,
   overview,
+  policy,
   problems,
   signIn,
   taskDetails,

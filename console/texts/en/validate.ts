@@ -1,3 +1,13 @@
 export const validate = {
-  title: 'Validate firmware',
+  title: (firmware: string) => `Validate ${firmware}`,
+  text: 'The firmware is tried on these devices first. When the verification ends, it may be used for a batch update.',
+  pick: 'Devices, those that are online first',
+  search: 'Search by device name',
+  chosen: (count: number) => (count === 1 ? '1 device chosen' : `${count} devices chosen`),
+  transient: 'Connects now and then: it gets the update when it asks for it',
+  offline: 'Offline: it is notified when it comes online',
+  start: (count: number) => (count === 1 ? 'Validate on 1 device' : `Validate on ${count} devices`),
+  chooseFirst: 'Choose at least one device',
+  advanced: 'Advanced: time limits',
+  none: 'No device matches',
 };

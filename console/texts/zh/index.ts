@@ -5,6 +5,7 @@ import { firmwareDetails } from './firmware-details.js';
 import { firmware } from './firmware.js';
 import { frame } from './frame.js';
 import { overview } from './overview.js';
+import { policy } from './policy.js';
 import { problems } from './problems.js';
 import { signIn } from './sign-in.js';
 import { taskDetails } from './task-details.js';
@@ -22,6 +23,7 @@ export const zh: Texts = {
   firmware,
   frame,
   overview,
+  policy,
   problems,
   signIn,
   taskDetails,

@@ -1,0 +1,37 @@
+import { Form, Input, Modal } from 'antd';
+import { ProblemAlert } from '../../components/problem-alert.js';
+import { useServerIsAway } from '../../data/connection.js';
+import { useCreateProduct } from '../../data/products.js';
+import { useTexts } from '../../texts/language.js';
+
+/** @param onClose with the key of the product, if one was created */
+export function NewProductDialog({ onClose }: { onClose: (productKey?: string) => void }) {
+  const { devices: texts, deviceDetails } = useTexts();
+  const isAway = useServerIsAway();
+  const [form] = Form.useForm<{ name: string }>();
+  const create = useCreateProduct();
+  const submit = async ({ name }: { name: string }) => {
+    const product = await create.mutateAsync({ name }).catch(() => undefined); // shown below
+    if (product) onClose(product.productKey);
+  };
+  return (
+    <Modal
+      open
+      title={texts.newProduct}
+      okText={texts.create}
+      okButtonProps={{ disabled: isAway }}
+      confirmLoading={create.isPending}
+      onOk={form.submit}
+      cancelText={texts.cancel}
+      onCancel={() => onClose()}
+    >
+      <p>{texts.noProductRemedy}</p>
+      <Form form={form} layout="vertical" onFinish={(fields: { name: string }) => void submit(fields)}>
+        <Form.Item name="name" label={texts.productName} rules={[{ required: true, message: deviceDetails.product }]}>
+          <Input autoFocus maxLength={64} />
+        </Form.Item>
+      </Form>
+      <ProblemAlert error={create.error} />
+    </Modal>
+  );
+}

@@ -1,0 +1,218 @@
+import { Alert, Checkbox, Collapse, Input, Modal, Upload, Button } from 'antd';
+import { useState } from 'react';
+import { Link, useNavigate } from 'react-router';
+import type { BatchPreviewAnswer, FirmwareAnswer } from '../../../api/schemas.js';
+import { deviceNameProblem } from '../../../domain/names.js';
+import { taskPath } from '../../app/paths.js';
+import { PolicyFields, policyOf, type PolicyInput } from '../../components/policy-fields.js';
+import { ProblemAlert } from '../../components/problem-alert.js';
+import { useServerIsAway } from '../../data/connection.js';
+import { useBatchPreview, useCreateBatchUpdate } from '../../data/firmware.js';
+import { newIdempotencyKey } from '../../data/idempotency.js';
+import { useVersions } from '../../data/products.js';
+import { useFormat } from '../../texts/format.js';
+import { useTexts } from '../../texts/language.js';
+import { parseNames } from './parse-names.js';
+
+/** Updates every device that runs one of the chosen versions, or those of them that are listed. */
+export function BatchUpdateDialog({ firmware, onClose }: { firmware: FirmwareAnswer; onClose: () => void }) {
+  const { batch: texts, firmware: words, validate } = useTexts();
+  const format = useFormat();
+  const navigate = useNavigate();
+  const isAway = useServerIsAway();
+  const [sourceVersions, setSourceVersions] = useState<readonly string[]>([]);
+  const [list, setList] = useState('');
+  const [policy, setPolicy] = useState<PolicyInput>({});
+  // A new key for what is asked anew: pressing again after a lost answer creates nothing twice.
+  const [key, setKey] = useState(newIdempotencyKey);
+  const create = useCreateBatchUpdate(firmware.id);
+
+  const { names, invalidLines } = parseNames(list, deviceNameProblem);
+  const limits = policyOf(policy);
+  const request = {
+    sourceVersions: [...sourceVersions],
+    ...(names.length > 0 && { deviceNames: names }),
+    ...(limits && { policy: limits }),
+  };
+  const preview = useBatchPreview(firmware.id, sourceVersions.length > 0 ? request : undefined);
+  const data = sourceVersions.length > 0 ? preview.data : undefined;
+  const changed = <T,>(set: (value: T) => void) => {
+    return (value: T) => {
+      set(value);
+      setKey(newIdempotencyKey());
+      create.reset();
+    };
+  };
+  const reason = () => {
+    if (sourceVersions.length === 0) return texts.chooseFirst;
+    if (data && data.conflicts.length > 0) return texts.conflictFirst;
+    return data?.refusal ? texts.refused : undefined;
+  };
+  const start = async () => {
+    const task = await create.mutateAsync({ ...request, idempotencyKey: key }).catch(() => undefined); // shown below
+    if (!task) return;
+    onClose();
+    void navigate(taskPath(task.id));
+  };
+  return (
+    <Modal
+      open
+      width={720}
+      title={texts.title(`${firmware.name} ${firmware.version}`)}
+      okText={reason() ?? texts.start(format.number(data?.devices ?? 0))}
+      okButtonProps={{ disabled: isAway || reason() !== undefined || data === undefined || invalidLines.length > 0 }}
+      confirmLoading={create.isPending}
+      onOk={() => void start()}
+      cancelText={words.cancel}
+      onCancel={onClose}
+    >
+      <Versions firmware={firmware} chosen={sourceVersions} onChange={changed(setSourceVersions)} />
+      <DeviceList value={list} onChange={changed(setList)} invalidLines={invalidLines} />
+      {data && <Preview preview={data} />}
+      <Collapse
+        ghost
+        items={[
+          {
+            key: 'policy',
+            label: validate.advanced,
+            children: <PolicyFields kind="batch" value={policy} onChange={changed(setPolicy)} />,
+          },
+        ]}
+      />
+      <ProblemAlert error={create.error ?? preview.error} />
+    </Modal>
+  );
+}
+
+interface VersionsProps {
+  readonly firmware: FirmwareAnswer;
+  readonly chosen: readonly string[];
+  readonly onChange: (versions: readonly string[]) => void;
+}
+
+function Versions({ firmware, chosen, onChange }: VersionsProps) {
+  const { batch: texts } = useTexts();
+  const format = useFormat();
+  const versions = useVersions(firmware.productKey, firmware.module);
+  const items = (versions.data?.items ?? []).filter(({ version }) => version !== null && version !== firmware.version);
+  return (
+    <fieldset style={{ border: 0, padding: 0, margin: 0 }}>
+      <legend>{texts.versions}</legend>
+      {versions.data && items.length === 0 && <p>{texts.noVersions}</p>}
+      <Checkbox.Group
+        style={{ flexDirection: 'column', marginBlock: 8 }}
+        value={[...chosen]}
+        onChange={(values) => onChange(values.map(String))}
+        options={items.map(({ version, devices, claimedBy }) => ({
+          value: version ?? '',
+          label: (
+            <>
+              <strong>{version}</strong> {texts.devicesOn(format.number(devices))}
+              {claimedBy && (
+                <>
+                  {' · '}
+                  <Link to={taskPath(claimedBy.taskId)}>{texts.claimed}</Link>
+                </>
+              )}
+            </>
+          ),
+        }))}
+      />
+    </fieldset>
+  );
+}
+
+interface DeviceListProps {
+  readonly value: string;
+  readonly onChange: (list: string) => void;
+  readonly invalidLines: readonly number[];
+}
+
+function DeviceList({ value, onChange, invalidLines }: DeviceListProps) {
+  const { batch: texts } = useTexts();
+  const format = useFormat();
+  const take = (file: File) => {
+    void file.text().then(onChange);
+    return false;
+  };
+  return (
+    <div>
+      <label htmlFor="batch-devices">{texts.onlySome}</label>
+      <Input.TextArea
+        id="batch-devices"
+        autoSize={{ minRows: 2, maxRows: 6 }}
+        value={value}
+        onChange={(event) => onChange(event.target.value)}
+      />
+      <Upload accept=".csv,text/csv,text/plain" beforeUpload={take} fileList={[]}>
+        <Button size="small" style={{ marginTop: 8 }}>
+          {texts.fromFile}
+        </Button>
+      </Upload>
+      {invalidLines.length > 0 && (
+        <Alert
+          type="error"
+          showIcon
+          style={{ marginTop: 8 }}
+          title={texts.invalidLines(format.list(invalidLines.slice(0, 20).map(String)))}
+        />
+      )}
+    </div>
+  );
+}
+
+function Preview({ preview }: { preview: BatchPreviewAnswer }) {
+  const { batch: texts, problems } = useTexts();
+  const format = useFormat();
+  const { devices, online, offline, transient, busy, conflicts, refusal } = preview;
+  const lines = [
+    [devices, texts.devices],
+    [online, texts.online],
+    [offline, texts.offline],
+    [transient, texts.transient],
+    [busy, texts.busy],
+  ] as const;
+  return (
+    <section aria-label={texts.preview} style={{ marginTop: 16 }}>
+      <strong>{texts.preview}</strong>
+      <ul>
+        {lines
+          .filter(([count]) => count > 0)
+          .map(([count, text]) => {
+            const sentence = text(format.number(count));
+            return <li key={sentence}>{sentence}</li>;
+          })}
+      </ul>
+      {conflicts.length > 0 && (
+        <Alert
+          type="error"
+          showIcon
+          role="alert"
+          title={texts.conflict}
+          description={
+            <>
+              <div>{texts.conflictText}</div>
+              <ul>
+                {conflicts.map(({ taskId, firmware, sourceVersions }) => (
+                  <li key={taskId}>
+                    <Link to={taskPath(taskId)}>
+                      {problems.conflict(format.list(sourceVersions), `${firmware.name} ${firmware.version}`)}
+                    </Link>
+                  </li>
+                ))}
+              </ul>
+            </>
+          }
+        />
+      )}
+      {refusal !== null && (
+        <Alert
+          type="warning"
+          showIcon
+          title={problems.byCode[refusal.code].title}
+          description={problems.byCode[refusal.code].remedy}
+        />
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,129 @@
+import { InboxOutlined } from '@ant-design/icons';
+import { Form, Input, Modal, Progress, Segmented, Upload } from 'antd';
+import { useEffect, useRef, useState } from 'react';
+import type { FirmwarePageAnswer } from '../../../api/schemas.js';
+import { firmwareNameProblem } from '../../../domain/names.js';
+import { showFieldProblems } from '../../components/field-problems.js';
+import { ProblemAlert } from '../../components/problem-alert.js';
+import { useServerIsAway } from '../../data/connection.js';
+import { useAddFirmware } from '../../data/firmware.js';
+import { useFormat } from '../../texts/format.js';
+import { useTexts } from '../../texts/language.js';
+
+interface Fields {
+  readonly name: string;
+  readonly version: string;
+  readonly module?: string;
+  readonly signMethod: 'MD5' | 'SHA256';
+}
+
+interface NewFirmwareDialogProps {
+  readonly productKey: string;
+  /** Of the service's policy; unknown until the list is there. */
+  readonly limits: FirmwarePageAnswer['limits'] | undefined;
+  readonly onClose: () => void;
+}
+
+/** The seed's limits, until the service has told its own. */
+const USUAL = { nameCharactersMax: 32, fileBytesMax: 10 * 1024 * 1024 };
+
+export function NewFirmwareDialog({ productKey, limits, onClose }: NewFirmwareDialogProps) {
+  const { firmware: texts } = useTexts();
+  const format = useFormat();
+  const isAway = useServerIsAway();
+  const [form] = Form.useForm<Fields>();
+  const [file, setFile] = useState<File>();
+  const [fileProblem, setFileProblem] = useState<string>();
+  const [sent, setSent] = useState<number>();
+  const [shown, setShown] = useState<readonly string[]>([]);
+  const abort = useRef(new AbortController());
+  const add = useAddFirmware();
+  const { nameCharactersMax, fileBytesMax } = { ...USUAL, ...limits };
+  useEffect(() => () => abort.current.abort(), []);
+
+  const choose = (chosen: File) => {
+    setFile(chosen);
+    setFileProblem(chosen.size > fileBytesMax ? texts.fileTooLarge(format.bytes(fileBytesMax)) : undefined);
+    return false;
+  };
+  const submit = async (fields: Fields) => {
+    if (!file) return setFileProblem(texts.fileNeeded);
+    if (file.size > fileBytesMax) return;
+    abort.current = new AbortController();
+    setSent(0);
+    try {
+      const onProgress = (done: number, total: number) => setSent(total === 0 ? 0 : Math.floor((100 * done) / total));
+      const module = fields.module === undefined || fields.module === '' ? {} : { module: fields.module };
+      const { name, version, signMethod } = fields;
+      const signal = abort.current.signal;
+      await add.mutateAsync({ name, version, signMethod, ...module, productKey, file, onProgress, signal });
+      onClose();
+    } catch (error) {
+      setShown(showFieldProblems(form, error));
+    } finally {
+      setSent(undefined);
+    }
+  };
+  const isSending = sent !== undefined;
+  const wasAborted = add.error instanceof DOMException && add.error.name === 'AbortError';
+  return (
+    <Modal
+      open
+      title={texts.newFirmware}
+      okText={texts.add}
+      okButtonProps={{ disabled: isAway || isSending }}
+      onOk={form.submit}
+      cancelText={texts.cancel}
+      onCancel={() => (isSending ? abort.current.abort() : onClose())}
+      mask={{ closable: false }}
+    >
+      <Form<Fields>
+        form={form}
+        layout="vertical"
+        disabled={isSending}
+        initialValues={{ signMethod: 'SHA256' }}
+        onFinish={(fields) => void submit(fields)}
+      >
+        <Form.Item
+          name="name"
+          label={texts.name}
+          extra={texts.nameRule(nameCharactersMax)}
+          required
+          rules={[{ validator: (_, name: string | undefined) => checkName(name ?? '', nameCharactersMax, texts) }]}
+        >
+          <Input autoFocus />
+        </Form.Item>
+        <Form.Item
+          name="version"
+          label={texts.version}
+          extra={texts.versionHelp}
+          rules={[{ required: true, message: texts.version }]}
+        >
+          <Input maxLength={64} />
+        </Form.Item>
+        <Form.Item name="module" label={texts.module}>
+          <Input placeholder="default" maxLength={64} />
+        </Form.Item>
+        <Form.Item name="signMethod" label={texts.signMethod}>
+          <Segmented options={['SHA256', 'MD5']} />
+        </Form.Item>
+        <Form.Item required {...(fileProblem !== undefined && { validateStatus: 'error' as const, help: fileProblem })}>
+          <Upload.Dragger beforeUpload={choose} maxCount={1} fileList={[]} aria-label={texts.dropHere}>
+            <p>
+              <InboxOutlined style={{ fontSize: 32 }} />
+            </p>
+            <p>{file ? `${file.name} · ${format.bytes(file.size)}` : texts.dropHere}</p>
+            <p style={{ opacity: 0.75 }}>{texts.fileRule(format.bytes(fileBytesMax))}</p>
+          </Upload.Dragger>
+        </Form.Item>
+      </Form>
+      {isSending && <Progress percent={sent} aria-label={texts.sending} />}
+      {!isSending && !wasAborted && <ProblemAlert error={add.error} shownFields={shown} />}
+    </Modal>
+  );
+}
+
+/** In the seed's words, as it is typed. */
+async function checkName(name: string, max: number, texts: { nameRule: (max: number) => string }): Promise<void> {
+  if (firmwareNameProblem(name, max) !== undefined) throw new Error(texts.nameRule(max));
+}

@@ -1,0 +1,12 @@
+export const policy = {
+  minutes: 'minutes',
+  hours: 'hours',
+  fields: {
+    offlineTimeoutMs: 'Wait for offline devices',
+    responseTimeoutMs: 'Response to a notification',
+    stallTimeoutMs: 'Without any progress',
+    confirmationTimeoutMs: 'New version after 100 %',
+    overallTimeoutMs: 'From the first progress to the end',
+    soakMs: 'Must keep the new version for',
+  },
+};
