@@ -1,71 +1,14 @@
-import { Modal } from 'antd';
-import { useState, type ReactNode } from 'react';
-import { useServerIsAway } from '../data/connection.js';
-import { useTexts } from '../texts/language.js';
-import { ProblemAlert } from './problem-alert.js';
+import { lazy, Suspense } from 'react';
+import type { ConfirmDestructiveProps } from './confirm-dialog.js';
 
-interface ConfirmDestructiveProps {
-  readonly open: boolean;
-  /** The question. */
-  readonly title: string;
-  /** How many devices it reaches; named in the dialog. */
-  readonly devices: number;
-  /** What follows from it. */
-  readonly text?: ReactNode;
-  /** The act in a word or two, on the button. */
-  readonly action: string;
-  /** Does it; a rejection is shown in the dialog. */
-  readonly onConfirm: () => Promise<unknown>;
-  /** Closed, done or not. */
-  readonly onClose: () => void;
-}
+const ConfirmDialog = lazy(() => import('./confirm-dialog.js'));
 
-/** Asks before what can't be undone. */
-export function ConfirmDestructive({
-  open,
-  title,
-  devices,
-  text,
-  action,
-  onConfirm,
-  onClose,
-}: ConfirmDestructiveProps) {
-  const { frame } = useTexts();
-  const isAway = useServerIsAway();
-  const [error, setError] = useState<unknown>();
-  const [isRunning, setIsRunning] = useState(false);
-  const close = () => {
-    setError(undefined);
-    onClose();
-  };
-  const confirm = async () => {
-    setIsRunning(true);
-    setError(undefined);
-    try {
-      await onConfirm();
-      close();
-    } catch (reason) {
-      setError(reason);
-    } finally {
-      setIsRunning(false);
-    }
-  };
+/** Asks before what can't be undone, naming the number of devices; loaded when it is first asked. */
+export function ConfirmDestructive(props: ConfirmDestructiveProps) {
+  if (!props.open) return null;
   return (
-    <Modal
-      open={open}
-      title={title}
-      okText={action}
-      okButtonProps={{ danger: true, disabled: isAway }}
-      confirmLoading={isRunning}
-      onOk={() => void confirm()}
-      onCancel={close}
-      cancelText={frame.keep}
-    >
-      <p>
-        <strong>{frame.affects(devices)}</strong>
-      </p>
-      {text !== undefined && <p>{text}</p>}
-      <ProblemAlert error={error} />
-    </Modal>
+    <Suspense fallback={null}>
+      <ConfirmDialog {...props} />
+    </Suspense>
   );
 }

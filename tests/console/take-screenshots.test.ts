@@ -27,7 +27,10 @@ const pages = (): Readonly<Record<string, string>> => ({
   'firmware-details': `/firmware/${fleet.firmwareId}`,
   tasks: '/tasks',
   'task-details': `/tasks/${fleet.batchId}`,
+  'new-firmware': '/firmware?dialog=new',
+  failures: `/tasks/${fleet.batchId}?tab=failed`,
   devices: '/devices',
+  'add-devices': '/devices?dialog=add',
   'device-details': `/devices/${fleet.productKey}/lamp-02`,
 });
 

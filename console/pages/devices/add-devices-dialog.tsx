@@ -38,7 +38,7 @@ export function AddDevicesDialog({ productKey, onClose }: { productKey: string; 
       <Input.TextArea
         id="new-devices"
         autoFocus
-        autoSize={{ minRows: 5, maxRows: 12 }}
+        rows={7}
         value={text}
         onChange={(event) => setText(event.target.value)}
       />

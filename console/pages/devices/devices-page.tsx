@@ -1,4 +1,5 @@
 import { Button, Input, Segmented, Select } from 'antd';
+import { lazy, Suspense } from 'react';
 import { ActionButton } from '../../components/action-button.js';
 import { Notice } from '../../components/notice.js';
 import { PagedTable } from '../../components/paged-table.js';
@@ -10,10 +11,11 @@ import { useUrlState } from '../../components/url-state.js';
 import { useDevices } from '../../data/devices.js';
 import { useVersions } from '../../data/products.js';
 import { useTexts } from '../../texts/language.js';
-import { AddDevicesDialog } from './add-devices-dialog.js';
 import styles from './devices-page.module.css';
-import { NewProductDialog } from './new-product-dialog.js';
 import { useDeviceColumns } from './device-columns.js';
+
+const AddDevicesDialog = lazy(async () => ({ default: (await import('./add-devices-dialog.js')).AddDevicesDialog }));
+const NewProductDialog = lazy(async () => ({ default: (await import('./new-product-dialog.js')).NewProductDialog }));
 
 /** Filters in the address: `product`, `search`, `version`, `online`. */
 export function Component() {
@@ -50,12 +52,14 @@ export function Component() {
           }
         />
       )}
-      {get('dialog') === 'product' && (
-        <NewProductDialog onClose={(created) => set({ dialog: undefined, product: created })} />
-      )}
-      {get('dialog') === 'add' && product && (
-        <AddDevicesDialog productKey={product.productKey} onClose={() => set({ dialog: undefined })} />
-      )}
+      <Suspense fallback={null}>
+        {get('dialog') === 'product' && (
+          <NewProductDialog onClose={(created) => set({ dialog: undefined, product: created })} />
+        )}
+        {get('dialog') === 'add' && product && (
+          <AddDevicesDialog productKey={product.productKey} onClose={() => set({ dialog: undefined })} />
+        )}
+      </Suspense>
       {product && <Devices key={product.productKey} productKey={product.productKey} />}
     </>
   );

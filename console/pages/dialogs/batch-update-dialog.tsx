@@ -138,12 +138,7 @@ function DeviceList({ value, onChange, invalidLines }: DeviceListProps) {
   return (
     <div>
       <label htmlFor="batch-devices">{texts.onlySome}</label>
-      <Input.TextArea
-        id="batch-devices"
-        autoSize={{ minRows: 2, maxRows: 6 }}
-        value={value}
-        onChange={(event) => onChange(event.target.value)}
-      />
+      <Input.TextArea id="batch-devices" rows={3} value={value} onChange={(event) => onChange(event.target.value)} />
       <Upload accept=".csv,text/csv,text/plain" beforeUpload={take} fileList={[]}>
         <Button size="small" style={{ marginTop: 8 }}>
           {texts.fromFile}

@@ -1,9 +1,14 @@
+import { lazy, Suspense } from 'react';
 import type { FirmwareAnswer } from '../../../api/schemas.js';
 import { ConfirmDestructive } from '../../components/confirm-destructive.js';
 import { useDeleteFirmware } from '../../data/firmware.js';
 import { useTexts } from '../../texts/language.js';
-import { BatchUpdateDialog } from './batch-update-dialog.js';
-import { ValidateFirmwareDialog } from './validate-dialog.js';
+
+/** What a dialog needs comes when it is first opened. */
+const ValidateFirmwareDialog = lazy(async () => ({
+  default: (await import('./validate-dialog.js')).ValidateFirmwareDialog,
+}));
+const BatchUpdateDialog = lazy(async () => ({ default: (await import('./batch-update-dialog.js')).BatchUpdateDialog }));
 
 /** What was asked to be done with a firmware. */
 export interface Asked {
@@ -25,8 +30,14 @@ export function FirmwareDialogs({
   const remove = useDeleteFirmware();
   if (!asked) return null;
   const { what, firmware } = asked;
-  if (what === 'validate') return <ValidateFirmwareDialog firmware={firmware} onClose={onClose} />;
-  if (what === 'batch') return <BatchUpdateDialog firmware={firmware} onClose={onClose} />;
+  if (what !== 'delete') {
+    const Dialog = what === 'validate' ? ValidateFirmwareDialog : BatchUpdateDialog;
+    return (
+      <Suspense fallback={null}>
+        <Dialog firmware={firmware} onClose={onClose} />
+      </Suspense>
+    );
+  }
   return (
     <ConfirmDestructive
       open

@@ -1,5 +1,5 @@
 import { message, type TableProps } from 'antd';
-import { useMemo, useState } from 'react';
+import { lazy, Suspense, useMemo, useState } from 'react';
 import { Link } from 'react-router';
 import type { FirmwareAnswer } from '../../../api/schemas.js';
 import { firmwarePath, PATHS } from '../../app/paths.js';
@@ -16,7 +16,8 @@ import { useFirmwareList } from '../../data/firmware.js';
 import { useFormat } from '../../texts/format.js';
 import { useTexts } from '../../texts/language.js';
 import { FirmwareDialogs, type Asked } from '../dialogs/firmware-dialogs.js';
-import { NewFirmwareDialog } from './new-firmware-dialog.js';
+
+const NewFirmwareDialog = lazy(async () => ({ default: (await import('./new-firmware-dialog.js')).NewFirmwareDialog }));
 
 /** In the address: `product`, and `dialog=new`. */
 export function Component() {
@@ -83,11 +84,13 @@ function FirmwareList({ chooser, productKey }: { chooser: ReturnType<typeof useP
         }
       />
       {get('dialog') === 'new' && (
-        <NewFirmwareDialog
-          productKey={productKey}
-          limits={query.data?.limits}
-          onClose={() => set({ dialog: undefined })}
-        />
+        <Suspense fallback={null}>
+          <NewFirmwareDialog
+            productKey={productKey}
+            limits={query.data?.limits}
+            onClose={() => set({ dialog: undefined })}
+          />
+        </Suspense>
       )}
       <FirmwareDialogs asked={asked} onClose={() => setAsked(undefined)} />
     </>
@@ -106,8 +109,7 @@ function Digest({ firmware: { signMethod, sign } }: { firmware: FirmwareAnswer }
       {holder}
       <button
         type="button"
-        title={sign}
-        aria-label={`${texts.copy}: ${sign}`}
+        title={`${texts.copy}: ${sign}`}
         onClick={copy}
         style={{ all: 'unset', cursor: 'copy', fontFamily: 'monospace' }}
       >

@@ -1,4 +1,4 @@
-import { Button, Input, Select, Tabs, type TableProps } from 'antd';
+import { Button, Input, Segmented, Select, type TableProps } from 'antd';
 import { useMemo, useState } from 'react';
 import { Link } from 'react-router';
 import type { DeviceUpdateQuery } from '../../../api/client-core.js';
@@ -35,21 +35,24 @@ const isTab = (name: string | undefined): name is Tab => name !== undefined && n
 
 /** The device updates of the task, by where they stand. */
 export function DeviceUpdates({ task }: { task: TaskDetailAnswer }) {
-  const { taskDetails: texts } = useTexts();
+  const { taskDetails: texts, words } = useTexts();
   const format = useFormat();
   const [get, set] = useUrlState();
   const tab = isTab(get('tab')) ? (get('tab') as Tab) : 'all';
   const count = (name: Tab) => (name === 'all' ? task.counts.total : task.counts[name]);
   return (
     <Panel>
-      <Tabs
-        activeKey={tab}
-        onChange={(name) => set({ tab: name, cause: undefined }, { push: true })}
-        items={(Object.keys(TABS) as Tab[]).map((name) => ({
-          key: name,
-          label: `${texts.tabs[name]} ${format.number(count(name))}`,
-        }))}
-      />
+      <div style={{ overflowX: 'auto' }}>
+        <Segmented<Tab>
+          aria-label={words.status}
+          value={tab}
+          onChange={(name) => set({ tab: name, cause: undefined }, { push: true })}
+          options={(Object.keys(TABS) as Tab[]).map((name) => ({
+            value: name,
+            label: `${texts.tabs[name]} ${format.number(count(name))}`,
+          }))}
+        />
+      </div>
       <List key={tab} task={task} tab={tab} />
     </Panel>
   );
@@ -159,6 +162,7 @@ function useColumns(
       {
         title: tab === 'failed' ? texts.cause : texts.story,
         key: 'story',
+        width: 440,
         render: (_, update) =>
           isOpen(update) ? (
             <WaitingFor waiting={update.waitingFor} />

@@ -57,8 +57,10 @@ function Details({ task }: { task: TaskDetailAnswer }) {
           <Facts task={task} />
         </Panel>
       </div>
-      <Timeline taskId={task.id} />
-      <DeviceUpdates task={task} />
+      <div className={styles['stack']}>
+        <Timeline taskId={task.id} />
+        <DeviceUpdates task={task} />
+      </div>
     </>
   );
 }
