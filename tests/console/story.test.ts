@@ -13,6 +13,8 @@ let ground: Ground;
 let page: WatchedPage;
 let folder: string;
 const devices = new Map<string, Device>();
+const secrets = new Map<string, string>();
+let productKey = '';
 const device = (name: string): Device => devices.get(name) as Device;
 
 beforeAll(async () => {
@@ -49,7 +51,9 @@ describe('an operator', () => {
         .getByRole('row', { name: new RegExp(name) })
         .locator('code')
         .innerText();
-      const connected = await Device.connect(ground.ferry.mqttUrl, product?.productKey ?? '', name, secret);
+      secrets.set(name, secret);
+      productKey = product?.productKey ?? '';
+      const connected = await Device.connect(ground.ferry.mqttUrl, productKey, name, secret);
       await connected.runs('1.0.0');
       devices.set(name, connected);
     }
@@ -110,11 +114,39 @@ describe('an operator', () => {
       .waitFor();
   });
 
+  it('sees the same as a second operator, both without loading again', async () => {
+    const second = await ground.signedIn(new URL(page.url()).pathname);
+    await second.getByRole('row', { name: /lamp-2/ }).waitFor();
+    await device('lamp-2').progress(60);
+    for (const each of [page, second]) {
+      await each
+        .getByRole('row', { name: /lamp-2/ })
+        .getByText('Upgrading 60%')
+        .waitFor();
+    }
+    expect(second.faults).toEqual([]);
+    await second.context().close();
+  });
+
+  it('is told that the server is away, can change nothing meanwhile, and misses nothing over its restart', async () => {
+    const mqttUrl = () => ground.ferry.mqttUrl;
+    await ground.ferry.pause();
+    await page.getByText('The server does not answer').first().waitFor();
+    expect(await button('Cancel task').isDisabled()).toBe(true);
+    await ground.ferry.again();
+    for (const name of ['lamp-1', 'lamp-2', 'lamp-3']) {
+      devices.set(name, await Device.connect(mqttUrl(), productKey, name, secrets.get(name) ?? ''));
+    }
+    await device('lamp-2').progress(80);
+    await page
+      .getByRole('row', { name: /lamp-2/ })
+      .getByText('Upgrading 80%')
+      .waitFor();
+    expect(await button('Cancel task').isDisabled()).toBe(false);
+  });
+
   it('is shown the conflict, with the way to the other task, before it starts another one', async () => {
-    const other = await ground.visit('/');
-    await other.close();
-    const { items } = (await ground.ferry.get<{ items: { productKey: string }[] }>('/v1/products')).body;
-    const added = await ground.ferry.addFirmware(items[0]?.productKey ?? '', 'main', '3.0.0');
+    const added = await ground.ferry.addFirmware(productKey, 'main', '3.0.0');
     const verification = await ground.ferry.post<{ id: string }>(`/v1/firmware/${added.body.id}/verifications`, {
       deviceNames: ['lamp-1'],
     });
@@ -178,7 +210,18 @@ describe('an operator', () => {
   });
 
   it('meets no fault and no serious violation of accessibility on the way', async () => {
-    for (const path of ['/firmware', '/firmware?dialog=new', '/tasks', '/devices', '/devices?dialog=add']) {
+    const { items } = (await ground.ferry.get<{ items: { id: string; firmware: { id: string } }[] }>('/v1/tasks')).body;
+    const details = [`/tasks/${items[0]?.id ?? ''}`, `/tasks/${items[0]?.id ?? ''}?tab=failed`];
+    details.push(`/firmware/${items[0]?.firmware.id ?? ''}`, `/devices/${productKey}/lamp-2`);
+    for (const path of [
+      '/',
+      '/firmware',
+      '/firmware?dialog=new',
+      '/tasks',
+      '/devices',
+      '/devices?dialog=add',
+      ...details,
+    ]) {
       await page.goto(path);
       await page.getByRole('heading', { level: 1 }).waitFor();
       expect({ path, violations: await violationsOf(page) }).toEqual({ path, violations: [] });

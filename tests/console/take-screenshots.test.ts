@@ -49,6 +49,7 @@ describe('Screenshots', () => {
           await page.goto(path);
           await page.locator('h1').waitFor();
           await page.locator('.ant-spin-spinning, .ant-skeleton').waitFor({ state: 'detached' });
+          if (path.includes('dialog=')) await page.getByRole('dialog').waitFor();
           // As tall as its content: what is fixed to an edge stays at its edge.
           await page.setViewportSize(viewport);
           const height = Number(await page.evaluate('document.documentElement.scrollHeight'));

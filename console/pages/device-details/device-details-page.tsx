@@ -38,11 +38,12 @@ function Details({ device }: { device: DeviceDetailAnswer }) {
           <Facts device={device} />
         </Panel>
         <Panel title={texts.current}>
-          {device.currentUpdate ? <Story update={device.currentUpdate} /> : <p>{texts.noCurrent}</p>}
+          {device.currentUpdate ? <Story update={device.currentUpdate} /> : texts.noCurrent}
         </Panel>
       </div>
-      <h2 style={{ marginBlock: '24px 12px', fontSize: 18 }}>{texts.history}</h2>
-      <History device={device} />
+      <div style={{ marginTop: 16 }}>
+        <History device={device} />
+      </div>
     </>
   );
 }
@@ -85,7 +86,9 @@ function Story({ update }: { update: DeviceUpdateAnswer }) {
     <>
       <p style={{ marginTop: 0 }}>
         <DeviceUpdateStatus update={update} /> · {texts.attempt(update.attempt)} ·{' '}
-        <Link to={taskPath(update.taskId)}>{update.taskId}</Link>
+        <Link to={taskPath(update.taskId)} style={{ textDecoration: 'underline' }}>
+          {update.taskId}
+        </Link>
       </p>
       <ul style={{ paddingInlineStart: 20, marginBlock: 8 }}>
         {steps.map(([name, at]) =>

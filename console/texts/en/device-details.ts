@@ -12,7 +12,6 @@ export const deviceDetails = {
   history: 'Every update',
   none: 'Never updated',
   noneText: 'Its updates appear here, from the first notification to the proven end.',
-  to: (kind: string) => `${kind}, task`,
   attempt: (count: number) => `attempt ${count}`,
   notifiedTimes: (count: number) => (count === 1 ? 'Notified' : `Notified ${count} times, last`),
   began: 'Accepted',

@@ -14,7 +14,6 @@ export const deviceDetails: Texts['deviceDetails'] = {
   history: '全部升级',
   none: '从未升级',
   noneText: '该设备的升级过程会显示在这里，从首次通知到最终结果。',
-  to: (kind) => `${kind}，任务`,
   attempt: (count) => `第 ${count} 次`,
   notifiedTimes: (count) => (count === 1 ? '已通知' : `已通知 ${count} 次，最近一次`),
   began: '已受理',
