@@ -8,8 +8,8 @@ export interface ConfirmDestructiveProps {
   readonly open: boolean;
   /** The question. */
   readonly title: string;
-  /** How many devices it reaches; named in the dialog. */
-  readonly devices: number;
+  /** How many devices it reaches; named in the dialog. Absent for what reaches none. */
+  readonly devices?: number;
   /** What follows from it. */
   readonly text?: ReactNode;
   /** The act in a word or two, on the button. */
@@ -61,9 +61,11 @@ export default function ConfirmDialog({
       onCancel={close}
       cancelText={frame.keep}
     >
-      <p>
-        <strong>{frame.affects(devices)}</strong>
-      </p>
+      {devices !== undefined && (
+        <p>
+          <strong>{frame.affects(devices)}</strong>
+        </p>
+      )}
       {text !== undefined && <p>{text}</p>}
       <ProblemAlert error={error} />
     </Modal>

@@ -43,7 +43,6 @@ export function FirmwareDialogs({
       open
       title={texts.deleteTitle(`${firmware.name} ${firmware.version}`)}
       text={texts.deleteText}
-      devices={0}
       action={texts.delete}
       onConfirm={async () => {
         await remove.mutateAsync(firmware.id);
