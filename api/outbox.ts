@@ -114,6 +114,7 @@ export function createOutbox({ records, client, log }: OutboxDeps): Outbox {
         createdAtMs: task.createdAtMs,
         sourceVersions: task.sourceVersions,
         reinitiates: task.reinitiates,
+        startedBy: task.startedBy,
         firmware: { sizeBytes, signMethod, sign, sha256, createdAtMs, verifiedAtMs },
       },
     };

@@ -16,6 +16,7 @@ export interface TaskOrigin {
   readonly createdAtMs: number;
   readonly sourceVersions: readonly string[];
   readonly reinitiates: string | null;
+  readonly startedBy?: string | null;
   readonly firmware: {
     readonly sizeBytes: number;
     readonly signMethod: 'MD5' | 'SHA256';
