@@ -278,6 +278,7 @@ export interface TaskSnapshot extends Pick<
   | 'sourceVersions'
   | 'policy'
   | 'reinitiates'
+  | 'startedBy'
   | 'runId'
   | 'createdAtMs'
   | 'startedAtMs'

@@ -56,7 +56,14 @@ function importRows({ db }: Connection, task: TaskSnapshot, { nextChange, touche
   db.insert(tasks)
     .values({
       ...{ id, kind, status: task.status, firmwareId: used.id, productKey, sourceVersions, policy: task.policy },
-      ...{ reinitiates: task.reinitiates, runId: task.runId, createdAtMs, startedAtMs: task.startedAtMs, endedAtMs },
+      ...{
+        reinitiates: task.reinitiates,
+        startedBy: task.startedBy,
+        runId: task.runId,
+        createdAtMs,
+        startedAtMs: task.startedAtMs,
+        endedAtMs,
+      },
       ...{ cancelRequestedAtMs: task.cancelRequestedAtMs, endRequestedAtMs: task.endRequestedAtMs },
       // Its run is there: the engine knows what it was told.
       ...{ startDelivered: true, cancelDelivered: true, endDelivered: true },

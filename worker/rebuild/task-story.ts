@@ -84,6 +84,7 @@ export function rebuiltTask({ runId, status, history, parents, deviceRuns }: Tas
     sourceVersions: input.origin?.sourceVersions ?? [],
     policy: wholePolicy(input.policy),
     reinitiates: input.origin?.reinitiates ?? null,
+    startedBy: input.origin?.startedBy ?? null,
     runId,
     createdAtMs: input.origin?.createdAtMs ?? times.startedAtMs ?? 0,
     ...times,

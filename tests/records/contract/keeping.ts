@@ -68,7 +68,14 @@ export function describeKeeping(ground: () => Ground): void {
 
   describe('an imported task', () => {
     const snapshot = (): TaskSnapshot => ({
-      ...{ id: build.id('task'), kind: 'batch', status: 'running', sourceVersions: ['1.0.0'], reinitiates: null },
+      ...{
+        id: build.id('task'),
+        kind: 'batch',
+        status: 'running',
+        sourceVersions: ['1.0.0'],
+        reinitiates: null,
+        startedBy: 'admin',
+      },
       ...{ policy: resolvePolicy('batch'), runId: 'task-run', createdAtMs: 10, startedAtMs: 11, endedAtMs: null },
       ...{ cancelRequestedAtMs: null, endRequestedAtMs: null },
       firmware: {
