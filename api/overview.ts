@@ -1,4 +1,5 @@
 import { DEFAULT_MODULE } from '../domain/names.js';
+import { OPEN_TASK_STATUSES } from '../domain/update-task.js';
 import type { Product, Records } from '../records/records.js';
 import { firmwareAnswer, iso, productAnswer, type Answers } from './answers.js';
 import { Permission } from './auth.js';
@@ -33,10 +34,7 @@ interface OverviewDeps {
 export function overviewRoutes({ records, answers, now }: OverviewDeps) {
   async function openTasks() {
     const page = { limit: TASKS_MAX };
-    const found = await Promise.all([
-      records.listTasks({ status: 'running' }, page),
-      records.listTasks({ status: 'pending' }, page),
-    ]);
+    const found = await Promise.all(OPEN_TASK_STATUSES.map((status) => records.listTasks({ status }, page)));
     const tasks = found.flatMap(({ items }) => items).sort((a, b) => b.createdAtMs - a.createdAtMs);
     return tasks.slice(0, TASKS_MAX).map(answers.task);
   }

@@ -4,13 +4,29 @@ import type { TaskKind } from './ids.js';
 /** Where an update task stands. */
 export const TaskStatus = {
   PENDING: 'pending', // recorded; its workflow has not begun
+  AWAITING_APPROVAL: 'awaiting-approval', // its workflow has begun and waits for a second operator
   RUNNING: 'running',
+  PAUSED: 'paused', // nothing new goes out; what is under way goes on
   COMPLETED: 'completed', // every device update has ended, or an operator ended a verification early
   CANCELLED: 'cancelled', // ended by an operator
+  REJECTED: 'rejected', // a second operator did not approve it
 } as const;
 export type TaskStatus = (typeof TaskStatus)[keyof typeof TaskStatus];
 
-export const isTaskOpen = (status: TaskStatus): boolean => status === 'pending' || status === 'running';
+export const OPEN_TASK_STATUSES: readonly TaskStatus[] = ['pending', 'awaiting-approval', 'running', 'paused'];
+
+export const isTaskOpen = (status: TaskStatus): boolean => OPEN_TASK_STATUSES.includes(status);
+
+/** Why a task is paused. */
+export type PauseCause = 'firmware-file-damaged';
+
+/** What a second operator decided of a task that needs it. */
+export interface Approval {
+  readonly decision: 'approved' | 'rejected';
+  readonly by: string;
+  readonly remark: string;
+  readonly atMs: number;
+}
 
 /** A firmware's way: it stays verified once a verification has ended, whatever the results [seed: validate]. */
 export type FirmwareStatus = 'unverified' | 'verifying' | 'verified';

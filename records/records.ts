@@ -39,6 +39,14 @@ export interface Created<T> {
   readonly replayed: boolean;
 }
 
+/** A public key that a product's firmware may be signed by. */
+export interface TrustedKey {
+  /** The first 16 hex digits of the SHA-256 of the raw public key. */
+  readonly keyId: string;
+  /** Ed25519, raw 32 bytes in base64. */
+  readonly publicKey: string;
+}
+
 export interface Product {
   readonly productKey: string;
   readonly name: string;

@@ -1,4 +1,5 @@
 import { Argument, Option, type Command } from 'commander';
+import { TaskStatus } from '../../domain/update-task.js';
 import { findFirmware } from '../firmware-name.js';
 import type { Io } from '../io.js';
 import { operatingCommand } from '../operating-command.js';
@@ -13,7 +14,7 @@ interface TasksOptions extends PagingOptions {
   readonly firmware?: string;
   readonly product?: string;
   readonly kind?: 'verification' | 'batch';
-  readonly status?: 'pending' | 'running' | 'completed' | 'cancelled';
+  readonly status?: TaskStatus;
 }
 
 export const tasksCommand = (io: Io): Command =>
@@ -26,7 +27,7 @@ export const tasksCommand = (io: Io): Command =>
     .option('--firmware <firmware>', 'only of this firmware: id, or name@version')
     .option('--product <key>', 'only of this product')
     .addOption(new Option('--kind <kind>').choices(['verification', 'batch']))
-    .addOption(new Option('--status <status>').choices(['pending', 'running', 'completed', 'cancelled']))
+    .addOption(new Option('--status <status>').choices(Object.values(TaskStatus)))
     .action(async (options: TasksOptions) => {
       const session = openSession(io, options);
       const { firmware, product, kind, status } = options;

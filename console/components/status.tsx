@@ -5,7 +5,15 @@ import { useTexts } from '../texts/language.js';
 import styles from './status.module.css';
 
 /** A state looks the same wherever it is shown; its colour is that of the bars (base.css). */
-const TASK_LOOKS = { pending: 'quiet', running: 'upgrading', completed: 'succeeded', cancelled: 'quiet' } as const;
+const TASK_LOOKS = {
+  pending: 'quiet',
+  'awaiting-approval': 'waiting',
+  running: 'upgrading',
+  paused: 'failed',
+  completed: 'succeeded',
+  cancelled: 'quiet',
+  rejected: 'quiet',
+} as const;
 const FIRMWARE_LOOKS = { unverified: 'waiting', verifying: 'upgrading', verified: 'succeeded' } as const;
 const UPDATE_LOOKS = {
   pending: 'quiet',

@@ -110,7 +110,7 @@ export class RecordsFile {
   }
 
   counts(): RecordCounts {
-    const open = `status IN ('pending', 'running')`;
+    const open = 'ended_at_ms IS NULL';
     return {
       products: this.number('SELECT count(*) FROM products'),
       devices: this.number('SELECT count(*) FROM devices'),

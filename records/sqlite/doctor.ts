@@ -21,7 +21,7 @@ export function doctorRecords({ db, writes }: Connection): DoctorRecords {
   const leaked = () =>
     db.all<{ taskId: string; sourceVersion: string }>(sql`SELECT task_id AS taskId, source_version AS sourceVersion
       FROM claims JOIN tasks ON tasks.id = claims.task_id
-      WHERE released_at_ms IS NULL AND tasks.status NOT IN ('pending', 'running')`);
+      WHERE released_at_ms IS NULL AND tasks.ended_at_ms IS NOT NULL`);
   const missing = () =>
     db.all<{ taskId: string; sourceVersion: string; heldBy: string | null }>(sql`
       SELECT tasks.id AS taskId, v.value AS sourceVersion, other.task_id AS heldBy
@@ -29,7 +29,7 @@ export function doctorRecords({ db, writes }: Connection): DoctorRecords {
       LEFT JOIN claims own ON own.task_id = tasks.id AND own.source_version = v.value AND own.released_at_ms IS NULL
       LEFT JOIN claims other ON other.product_key = tasks.product_key AND other.module = firmware.module
         AND other.source_version = v.value AND other.released_at_ms IS NULL
-      WHERE tasks.kind = 'batch' AND tasks.status IN ('pending', 'running') AND own.task_id IS NULL`);
+      WHERE tasks.kind = 'batch' AND tasks.ended_at_ms IS NULL AND own.task_id IS NULL`);
 
   return {
     tellAgain: (taskId) =>

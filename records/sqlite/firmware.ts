@@ -13,7 +13,7 @@ type FirmwareRecords = Pick<
   'addFirmware' | 'getFirmware' | 'listFirmware' | 'countFirmware' | 'deleteFirmware'
 >;
 
-const IS_OPEN_TASK = sql`${tasks.status} IN ('pending', 'running')`;
+const IS_OPEN_TASK = sql`${tasks.endedAtMs} IS NULL`;
 
 export function firmwareRecords(connection: Connection): FirmwareRecords {
   const { db, writes } = connection;

@@ -21,7 +21,7 @@ type OutboxRecords = Pick<
   | 'deviceCancelDelivered'
 >;
 
-const HAS_UNDELIVERED = sql`${tasks.status} IN ('pending', 'running') AND (
+const HAS_UNDELIVERED = sql`${tasks.endedAtMs} IS NULL AND (
   ${tasks.startDelivered} = 0
   OR (${tasks.cancelRequestedAtMs} IS NOT NULL AND ${tasks.cancelDelivered} = 0)
   OR (${tasks.endRequestedAtMs} IS NOT NULL AND ${tasks.endDelivered} = 0))`;

@@ -109,7 +109,7 @@ export function overviewRecords(connection: Connection): OverviewRecords {
           and(
             isNull(firmware.deletedAtMs),
             isNull(firmware.verifiedAtMs),
-            sql`NOT EXISTS (SELECT 1 FROM tasks t WHERE t.firmware_id = ${firmware.id} AND t.status IN ('pending', 'running'))`,
+            sql`NOT EXISTS (SELECT 1 FROM tasks t WHERE t.firmware_id = ${firmware.id} AND t.ended_at_ms IS NULL)`,
           ),
         )
         .orderBy(desc(firmware.createdAtMs), desc(firmware.id))

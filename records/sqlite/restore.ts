@@ -1,11 +1,11 @@
 import { and, eq, inArray, sql } from 'drizzle-orm';
+import { OPEN_TASK_STATUSES } from '../../domain/update-task.js';
 import type { Records } from '../records.js';
 import type { Connection } from './connection.js';
 import { deviceUpdates, devices, settings, tasks } from './schema.js';
 
 type RestoreRecords = Pick<Records, 'engineRestored' | 'restorePoint' | 'engineCaughtUp'>;
 
-const OPEN_TASK = ['pending', 'running'] as const;
 const OPEN_UPDATE = ['pending', 'notified', 'upgrading'] as const;
 /** Name of the setting that holds the restore point. */
 const RESTORE_POINT = 'restore-point';
@@ -18,13 +18,10 @@ export function restoreRecords({ db, writes }: Connection): RestoreRecords {
     engineRestored: (change) =>
       writes.run(() => {
         db.update(tasks)
-          .set({ startDelivered: false, cancelDelivered: false, endDelivered: false })
-          .where(inArray(tasks.status, [...OPEN_TASK]))
+          .set({ startDelivered: false, cancelDelivered: false, endDelivered: false, approvalDelivered: false })
+          .where(inArray(tasks.status, [...OPEN_TASK_STATUSES]))
           .run();
-        const openTasks = db
-          .select({ id: tasks.id })
-          .from(tasks)
-          .where(inArray(tasks.status, [...OPEN_TASK]));
+        const openTasks = db.select({ id: tasks.id }).from(tasks).where(inArray(tasks.status, [...OPEN_TASK_STATUSES]));
         db.update(deviceUpdates)
           .set({
             ...{ cancelDelivered: false, progressSignalled: false, hundredSignalled: false, failureSignalled: false },

@@ -4,8 +4,9 @@ import type { FailureCause } from '../../domain/causes.js';
 import type { DeviceProtocol, DeviceUpdateStatus, Outcome } from '../../domain/device-update.js';
 import type { TaskKind } from '../../domain/ids.js';
 import type { StoredPolicy } from '../../domain/policy.js';
-import type { TaskStatus } from '../../domain/update-task.js';
-import type { DigestMethod, ReportedFailure } from '../records.js';
+import type { Role } from '../../domain/roles.js';
+import type { Approval, PauseCause, TaskStatus } from '../../domain/update-task.js';
+import type { DigestMethod, ReportedFailure, TrustedKey } from '../records.js';
 
 /*
  * Closed sets are stored as their words, times as epoch milliseconds. Rows that operators watch carry the number of
@@ -15,6 +16,8 @@ import type { DigestMethod, ReportedFailure } from '../records.js';
 export const products = sqliteTable('products', {
   productKey: text('product_key').primaryKey(),
   name: text('name').notNull(),
+  /** Public keys that firmware must be signed by; none: unsigned firmware is taken. */
+  trustedKeys: text('trusted_keys', { mode: 'json' }).$type<readonly TrustedKey[]>().notNull().default([]),
   createdAtMs: integer('created_at_ms').notNull(),
 });
 
@@ -25,7 +28,10 @@ export const devices = sqliteTable(
       .notNull()
       .references(() => products.productKey),
     deviceName: text('device_name').notNull(),
+    /** Sealed (records/sealing.ts); in plain in rows of older releases until the next start. */
     deviceSecret: text('device_secret').notNull(),
+    /** It may not sign in any more. */
+    revokedAtMs: integer('revoked_at_ms'),
     protocol: text('protocol').$type<DeviceProtocol>().notNull(),
     online: integer('online', { mode: 'boolean' }).notNull().default(false),
     /** Of the latest connection: the end of an older one doesn't count. */
@@ -76,6 +82,9 @@ export const firmware = sqliteTable(
     signMethod: text('sign_method').$type<DigestMethod>().notNull(),
     sign: text('sign').notNull(),
     sha256: text('sha256').notNull(),
+    /** Detached Ed25519 signature in base64, and the key that it was checked with. */
+    signature: text('signature'),
+    signatureKeyId: text('signature_key_id'),
     createdAtMs: integer('created_at_ms').notNull(),
     verifiedAtMs: integer('verified_at_ms'),
     deletedAtMs: integer('deleted_at_ms'),
@@ -114,6 +123,13 @@ export const tasks = sqliteTable(
     startDelivered: integer('start_delivered', { mode: 'boolean' }).notNull().default(false),
     cancelDelivered: integer('cancel_delivered', { mode: 'boolean' }).notNull().default(false),
     endDelivered: integer('end_delivered', { mode: 'boolean' }).notNull().default(false),
+    /** Why nothing new goes out at present. */
+    pausedCause: text('paused_cause').$type<PauseCause>(),
+    pausedAtMs: integer('paused_at_ms'),
+    /** It is so large that a second operator must approve it. */
+    needsApproval: integer('needs_approval', { mode: 'boolean' }).notNull().default(false),
+    approval: text('approval', { mode: 'json' }).$type<Approval>(),
+    approvalDelivered: integer('approval_delivered', { mode: 'boolean' }).notNull().default(false),
     // Device updates by where they stand, moved by each change in its own transaction.
     pending: integer('pending').notNull().default(0),
     notified: integer('notified').notNull().default(0),
@@ -135,7 +151,7 @@ export const tasks = sqliteTable(
       .where(sql`reinitiates IS NOT NULL`),
     index('tasks_open_of_firmware')
       .on(t.firmwareId, t.kind)
-      .where(sql`status IN ('pending', 'running')`),
+      .where(sql`ended_at_ms IS NULL`),
   ],
 );
 
@@ -257,6 +273,58 @@ export const signInLinks = sqliteTable('sign_in_links', {
   hash: text('hash').primaryKey(),
   expiresAtMs: integer('expires_at_ms').notNull(),
 });
+
+/** Operators' tokens, as digests. */
+export const tokens = sqliteTable(
+  'tokens',
+  {
+    id: text('id').primaryKey(),
+    name: text('name').notNull(),
+    role: text('role').$type<Role>().notNull(),
+    /** Null: of every product. */
+    productKey: text('product_key').references(() => products.productKey),
+    hash: text('hash').notNull(),
+    createdBy: text('created_by').notNull(),
+    createdAtMs: integer('created_at_ms').notNull(),
+    expiresAtMs: integer('expires_at_ms'),
+    lastUsedAtMs: integer('last_used_at_ms'),
+    revokedAtMs: integer('revoked_at_ms'),
+  },
+  (t) => [
+    uniqueIndex('tokens_by_hash').on(t.hash),
+    uniqueIndex('tokens_by_name')
+      .on(t.name)
+      .where(sql`revoked_at_ms IS NULL`),
+    index('tokens_by_age').on(t.createdAtMs, t.id),
+  ],
+);
+
+/** Append-only: triggers of the migration refuse every other change. Each entry's hash covers the one before. */
+export const auditEntries = sqliteTable(
+  'audit_entries',
+  {
+    id: integer('id').primaryKey(),
+    atMs: integer('at_ms').notNull(),
+    actor: text('actor').notNull(),
+    action: text('action').notNull(),
+    /** What it was done to, such as `task/abc`; null where there is no one thing. */
+    target: text('target'),
+    productKey: text('product_key'),
+    address: text('address'),
+    /** `done`, or the code of the refusal. */
+    outcome: text('outcome').notNull(),
+    before: text('before'),
+    after: text('after'),
+    previousHash: text('previous_hash').notNull(),
+    hash: text('hash').notNull(),
+  },
+  (t) => [
+    index('audit_by_actor').on(t.actor, t.id),
+    index('audit_by_action').on(t.action, t.id),
+    index('audit_by_target').on(t.target, t.id),
+    index('audit_by_product').on(t.productKey, t.id),
+  ],
+);
 
 export const settings = sqliteTable('settings', {
   name: text('name').primaryKey(),

@@ -3,7 +3,7 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Logger } from 'pino';
 import type { DeviceUpdateSignals } from '../../broker/device-update-signals.js';
 import { isOpen, type DeviceUpdateStatus } from '../../domain/device-update.js';
-import type { TaskStatus } from '../../domain/update-task.js';
+import { OPEN_TASK_STATUSES } from '../../domain/update-task.js';
 import type { DeviceUpdateRecord, OpenDeviceUpdate, Records, TaskRecord } from '../../records/records.js';
 import { failureSignal, progressSignal, versionSignal } from '../../workflows/messages.js';
 
@@ -39,7 +39,6 @@ const AT_ONCE = 32;
 /** Ending takes a run some milliseconds; one that had a worker when it was backed up waits some seconds for its return. */
 const ENDING_MS = 60_000;
 
-const OPEN_TASKS: readonly TaskStatus[] = ['pending', 'running'];
 const HEARD_OF: readonly DeviceUpdateStatus[] = ['upgrading', 'notified'];
 
 /**
@@ -141,7 +140,7 @@ async function sendEnd({ signals, client }: CatchUpDeps, update: OpenDeviceUpdat
 /** @returns how many open updates had something to tell */
 async function tellProgress(deps: CatchUpDeps): Promise<number> {
   let told = 0;
-  for (const status of OPEN_TASKS) {
+  for (const status of OPEN_TASK_STATUSES) {
     for await (const tasks of pages((page) => deps.records.listTasks({ status }, page))) {
       for (const { id } of tasks) told += await tellProgressOf(deps, id);
     }

@@ -3,7 +3,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { FailureCause } from '../../domain/causes.js';
 import { cancelled, failed, isOpen, succeeded, type DeviceUpdateState } from '../../domain/device-update.js';
 import { deviceUpdateWorkflowId, SEARCH_ATTRIBUTES, type DeviceKey } from '../../domain/ids.js';
-import { isTaskOpen } from '../../domain/update-task.js';
+import { isTaskOpen, OPEN_TASK_STATUSES } from '../../domain/update-task.js';
 import type { DeviceUpdateRecord, Records, TaskRecord } from '../../records/records.js';
 import type { DeviceUpdateResult } from '../../workflows/device-update.js';
 import type { Difference, Findings } from './difference.js';
@@ -29,7 +29,6 @@ export interface RunDeps {
 /** How a run stands; `unknown` to the engine when it was never started or is older than the retention. */
 type RunStatus = WorkflowExecutionInfo['status']['name'] | 'UNKNOWN';
 
-const OPEN_TASKS = ['pending', 'running'] as const;
 const OPEN_UPDATES = ['pending', 'notified', 'upgrading'] as const;
 const RUN_TYPES = "WorkflowType IN ('verification', 'batchUpdate', 'shard', 'deviceUpdate')";
 
@@ -213,7 +212,7 @@ async function recordOf({ records }: RunDeps, run: WorkflowExecutionInfo): Promi
 }
 
 async function* openTasks({ records }: RunDeps): AsyncGenerator<TaskRecord> {
-  for (const status of OPEN_TASKS) yield* eachOf((page) => records.listTasks({ status }, page));
+  for (const status of OPEN_TASK_STATUSES) yield* eachOf((page) => records.listTasks({ status }, page));
 }
 
 async function* begunUpdates({ records }: RunDeps, taskId: string): AsyncGenerator<DeviceUpdateRecord> {

@@ -1,6 +1,7 @@
 import { useState } from 'react';
 import { useNavigate } from 'react-router';
 import type { TaskDetailAnswer } from '../../../api/schemas.js';
+import { isTaskOpen } from '../../../domain/update-task.js';
 import { taskPath } from '../../app/paths.js';
 import { ActionButton } from '../../components/action-button.js';
 import { ConfirmDestructive } from '../../components/confirm-destructive.js';
@@ -16,7 +17,7 @@ export function TaskActions({ task }: { task: TaskDetailAnswer }) {
   const [asked, setAsked] = useState<'cancel' | 'end'>();
   const cancel = useCancelTask(task.id);
   const end = useEndVerification(task.id);
-  const isOpen = task.status === 'pending' || task.status === 'running';
+  const isOpen = isTaskOpen(task.status);
   const close = () => setAsked(undefined);
   return (
     <>
@@ -63,7 +64,7 @@ export function Reinitiate({
   const [key, setKey] = useState<string>();
   const navigate = useNavigate();
   const reinitiate = useReinitiate(task.id);
-  const isOpen = task.status === 'pending' || task.status === 'running';
+  const isOpen = isTaskOpen(task.status);
   const reason = isOpen ? texts.notEnded : task.counts.failed === 0 ? texts.noneFailed : undefined;
   const start = async (idempotencyKey: string) => {
     const names = deviceNames === undefined ? {} : { deviceNames: [...deviceNames] };

@@ -30,6 +30,10 @@ const byCode: Readonly<Record<ErrorCode, Problem>> = {
   },
   'firmware-version-exists': { title: 'This version exists already', remedy: 'Choose another version.' },
   'firmware-in-use': { title: 'An open task uses the firmware', remedy: 'Wait for the end of the task, or cancel it.' },
+  'firmware-signature-invalid': {
+    title: 'The signature is missing or not valid',
+    remedy: 'Sign the file with a key that the product trusts: ferry firmware sign.',
+  },
   'firmware-deleted': { title: 'The firmware is deleted', remedy: 'Add it again to use it.' },
   'firmware-not-verified': {
     title: 'The firmware is not verified',
@@ -48,6 +52,16 @@ const byCode: Readonly<Record<ErrorCode, Problem>> = {
     title: 'No device to update',
     remedy: 'No device runs one of the chosen source versions. Choose others.',
   },
+  'task-not-awaiting-approval': {
+    title: 'The task does not wait for approval',
+    remedy: 'Somebody else may have decided; look at the task.',
+  },
+  'second-operator-required': {
+    title: 'A second operator must decide',
+    remedy: 'Who created the task can not approve it. Ask a colleague.',
+  },
+  'token-exists': { title: 'A token of that name exists', remedy: 'Choose another name, or revoke the old one.' },
+  'too-many-requests': { title: 'Too many attempts', remedy: 'Wait a little, then try again.' },
   'task-not-open': { title: 'The task has ended', remedy: 'There is nothing left to stop.' },
   'task-not-ended': { title: 'The task has not ended', remedy: 'Wait for its end, or cancel it.' },
   'not-a-verification': { title: 'The task is not a verification', remedy: 'A batch update can only be cancelled.' },

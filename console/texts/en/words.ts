@@ -10,7 +10,15 @@ export const words = {
   online: 'Online',
   offline: 'Offline',
   taskKind: { verification: 'Verification', batch: 'Batch update' },
-  taskStatus: { pending: 'Pending', running: 'Running', completed: 'Completed', cancelled: 'Cancelled' },
+  taskStatus: {
+    pending: 'Pending',
+    'awaiting-approval': 'Awaiting approval',
+    running: 'Running',
+    paused: 'Paused',
+    completed: 'Completed',
+    cancelled: 'Cancelled',
+    rejected: 'Rejected',
+  },
   firmwareStatus: { unverified: 'Unverified', verifying: 'Verifying', verified: 'Verified' },
   count: {
     pending: 'Pending',

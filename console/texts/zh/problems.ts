@@ -17,6 +17,10 @@ export const problems: Texts['problems'] = {
     },
     'firmware-version-exists': { title: '该版本已存在', remedy: '请换一个版本号。' },
     'firmware-in-use': { title: '有未结束的任务正在使用该固件', remedy: '请等待任务结束，或取消任务。' },
+    'firmware-signature-invalid': {
+      title: '签名缺失或无效',
+      remedy: '请使用产品信任的密钥签名：ferry firmware sign。',
+    },
     'firmware-deleted': { title: '固件已删除', remedy: '如需使用，请重新添加。' },
     'firmware-not-verified': { title: '固件尚未验证', remedy: '请先在少量设备上验证固件。' },
     'update-task-conflict': {
@@ -26,6 +30,10 @@ export const problems: Texts['problems'] = {
     'downgrade-not-allowed': { title: '这将是一次降级', remedy: '如确需降级，请在“高级”中允许降级。' },
     'devices-invalid': { title: '部分设备无法参与升级', remedy: '请从列表中移除这些设备后重试。' },
     'no-target-devices': { title: '没有可升级的设备', remedy: '没有设备运行所选的待升级版本，请重新选择。' },
+    'task-not-awaiting-approval': { title: '任务不在等待审批', remedy: '可能已有人处理，请查看任务。' },
+    'second-operator-required': { title: '须由另一位操作员决定', remedy: '任务创建者不能自行审批，请联系同事。' },
+    'token-exists': { title: '同名令牌已存在', remedy: '请换一个名称，或吊销旧令牌。' },
+    'too-many-requests': { title: '尝试次数过多', remedy: '请稍候再试。' },
     'task-not-open': { title: '任务已结束', remedy: '无需再停止。' },
     'task-not-ended': { title: '任务尚未结束', remedy: '请等待任务结束，或取消任务。' },
     'not-a-verification': { title: '该任务不是验证任务', remedy: '批量升级任务只能取消。' },

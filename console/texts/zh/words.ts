@@ -11,7 +11,15 @@ export const words: Texts['words'] = {
   online: '在线',
   offline: '离线',
   taskKind: { verification: '验证', batch: '批量升级' },
-  taskStatus: { pending: '待开始', running: '进行中', completed: '已完成', cancelled: '已取消' },
+  taskStatus: {
+    pending: '待开始',
+    'awaiting-approval': '待审批',
+    running: '进行中',
+    paused: '已暂停',
+    completed: '已完成',
+    cancelled: '已取消',
+    rejected: '已驳回',
+  },
   firmwareStatus: { unverified: '未验证', verifying: '验证中', verified: '已验证' },
   count: {
     pending: '待升级',
