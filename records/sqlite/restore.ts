@@ -21,7 +21,10 @@ export function restoreRecords({ db, writes }: Connection): RestoreRecords {
           .set({ startDelivered: false, cancelDelivered: false, endDelivered: false, approvalDelivered: false })
           .where(inArray(tasks.status, [...OPEN_TASK_STATUSES]))
           .run();
-        const openTasks = db.select({ id: tasks.id }).from(tasks).where(inArray(tasks.status, [...OPEN_TASK_STATUSES]));
+        const openTasks = db
+          .select({ id: tasks.id })
+          .from(tasks)
+          .where(inArray(tasks.status, [...OPEN_TASK_STATUSES]));
         db.update(deviceUpdates)
           .set({
             ...{ cancelDelivered: false, progressSignalled: false, hundredSignalled: false, failureSignalled: false },
