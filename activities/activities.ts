@@ -84,13 +84,13 @@ export function createActivities({ records, publisher, isIntact }: ActivityDeps)
   };
 
   return {
-    /** The task's run has begun: its status becomes running. */
+    /** The task's run has begun: its status becomes running, or awaiting-approval until it is approved. */
     async beginTask(taskId: string, runId: string, atMs: number): Promise<void> {
       await records.taskBegun(taskId, runId, atMs);
     },
 
     /** The task is over: its claims are released, a verification's firmware becomes verified. */
-    async endTask(taskId: string, status: 'completed' | 'cancelled', atMs: number): Promise<void> {
+    async endTask(taskId: string, status: 'completed' | 'cancelled' | 'rejected', atMs: number): Promise<void> {
       await records.taskEnded(taskId, status, atMs);
     },
 

@@ -1,5 +1,6 @@
 import { waitingFor } from '../domain/device-update.js';
 import type { UpdatePolicy } from '../domain/policy.js';
+import type { Approval } from '../domain/update-task.js';
 import type {
   BatchPreview,
   Conflict,
@@ -27,11 +28,12 @@ import type {
 /** What the records hold, as the API answers it. */
 
 export const iso = (atMs: number): string => new Date(atMs).toISOString();
-const isoOrNull = (atMs: number | null): string | null => (atMs === null ? null : iso(atMs));
+export const isoOrNull = (atMs: number | null): string | null => (atMs === null ? null : iso(atMs));
 
-export const productAnswer = ({ productKey, name, createdAtMs }: Product): ProductAnswer => ({
+export const productAnswer = ({ productKey, name, trustedKeys, createdAtMs }: Product): ProductAnswer => ({
   productKey,
   name,
+  trustedKeys: trustedKeys.map((key) => ({ ...key })),
   createdAt: iso(createdAtMs),
 });
 
@@ -46,6 +48,7 @@ export const firmwareAnswer = (firmware: Firmware): FirmwareAnswer => ({
   signMethod: firmware.signMethod,
   sign: firmware.sign,
   sha256: firmware.sha256,
+  signature: firmware.signature === null ? null : { keyId: firmware.signatureKeyId ?? '', value: firmware.signature },
   openTasks: firmware.openTasks,
   createdAt: iso(firmware.createdAtMs),
   verifiedAt: isoOrNull(firmware.verifiedAtMs),
@@ -71,6 +74,8 @@ export const pageAnswer = <R, A>({ items, nextCursor }: Page<R>, answer: (record
   nextCursor,
 });
 
+const approvalAnswer = ({ decision, by, remark, atMs }: Approval) => ({ decision, by, remark, at: iso(atMs) });
+
 export type Answers = ReturnType<typeof createAnswers>;
 
 /** The answers that link to runs and look at policies. */
@@ -94,6 +99,10 @@ export function createAnswers({ records, temporalUi }: Pick<ApiDeps, 'records' |
     reinitiates: record.reinitiates,
     startedBy: record.startedBy,
     waitingFor: record.status === 'pending' ? 'workflow engine' : null,
+    pausedCause: record.pausedCause,
+    pausedAt: isoOrNull(record.pausedAtMs),
+    needsApproval: record.needsApproval,
+    approval: record.approval && approvalAnswer(record.approval),
     workflow: workflow(record.workflowId, record.runId),
     createdAt: iso(record.createdAtMs),
     startedAt: isoOrNull(record.startedAtMs),
@@ -137,6 +146,7 @@ export function createAnswers({ records, temporalUi }: Pick<ApiDeps, 'records' |
     })),
     online: record.online,
     lastSeenAt: isoOrNull(record.lastSeenAtMs),
+    revokedAt: isoOrNull(record.revokedAtMs),
     createdAt: iso(record.createdAtMs),
     currentUpdate: record.currentUpdate
       ? deviceUpdate(record.currentUpdate, policies.get(record.currentUpdate.taskId))

@@ -1,7 +1,15 @@
-import type { OpenAPIHono } from '@hono/zod-openapi';
+import type { OpenAPIHono, RouteConfig } from '@hono/zod-openapi';
 import { secureHeaders } from 'hono/secure-headers';
 import { createAnswers } from './answers.js';
-import { requirePrincipal, singleToken } from './auth.js';
+import { auditRequests } from './audit.js';
+import { auditRoutes } from './audit-routes.js';
+import { createCredentials, requirePrincipal, SignInFailures } from './auth.js';
+import { approvalRoutes } from './approvals.js';
+import { deviceSecretRoutes } from './device-secrets.js';
+import { LiveStreams } from './live-streams.js';
+import { ownersIn } from './scope.js';
+import { tokenRoutes } from './tokens.js';
+import { trustedKeyRoutes } from './trusted-keys.js';
 import { consoleRoutes } from './console.js';
 import type { ApiDeps, ApiEnv } from './deps.js';
 import { deviceRoutes } from './devices.js';
@@ -38,10 +46,14 @@ export function createApi(deps: ApiDeps): Api {
   const intake = new FirmwareIntake({ records, store, limits, now });
   const measure = createRequestMeasure(deps.metrics);
   const closing = new AbortController();
-  const shared = { ...deps, answers, intake, now, closing: closing.signal };
+  const streams = new LiveStreams();
+  const shared = { ...deps, answers, intake, now, streams, closing: closing.signal };
 
-  const credentials = singleToken(deps.adminToken);
-  const sessions = createSessions({ records, credentials, secureCookie: deps.secureCookie ?? false, now });
+  const credentials = createCredentials({ records, adminToken: deps.adminToken, now });
+  const failures = new SignInFailures(now);
+  const { secureCookie = false } = deps;
+  const sessions = createSessions({ records, credentials, failures, streams, secureCookie, now });
+  const owners = ownersIn(records);
 
   const app = newRouter();
   app.onError(answerErrors(log));
@@ -51,20 +63,48 @@ export function createApi(deps: ApiDeps): Api {
   app.route('/', healthRoutes(deps));
   app.route('/', docsRoutes());
   if (deps.consoleFolder !== undefined) app.route('/', consoleRoutes(deps.consoleFolder));
+  app.use(
+    '/v1/*',
+    auditRequests({ records, actionOf: (method, pattern) => actions.get(`${method} ${pattern}`), log, now }),
+  );
   app.route('/', signInRoutes(sessions));
-  app.use('/v1/*', requirePrincipal(credentials.byToken, sessions));
+  app.use('/v1/*', requirePrincipal(credentials, sessions, failures));
+  app.use('/v1/*', async (c, next) => {
+    c.set('owners', owners);
+    await next();
+  });
   app.route('/', sessionRoutes(sessions));
   app.route('/', overviewRoutes(shared));
   app.route('/', productRoutes(shared));
+  app.route('/', trustedKeyRoutes(shared));
   app.route('/', deviceRoutes(shared));
+  app.route('/', deviceSecretRoutes(shared));
   app.route('/', firmwareRoutes(shared));
   app.route('/', taskCreationRoutes(shared));
   app.route('/', taskRoutes(shared));
+  app.route('/', approvalRoutes(shared));
   app.route('/', eventRoutes(shared));
   app.route('/', workflowHistoryRoutes(deps));
   app.route('/', doctorRoutes(deps));
+  app.route('/', tokenRoutes(shared));
+  app.route('/', auditRoutes(shared));
   describe(app);
+  const actions = actionsOf(app);
   return { app, measure, closeStreams: () => closing.abort() };
+}
+
+/** What the audit log calls each route, by method and pattern. */
+function actionsOf(app: OpenAPIHono<ApiEnv>): ReadonlyMap<string, string> {
+  const routes = app.openAPIRegistry.definitions.flatMap((definition) =>
+    definition.type === 'route' ? [definition.route as RouteConfig & { readonly 'x-action'?: string }] : [],
+  );
+  return new Map(
+    routes.flatMap(({ method, path, 'x-action': action }) =>
+      action === undefined
+        ? []
+        : [[`${method.toUpperCase()} ${path.replaceAll(/\{(.+?)\}/g, ':$1')}`, action] as const],
+    ),
+  );
 }
 
 function describe(app: OpenAPIHono<ApiEnv>): void {

@@ -1,10 +1,14 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
+import type { DeviceKey } from '../domain/ids.js';
 import type { FirmwareLimits } from '../domain/policy.js';
 import type { FirmwareStore } from '../firmware/store.js';
 import type { Records } from '../records/records.js';
+import type { Role } from '../domain/roles.js';
+import type { AuditNote } from './audit.js';
 import type { Permission } from './auth.js';
+import type { Owners } from './scope.js';
 import type { DoctorAnswer } from './schemas.js';
 
 export type DoctorReport = DoctorAnswer;
@@ -21,7 +25,11 @@ export interface ApiDeps {
   readonly workflowHistory: (workflowId: string, runId: string | undefined) => Promise<string>;
   /** Compares records, runs, claims and files; repairs on demand. */
   readonly examine: (fix: boolean) => Promise<DoctorReport>;
-  /** The one operators' token for now. */
+  /** Cuts the connection of a device whose secret is good no more. */
+  readonly cutOff: (device: DeviceKey) => Promise<void>;
+  /** A batch of more devices than this needs a second operator; null: none does. */
+  readonly approvalAbove: number | null;
+  /** The token of the data folder; others are in the records. */
   readonly adminToken: string;
   readonly limits: FirmwareLimits;
   /** Where ops staff see runs; null if there is no UI. */
@@ -40,7 +48,15 @@ export interface ApiDeps {
 
 /** Who is asking, and what he may do. */
 export interface Principal {
+  /** Of the token. */
+  readonly id: string;
   readonly name: string;
+  readonly role: Role;
+  /** The only product that the token is good for; null: all. */
+  readonly productKey: string | null;
+  /** Digest of the token, in hex. */
+  readonly credential: string;
+  readonly expiresAtMs: number | null;
   readonly permissions: ReadonlySet<Permission>;
 }
 
@@ -53,5 +69,5 @@ export interface SignedIn {
 export interface ApiEnv {
   /** Absent in `app.request`, which has no socket. */
   Bindings: Partial<HttpBindings>;
-  Variables: { principal: Principal; session?: SignedIn };
+  Variables: { principal: Principal; session?: SignedIn; owners: Owners; audit?: AuditNote };
 }

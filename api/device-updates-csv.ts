@@ -1,4 +1,4 @@
-import { stringify } from 'csv-stringify/sync';
+import { csvOf } from './csv.js';
 import type { DeviceUpdateAnswer, PageAnswer } from './schemas.js';
 
 const COLUMNS = [
@@ -28,26 +28,7 @@ const row = (update: DeviceUpdateAnswer) => ({
   runId: update.workflow.runId,
 });
 
-/**
- * Device updates as CSV, a page at a time as the reader takes it. What a spreadsheet would take for a formula is quoted:
- * details carry what devices say.
- *
- * @param pageAfter the page after a cursor; undefined asks for the first
- */
-export function deviceUpdatesCsv(
+/** Device updates as CSV (api/csv.ts). */
+export const deviceUpdatesCsv = (
   pageAfter: (cursor: string | undefined) => Promise<PageAnswer<DeviceUpdateAnswer>>,
-): ReadableStream<Uint8Array> {
-  const encoder = new TextEncoder();
-  let cursor: string | undefined;
-  return new ReadableStream({
-    start(controller) {
-      controller.enqueue(encoder.encode(stringify([COLUMNS])));
-    },
-    async pull(controller) {
-      const page = await pageAfter(cursor);
-      controller.enqueue(encoder.encode(stringify(page.items.map(row), { columns: COLUMNS, escape_formulas: true })));
-      if (page.nextCursor === null) controller.close();
-      else cursor = page.nextCursor;
-    },
-  });
-}
+): ReadableStream<Uint8Array> => csvOf(COLUMNS, pageAfter, row);

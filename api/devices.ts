@@ -9,6 +9,7 @@ import { idempotencyOf, IdempotencyHeaders, markReplay } from './idempotency.js'
 import { json, mountUnvalidated, operation } from './operation.js';
 import { DeviceParams, DevicesQuery, PageQuery, ProductParams, RegisterDevices } from './requests.js';
 import { newRouter } from './router.js';
+import { Scope } from './scope.js';
 import { DeviceDetailSchema, DeviceSchema, DeviceUpdateSchema, pageOf, RegisteredDevicesSchema } from './schemas.js';
 
 const registerDevices = operation({
@@ -20,6 +21,8 @@ const registerDevices = operation({
     'All of them or none. Secrets that are absent are generated. The answer is the only one that shows them.\n\n' +
     'CSV has the header `deviceName[,deviceSecret][,protocol]`; every bad line is named.',
   permission: Permission.WRITE_DEVICES,
+  scope: Scope.PRODUCT,
+  action: 'device.register',
   request: {
     params: ProductParams,
     headers: IdempotencyHeaders,
@@ -41,6 +44,7 @@ const listDevices = operation({
   tag: 'Devices',
   summary: 'List devices by name',
   permission: Permission.READ,
+  scope: Scope.PRODUCT,
   request: { params: ProductParams, query: DevicesQuery },
   responses: { 200: json(pageOf(DeviceSchema), 'A page of devices') },
   problems: ['not-found'],
@@ -52,6 +56,7 @@ const getDevice = operation({
   tag: 'Devices',
   summary: 'Show a device, its current update and its history',
   permission: Permission.READ,
+  scope: Scope.PRODUCT,
   request: { params: DeviceParams },
   responses: { 200: json(DeviceDetailSchema, 'The device') },
   problems: ['not-found'],
@@ -63,6 +68,7 @@ const listDeviceHistory = operation({
   tag: 'Devices',
   summary: 'List the updates of a device over all tasks, newest first',
   permission: Permission.READ,
+  scope: Scope.PRODUCT,
   request: { params: DeviceParams, query: PageQuery },
   responses: { 200: json(pageOf(DeviceUpdateSchema), 'A page of device updates') },
   problems: ['not-found'],

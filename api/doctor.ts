@@ -3,6 +3,7 @@ import { Permission } from './auth.js';
 import type { ApiDeps } from './deps.js';
 import { json, jsonBody, operation } from './operation.js';
 import { newRouter } from './router.js';
+import { Scope } from './scope.js';
 import { DoctorReportSchema } from './schemas.js';
 
 const examine = operation({
@@ -11,6 +12,8 @@ const examine = operation({
   tag: 'Service',
   summary: 'Compare records, runs, claims and files, and name every difference',
   permission: Permission.REPAIR,
+  scope: Scope.SERVICE,
+  action: 'service.examine',
   request: {
     body: jsonBody(
       z

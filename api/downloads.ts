@@ -5,8 +5,9 @@ import { isOpen } from '../domain/device-update.js';
 import { FerryError, notFound } from '../domain/errors.js';
 import { DOWNLOAD_PATH, type DownloadTokens } from '../firmware/download-token.js';
 import type { ByteRange, FirmwareStore } from '../firmware/store.js';
-import type { Firmware, Records } from '../records/records.js';
+import type { Firmware, OpenDeviceUpdate, Records } from '../records/records.js';
 import type { ApiLog } from './deps.js';
+import { DownloadLimit, DOWNLOADS_PER_MINUTE } from './download-limit.js';
 import type { MeasureRequest } from './metrics.js';
 import { internalProblem, problemOf } from './problem.js';
 
@@ -14,6 +15,8 @@ export interface DownloadDeps {
   readonly records: Pick<Records, 'getDeviceUpdateById'>;
   readonly store: Pick<FirmwareStore, 'read'>;
   readonly tokens: Pick<DownloadTokens, 'read'>;
+  /** How many times its size one device update may fetch of its firmware in a minute. */
+  readonly perMinute?: number;
   readonly log: ApiLog;
   readonly measure?: MeasureRequest;
   /** Epoch milliseconds. */
@@ -28,6 +31,7 @@ export type DownloadHandler = (request: IncomingMessage, response: ServerRespons
  * letters `Content-Length` and the Fetch API's headers are lower-case [protocol: download].
  */
 export function createDownloadHandler(deps: DownloadDeps): DownloadHandler {
+  const limit = new DownloadLimit(deps.perMinute ?? DOWNLOADS_PER_MINUTE);
   return (request, response) => {
     const path = (request.url ?? '').split('?', 1)[0] ?? '';
     if (!path.startsWith(DOWNLOAD_PATH)) return false;
@@ -37,9 +41,13 @@ export function createDownloadHandler(deps: DownloadDeps): DownloadHandler {
       const durationMs = performance.now() - startedMs;
       deps.measure?.({ method, route: '/files/:token', status: response.statusCode, durationMs });
     });
-    void answer(deps, path.slice(DOWNLOAD_PATH.length), { request, response });
+    void answer({ ...deps, limit }, path.slice(DOWNLOAD_PATH.length), { request, response });
     return true;
   };
+}
+
+interface LimitedDeps extends DownloadDeps {
+  readonly limit: DownloadLimit;
 }
 
 interface Exchange {
@@ -47,13 +55,17 @@ interface Exchange {
   readonly response: ServerResponse;
 }
 
-async function answer(deps: DownloadDeps, token: string, exchange: Exchange): Promise<void> {
+async function answer(deps: LimitedDeps, token: string, exchange: Exchange): Promise<void> {
   const { request, response } = exchange;
   try {
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       throw new FerryError('method-not-allowed', `${request.method ?? ''} is not allowed here. Use GET, HEAD.`);
     }
-    await send(deps, await firmwareFor(deps, token), exchange);
+    const { record, firmware } = await updateFor(deps, token);
+    await send(deps, firmware, {
+      ...exchange,
+      asked: (part) => requireUnhurried(deps, { id: record.id, part }, response),
+    });
   } catch (error) {
     if (response.headersSent || response.destroyed) {
       // The connection is all that can still be told from a whole file: the device goes on with a Range.
@@ -72,14 +84,33 @@ async function answer(deps: DownloadDeps, token: string, exchange: Exchange): Pr
 }
 
 /** Forged, expired, foreign and ended look the same from outside. */
-async function firmwareFor({ tokens, records, now = Date.now }: DownloadDeps, token: string): Promise<Firmware> {
+async function updateFor({ tokens, records, now = Date.now }: DownloadDeps, token: string): Promise<OpenDeviceUpdate> {
   const id = tokens.read(token, now());
   const update = id === undefined ? undefined : await records.getDeviceUpdateById(id);
   if (!update || !isOpen(update.record.status)) throw notFound('This download');
-  return update.firmware;
+  return update;
 }
 
-async function send({ store }: DownloadDeps, firmware: Firmware, { request, response }: Exchange): Promise<void> {
+/** @throws FerryError `too-many-requests` */
+function requireUnhurried(
+  { limit, now = Date.now }: LimitedDeps,
+  { id, part }: { readonly id: number; readonly part: number },
+  response: ServerResponse,
+): void {
+  const seconds = limit.waitSeconds(id, part, now());
+  if (seconds === 0) return;
+  response.setHeader('Retry-After', seconds);
+  throw new FerryError(
+    'too-many-requests',
+    `The firmware was asked for too many times over; try again in ${seconds} s.`,
+  );
+}
+
+async function send(
+  { store }: DownloadDeps,
+  firmware: Firmware,
+  { request, response, asked }: Exchange & { readonly asked: (part: number) => void },
+): Promise<void> {
   const { sizeBytes, sha256 } = firmware;
   const etag = `"${sha256}"`;
   const shared = { ETag: etag, 'Accept-Ranges': 'bytes', 'Cache-Control': 'private' };
@@ -94,6 +125,7 @@ async function send({ store }: DownloadDeps, firmware: Firmware, { request, resp
   }
   const head = { ...shared, 'Content-Type': 'application/octet-stream', 'X-Content-Type-Options': 'nosniff' };
   const { start, end } = range ?? { start: 0, end: sizeBytes - 1 };
+  if (request.method !== 'HEAD') asked((end - start + 1) / sizeBytes);
   // Opened before the head is sent: a missing file is still a plain problem.
   const file = request.method === 'HEAD' ? undefined : await store.read(sha256, { start, end });
   if (range) {

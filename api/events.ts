@@ -7,10 +7,12 @@ import type { Answers } from './answers.js';
 import { Permission } from './auth.js';
 import { changeFeed, type FeedItem } from './change-feed.js';
 import type { ApiEnv, ApiLog } from './deps.js';
+import type { LiveStreams } from './live-streams.js';
 import { operation } from './operation.js';
 import { pause } from './pause.js';
 import { IdParams } from './requests.js';
 import { newRouter } from './router.js';
+import { narrowed, Scope } from './scope.js';
 
 /** At most five batches a second. */
 const BATCH_GAP_MS = 200;
@@ -38,6 +40,7 @@ const taskEvents = operation({
   tag: 'Events',
   summary: 'Follow a task: its state now, then every change of it and of its device updates',
   permission: Permission.READ,
+  scope: Scope.TASK,
   request: { params: IdParams, headers: EventHeaders },
   responses: eventStream,
   problems: ['not-found'],
@@ -49,6 +52,7 @@ const allEvents = operation({
   tag: 'Events',
   summary: 'Follow all tasks: every change from now on',
   permission: Permission.READ,
+  scope: Scope.NARROWED,
   request: { headers: EventHeaders },
   responses: eventStream,
   problems: [],
@@ -60,9 +64,10 @@ interface EventDeps {
   readonly log: ApiLog;
   /** Ends every stream. */
   readonly closing: AbortSignal;
+  readonly streams: LiveStreams;
 }
 
-export function eventRoutes({ records, answers, log, closing }: EventDeps) {
+export function eventRoutes({ records, answers, log, closing, streams }: EventDeps) {
   return newRouter()
     .openapi(taskEvents, async (c) => {
       const { id } = c.req.valid('param');
@@ -75,7 +80,7 @@ export function eventRoutes({ records, answers, log, closing }: EventDeps) {
     })
     .openapi(allEvents, async (c) => {
       const after = (await resumePoint(c.req.valid('header'))) ?? (await records.lastChange());
-      return follow(c, { taskId: null, after });
+      return follow(c, { taskId: null, after, productKey: narrowed(c) });
     });
 
   /** Where to go on; undefined to begin with the present. */
@@ -89,11 +94,13 @@ export function eventRoutes({ records, answers, log, closing }: EventDeps) {
   interface Following {
     readonly taskId: string | null;
     readonly after: number;
+    /** Only tasks of this product. */
+    readonly productKey?: string | undefined;
     /** Told first. */
     readonly now?: TaskRecord | undefined;
   }
 
-  function follow(c: Context<ApiEnv>, { taskId, after, now }: Following): Response {
+  function follow(c: Context<ApiEnv>, { taskId, after, productKey, now }: Following): Response {
     // HEAD has no reader: a stream would wait for it for ever.
     if (c.req.method === 'HEAD') return c.body(null, 200, { 'Content-Type': 'text/event-stream' });
     return streamSSE(c, async (stream) => {
@@ -102,6 +109,8 @@ export function eventRoutes({ records, answers, log, closing }: EventDeps) {
       const end = () => ending.abort();
       stream.onAbort(end);
       closing.addEventListener('abort', end);
+      const forget = streams.add(groundsOf(c), end);
+      const expiry = endAtExpiry(c, end);
       if (closing.aborted) end();
       void beat(stream, signal);
       try {
@@ -109,13 +118,15 @@ export function eventRoutes({ records, answers, log, closing }: EventDeps) {
         await stream.write(`id: ${after}\n\n`);
         if (now) await sendAll(stream, [{ task: now, id: after }]);
         for await (const batch of changeFeed(records, { taskId, after, signal, batchGapMs: BATCH_GAP_MS })) {
-          await sendAll(stream, batch);
+          await sendAll(stream, productKey === undefined ? batch : batch.filter((item) => isOf(item, productKey)));
         }
       } catch (error) {
         // The client comes back and resumes.
         log.warn({ err: error }, 'event stream broke off');
       } finally {
         closing.removeEventListener('abort', end);
+        forget();
+        clearTimeout(expiry);
         end();
       }
     });
@@ -135,6 +146,23 @@ export function eventRoutes({ records, answers, log, closing }: EventDeps) {
     }
   }
 }
+
+/** A stream ends with the token that it rests on, and with the session. */
+function groundsOf(c: Context<ApiEnv>): string[] {
+  const session = c.get('session');
+  return [c.get('principal').id, ...(session ? [session.hash] : [])];
+}
+
+/** Node's timers take 24 days at most: until then, a client has come back. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
+function endAtExpiry(c: Context<ApiEnv>, end: () => void): NodeJS.Timeout | undefined {
+  const atMs = Math.min(c.get('principal').expiresAtMs ?? Infinity, c.get('session')?.expiresAtMs ?? Infinity);
+  return atMs === Infinity ? undefined : setTimeout(end, Math.min(atMs - Date.now(), TIMER_MS_MAX)).unref();
+}
+
+const isOf = (item: FeedItem, productKey: string): boolean =>
+  'task' in item && item.task.firmware.productKey === productKey;
 
 /** Comments while nothing happens; to a client that takes nothing, no more than one. */
 async function beat(stream: SSEStreamingApi, signal: AbortSignal): Promise<void> {

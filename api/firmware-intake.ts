@@ -3,6 +3,7 @@ import type { Context } from 'hono';
 import { FerryError, notFound } from '../domain/errors.js';
 import { firmwareNameProblem } from '../domain/names.js';
 import type { FirmwareLimits } from '../domain/policy.js';
+import { isSignedBy, type SignedFirmware } from '../firmware/signature.js';
 import { tooLarge, type FirmwareStore, type StoredUpload } from '../firmware/store.js';
 import type { Created, Firmware, Records } from '../records/records.js';
 import type { ApiEnv } from './deps.js';
@@ -11,6 +12,7 @@ import { newId } from './ids.js';
 import { readForm, type Fields } from './multipart.js';
 import { FirmwareFields } from './requests.js';
 import { fieldProblems, invalidRequest } from './router.js';
+import { narrowed } from './scope.js';
 
 interface IntakeDeps {
   readonly records: Records;
@@ -56,8 +58,10 @@ export class FirmwareIntake {
   }
 
   private async record(c: Context<ApiEnv>, fields: Fields, upload: StoredUpload): Promise<Created<Firmware>> {
-    const parsed = this.parse(fields);
+    const { signature, ...parsed } = this.parse(fields);
+    narrowed(c, parsed.productKey);
     const { sha256, md5, sizeBytes } = upload;
+    const signatureKeyId = await this.signer({ ...parsed, sizeBytes, sha256 }, signature);
     const created = await this.deps.records.addFirmware(
       {
         ...parsed,
@@ -65,10 +69,12 @@ export class FirmwareIntake {
         sizeBytes,
         sha256,
         sign: parsed.signMethod === 'MD5' ? md5 : sha256,
+        signature: signature ?? null,
+        signatureKeyId,
         createdAtMs: this.deps.now(),
       },
       this.deps.limits,
-      idempotencyOf(c, { ...parsed, sha256 }),
+      idempotencyOf(c, { ...parsed, signature, sha256 }),
     );
     await (created.replayed ? this.discard(upload) : upload.keep());
     return created;
@@ -79,6 +85,24 @@ export class FirmwareIntake {
     if (!parsed.success) throw invalidRequest(fieldProblems(parsed.error, 'body'));
     this.checkName(parsed.data.name);
     return parsed.data;
+  }
+
+  /**
+   * The key of the product that has made the signature; null when nothing is signed. Whether it had to be is decided by
+   * the records.
+   */
+  private async signer(firmware: SignedFirmware, signature: string | undefined): Promise<string | null> {
+    if (signature === undefined) return null;
+    const trusted = (await this.deps.records.getProduct(firmware.productKey))?.trustedKeys ?? [];
+    const key = trusted.find(({ publicKey }) => isSignedBy(publicKey, firmware, signature));
+    if (key) return key.keyId;
+    const message =
+      trusted.length === 0
+        ? 'can not be checked: the product trusts no key yet'
+        : `was made by none of the keys that the product trusts (${trusted.map(({ keyId }) => keyId).join(', ')}), or of another file, product, module or version`;
+    throw new FerryError('firmware-signature-invalid', `signature: ${message}.`, {
+      errors: [{ field: 'signature', message }],
+    });
   }
 
   private checkName(name: string): void {
@@ -96,6 +120,7 @@ export class FirmwareIntake {
     if (!parsed.success) throw invalidRequest(fieldProblems(parsed.error, 'body'));
     const { name, productKey } = parsed.data;
     if (name !== undefined) this.checkName(name);
+    if (productKey !== undefined) narrowed(c, productKey);
     if (productKey !== undefined && !(await records.getProduct(productKey)))
       throw notFound(`The product ${productKey}`);
     // A repeat of an upload that was the last to fit is answered, not refused.

@@ -3,12 +3,14 @@ import { notFound } from '../domain/errors.js';
 import type { FirmwareLimits } from '../domain/policy.js';
 import type { Records } from '../records/records.js';
 import { firmwareAnswer, pageAnswer } from './answers.js';
+import { noteAudit } from './audit.js';
 import { Permission } from './auth.js';
 import type { FirmwareIntake } from './firmware-intake.js';
 import { IdempotencyHeaders, markReplay } from './idempotency.js';
 import { json, mountUnvalidated, operation } from './operation.js';
 import { FirmwareFields, FirmwareQuery, IdParams } from './requests.js';
 import { newRouter } from './router.js';
+import { narrowed, Scope } from './scope.js';
 import { FirmwarePageSchema, FirmwareSchema } from './schemas.js';
 
 const UploadSchema = FirmwareFields.extend({
@@ -23,6 +25,8 @@ const addFirmware = operation({
   description:
     'The name has only Chinese characters, English letters, digits and underscores. Deleted firmware counts in the quota.',
   permission: Permission.WRITE_FIRMWARE,
+  scope: Scope.NARROWED,
+  action: 'firmware.add',
   request: {
     headers: IdempotencyHeaders,
     body: { required: true, content: { 'multipart/form-data': { schema: UploadSchema } } },
@@ -35,6 +39,7 @@ const addFirmware = operation({
     'firmware-empty',
     'firmware-quota-exceeded',
     'firmware-version-exists',
+    'firmware-signature-invalid',
     'idempotency-key-reused',
   ],
 });
@@ -45,9 +50,10 @@ const listFirmware = operation({
   tag: 'Firmware',
   summary: 'List firmware, newest first, without deleted ones',
   permission: Permission.READ,
+  scope: Scope.NARROWED,
   request: { query: FirmwareQuery },
   responses: { 200: json(FirmwarePageSchema, 'A page of firmware, and how much of the quota is used') },
-  problems: [],
+  problems: ['not-found'],
 });
 
 const getFirmware = operation({
@@ -56,6 +62,7 @@ const getFirmware = operation({
   tag: 'Firmware',
   summary: 'Show a firmware, also a deleted one',
   permission: Permission.READ,
+  scope: Scope.FIRMWARE,
   request: { params: IdParams },
   responses: { 200: json(FirmwareSchema, 'The firmware') },
   problems: ['not-found'],
@@ -68,6 +75,8 @@ const deleteFirmware = operation({
   summary: 'Delete a firmware that no open task uses',
   description: 'Its records stay, and it goes on counting in the quota; its file goes.',
   permission: Permission.WRITE_FIRMWARE,
+  scope: Scope.FIRMWARE,
+  action: 'firmware.delete',
   request: { params: IdParams },
   responses: { 200: json(FirmwareSchema, 'The deleted firmware') },
   problems: ['not-found', 'firmware-in-use'],
@@ -83,7 +92,8 @@ export function firmwareRoutes(deps: {
   const { firmwareMax, ...newFirmware } = deps.limits;
   const router = newRouter()
     .openapi(listFirmware, async (c) => {
-      const { productKey, ...page } = c.req.valid('query');
+      const { productKey: asked, ...page } = c.req.valid('query');
+      const productKey = narrowed(c, asked);
       const [found, used] = await Promise.all([records.listFirmware({ productKey }, page), records.countFirmware()]);
       return c.json(
         { ...pageAnswer(found, firmwareAnswer), quota: { used, max: firmwareMax }, limits: newFirmware },
@@ -97,7 +107,10 @@ export function firmwareRoutes(deps: {
       return c.json(firmwareAnswer(firmware), 200);
     })
     .openapi(deleteFirmware, async (c) => {
-      const deleted = await records.deleteFirmware(c.req.valid('param').id, now());
+      const { id } = c.req.valid('param');
+      const before = await records.getFirmware(id);
+      if (before) noteAudit(c, { before: firmwareAnswer(before) });
+      const deleted = await records.deleteFirmware(id, now());
       await intake.release(deleted);
       return c.json(firmwareAnswer(deleted), 200);
     });

@@ -1,5 +1,7 @@
-import { Server, type RequestListener } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { Socket } from 'node:net';
+import type { SecureContextOptions } from 'node:tls';
 import { getRequestListener } from '@hono/node-server';
 import { FerryError } from '../domain/errors.js';
 import type { Api } from './api.js';
@@ -11,32 +13,42 @@ interface HttpServerDeps {
   readonly api: Pick<Api, 'app'>;
   readonly downloads: DownloadHandler;
   readonly log: ApiLog;
+  /** Certificate and key: it speaks HTTPS only. */
+  readonly tls?: HttpTls | undefined;
+}
+
+interface HttpTls {
+  readonly options: SecureContextOptions;
+  /** Calls with new ones, good for new connections; answers how to stop. */
+  onExchange(exchanged: (options: SecureContextOptions) => void): () => void;
 }
 
 const SWEEP_MS = 20;
 
 /** Knows its connections that have asked for nothing yet: Node counts them as busy, and browsers open them in advance. */
-export class HttpServer extends Server {
-  private readonly silent = new Set<Socket>();
-
-  constructor(listener: RequestListener) {
-    super(listener);
-    this.on('connection', (socket) => {
-      this.silent.add(socket);
-      socket.once('close', () => this.silent.delete(socket));
-    });
-    this.on('request', ({ socket }) => this.silent.delete(socket));
-  }
-
+export interface HttpServer extends Server {
   /** Closes every connection on which nothing is being answered. */
-  closeUnused(): void {
-    this.closeIdleConnections();
-    for (const socket of this.silent) socket.destroy();
-  }
+  closeUnused(): void;
+}
+
+/** @param connected the event by which a connection is ready for requests */
+function knowingSilent(server: Server, connected: 'connection' | 'secureConnection'): HttpServer {
+  const silent = new Set<Socket>();
+  server.on(connected, (socket: Socket) => {
+    silent.add(socket);
+    socket.once('close', () => silent.delete(socket));
+  });
+  server.on('request', ({ socket }: IncomingMessage) => silent.delete(socket));
+  return Object.assign(server, {
+    closeUnused() {
+      server.closeIdleConnections();
+      for (const socket of silent) socket.destroy();
+    },
+  });
 }
 
 /** The one HTTP server: downloads first, the API for the rest. Not listening yet. */
-export function createHttpServer({ api, downloads, log }: HttpServerDeps): HttpServer {
+export function createHttpServer({ api, downloads, log, tls }: HttpServerDeps): HttpServer {
   const listener = getRequestListener((request, env) => api.app.fetch(request, env), {
     // The app answers its own errors; what comes here never reached it, such as a request without a Host.
     errorHandler: (error) => {
@@ -49,9 +61,17 @@ export function createHttpServer({ api, downloads, log }: HttpServerDeps): HttpS
       return new Response(JSON.stringify(problem), { status: problem.status, headers });
     },
   });
-  return new HttpServer((request, response) => {
+  const answer: RequestListener = (request, response) => {
     if (!downloads(request, response)) void listener(request, response);
-  });
+  };
+  if (!tls) return knowingSilent(createServer(answer), 'connection');
+  const minVersion = 'TLSv1.2';
+  const secure = createSecureServer({ ...tls.options, minVersion }, answer);
+  secure.once(
+    'close',
+    tls.onExchange((options) => secure.setSecureContext({ ...options, minVersion })),
+  );
+  return knowingSilent(secure, 'secureConnection');
 }
 
 /**

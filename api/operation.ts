@@ -5,6 +5,7 @@ import { FerryError, type ErrorCode } from '../domain/errors.js';
 import { requirePermission, type Permission } from './auth.js';
 import type { ApiEnv } from './deps.js';
 import { PROBLEMS } from './problem.js';
+import { requireScope, type Scope } from './scope.js';
 import { ProblemSchema } from './schemas.js';
 
 /** Bodies that are held in memory: JSON and CSV. A firmware upload is streamed and has its own limit. */
@@ -12,11 +13,15 @@ const BODY_BYTES_MAX = 8 * 1024 * 1024;
 
 /** A route of `/v1` as it is written down: with who may use it and every refusal it can answer. */
 interface Operation extends Pick<RouteConfig, 'summary' | 'description' | 'request' | 'responses'> {
-  readonly method: 'get' | 'post' | 'delete';
+  readonly method: 'get' | 'post' | 'put' | 'delete';
   readonly path: `/v1/${string}`;
   readonly tag: string;
   /** Null: it is there for everyone. */
   readonly permission: Permission | null;
+  /** How it keeps a token to its product. */
+  readonly scope: Scope;
+  /** What the audit log calls it: of every one that changes something. */
+  readonly action?: `${string}.${string}`;
   readonly problems: readonly ErrorCode[];
 }
 
@@ -25,12 +30,15 @@ interface Operation extends Pick<RouteConfig, 'summary' | 'description' | 'reque
  * the handler's type.
  */
 export function operation<const O extends Operation>(described: O): O {
-  const { tag, permission, problems, request, responses, ...rest } = described;
+  const { tag, permission, scope, action, problems, request, responses, ...rest } = described;
   const allProblems: ErrorCode[] = [...problems, 'internal'];
   const middleware: MiddlewareHandler<ApiEnv>[] = [];
   if (permission !== null) {
-    allProblems.push('unauthorized', 'forbidden');
-    middleware.push(requirePermission(permission));
+    allProblems.push('unauthorized', 'forbidden', 'too-many-requests');
+    middleware.push(
+      requirePermission(permission),
+      requireScope(scope, (c) => c.get('owners')),
+    );
   }
   if (rest.method !== 'get') allProblems.push('storage-unavailable');
   if (request) allProblems.push('invalid-request');
@@ -44,7 +52,9 @@ export function operation<const O extends Operation>(described: O): O {
     responses: { ...responses, ...problemResponses(allProblems) },
     tags: [tag],
     security: permission === null ? [] : [{ token: [] }, { session: [] }],
+    'x-scope': scope,
     ...(permission !== null && { 'x-permission': permission }),
+    ...(action !== undefined && { 'x-action': action }),
     middleware,
   }) as unknown as O;
 }

@@ -1,9 +1,10 @@
 import type { Client } from '@temporalio/client';
 import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
-import { SHARD_DEVICES, UNCONFIRMED_STARTS_MAX } from '../domain/policy.js';
+import { APPROVAL_TIMEOUT_MS, SHARD_DEVICES, UNCONFIRMED_STARTS_MAX } from '../domain/policy.js';
+import type { Approval } from '../domain/update-task.js';
 import type { DeviceUpdateRecord, Records, TaskRecord } from '../records/records.js';
 import type { batchUpdate } from '../workflows/batch-update.js';
-import { endSignal } from '../workflows/messages.js';
+import { decideUpdate, endSignal } from '../workflows/messages.js';
 import { taskRunOptions, type TaskOrigin } from '../workflows/task-input.js';
 import type { verification } from '../workflows/verification.js';
 import type { ApiLog } from './deps.js';
@@ -18,7 +19,7 @@ export interface OutboxDeps {
     | 'deviceCancelDelivered'
     | 'getFirmware'
   >;
-  readonly client: Pick<Client, 'workflow'>;
+  readonly client: Pick<Client, 'workflow' | 'withDeadline'>;
   readonly log: ApiLog;
 }
 
@@ -31,6 +32,7 @@ export interface Outbox {
 
 /** Tasks and device updates of one round. */
 const ROUND_MAX = 1_000;
+const DECISION_MS = 10_000;
 
 /**
  * The transactional outbox: the records hold what operators asked for, committed first; here the engine is told, at
@@ -66,6 +68,7 @@ export function createOutbox({ records, client, log }: OutboxDeps): Outbox {
   async function deliverTask(taskId: string): Promise<void> {
     const undelivered = await records.undeliveredTask(taskId);
     if (undelivered?.start) await startRun(undelivered.task);
+    if (undelivered?.approval) await decide(undelivered.task, undelivered.approval);
     if (undelivered?.cancel) {
       await unlessClosed(client.workflow.getHandle(undelivered.task.workflowId).cancel());
       await records.delivered(taskId, 'cancel');
@@ -76,6 +79,15 @@ export function createOutbox({ records, client, log }: OutboxDeps): Outbox {
     }
     const cancels = await records.undeliveredDeviceCancels(ROUND_MAX);
     for (const update of cancels) if (update.taskId === taskId) await cancelDeviceRun(update);
+  }
+
+  /** The run must take it, so this waits for a worker: not for ever, since others wait behind. */
+  async function decide({ id, workflowId }: TaskRecord, approval: Approval): Promise<void> {
+    const run = client.workflow.getHandle(workflowId);
+    await client.withDeadline(Date.now() + DECISION_MS, () =>
+      unlessClosed(run.executeUpdate(decideUpdate, { args: [approval], updateId: `approval/${id}` })),
+    );
+    await records.delivered(id, 'approval');
   }
 
   async function startRun(task: TaskRecord): Promise<void> {
@@ -90,6 +102,7 @@ export function createOutbox({ records, client, log }: OutboxDeps): Outbox {
         devicesTotal: counts.total,
         shardDevices: SHARD_DEVICES,
         unconfirmedStartsMax: UNCONFIRMED_STARTS_MAX,
+        ...(task.needsApproval && { approval: { startedBy: task.startedBy, timeoutMs: APPROVAL_TIMEOUT_MS } }),
         ...(await originOf(task)),
       }),
       // A task is run once, also when its run has ended and only the records were not told that it was started.
@@ -108,14 +121,14 @@ export function createOutbox({ records, client, log }: OutboxDeps): Outbox {
   async function originOf(task: TaskRecord): Promise<{ origin?: TaskOrigin }> {
     const used = await records.getFirmware(task.firmware.id);
     if (!used) return {};
-    const { sizeBytes, signMethod, sign, sha256, createdAtMs, verifiedAtMs } = used;
+    const { sizeBytes, signMethod, sign, sha256, signature, signatureKeyId, createdAtMs, verifiedAtMs } = used;
     return {
       origin: {
         createdAtMs: task.createdAtMs,
         sourceVersions: task.sourceVersions,
         reinitiates: task.reinitiates,
         startedBy: task.startedBy,
-        firmware: { sizeBytes, signMethod, sign, sha256, createdAtMs, verifiedAtMs },
+        firmware: { sizeBytes, signMethod, sign, sha256, signature, signatureKeyId, createdAtMs, verifiedAtMs },
       },
     };
   }

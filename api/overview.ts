@@ -5,6 +5,7 @@ import { firmwareAnswer, iso, productAnswer, type Answers } from './answers.js';
 import { Permission } from './auth.js';
 import { json, operation } from './operation.js';
 import { newRouter } from './router.js';
+import { narrowed, Scope } from './scope.js';
 import { OverviewSchema } from './schemas.js';
 
 const getOverview = operation({
@@ -13,6 +14,7 @@ const getOverview = operation({
   tag: 'Overview',
   summary: 'Show what the console begins with: devices, versions, open tasks, what waits for a person, last failures',
   permission: Permission.READ,
+  scope: Scope.NARROWED,
   responses: { 200: json(OverviewSchema, 'The overview') },
   problems: [],
 });
@@ -32,18 +34,20 @@ interface OverviewDeps {
 }
 
 export function overviewRoutes({ records, answers, now }: OverviewDeps) {
-  async function openTasks() {
+  async function openTasks(productKey: string | undefined) {
     const page = { limit: TASKS_MAX };
-    const found = await Promise.all(OPEN_TASK_STATUSES.map((status) => records.listTasks({ status }, page)));
+    const found = await Promise.all(
+      OPEN_TASK_STATUSES.map((status) => records.listTasks({ status, productKey }, page)),
+    );
     const tasks = found.flatMap(({ items }) => items).sort((a, b) => b.createdAtMs - a.createdAtMs);
     return tasks.slice(0, TASKS_MAX).map(answers.task);
   }
 
-  async function failures() {
+  async function failures(productKey: string | undefined) {
     const sinceMs = now() - FAILURES_SINCE_MS;
     const [byCause, latest] = await Promise.all([
-      records.countFailuresSince(sinceMs),
-      records.latestFailures(sinceMs, FAILURES_MAX),
+      records.countFailuresSince(sinceMs, productKey),
+      records.latestFailures(sinceMs, FAILURES_MAX, productKey),
     ]);
     return {
       since: iso(sinceMs),
@@ -52,15 +56,21 @@ export function overviewRoutes({ records, answers, now }: OverviewDeps) {
     };
   }
 
-  async function attention() {
+  async function attention(productKey: string | undefined) {
     const [firmwareToValidate, tasksToReinitiate] = await Promise.all([
-      records.firmwareToValidate(ATTENTION_MAX),
-      records.tasksToReinitiate(now() - ATTENTION_SINCE_MS, ATTENTION_MAX),
+      records.firmwareToValidate(ATTENTION_MAX, productKey),
+      records.tasksToReinitiate(now() - ATTENTION_SINCE_MS, ATTENTION_MAX, productKey),
     ]);
     return {
       firmwareToValidate: firmwareToValidate.map(firmwareAnswer),
       tasksToReinitiate: tasksToReinitiate.map(answers.task),
     };
+  }
+
+  async function productsOf(only: string | undefined): Promise<readonly Product[]> {
+    if (only === undefined) return (await records.listProducts({ limit: PRODUCTS_MAX })).items;
+    const product = await records.getProduct(only);
+    return product ? [product] : [];
   }
 
   async function versionsOf({ productKey }: Product) {
@@ -69,10 +79,9 @@ export function overviewRoutes({ records, answers, now }: OverviewDeps) {
   }
 
   return newRouter().openapi(getOverview, async (c) => {
-    const [counts, { items: products }] = await Promise.all([
-      records.countDevices(),
-      records.listProducts({ limit: PRODUCTS_MAX }),
-    ]);
+    const only = narrowed(c);
+    const [all, products] = await Promise.all([records.countDevices(), productsOf(only)]);
+    const counts = all.filter(({ productKey }) => only === undefined || productKey === only);
     const totals = (some: typeof counts) => {
       const [online, offline] = [sum(some, 'online'), sum(some, 'offline')];
       return { total: online + offline, online, offline };
@@ -87,9 +96,9 @@ export function overviewRoutes({ records, answers, now }: OverviewDeps) {
     const answer = {
       devices: totals(counts),
       products: shown,
-      openTasks: await openTasks(),
-      attention: await attention(),
-      failures: await failures(),
+      openTasks: await openTasks(only),
+      attention: await attention(only),
+      failures: await failures(only),
     };
     return c.json(answer, 200);
   });

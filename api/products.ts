@@ -7,6 +7,7 @@ import { newProductKey } from './ids.js';
 import { json, jsonBody, operation } from './operation.js';
 import { CreateProduct, PageQuery, ProductParams, VersionsQuery } from './requests.js';
 import { newRouter } from './router.js';
+import { narrowed, Scope } from './scope.js';
 import { pageOf, ProductSchema, VersionsSchema } from './schemas.js';
 
 const createProduct = operation({
@@ -15,6 +16,8 @@ const createProduct = operation({
   tag: 'Products',
   summary: 'Create a product',
   permission: Permission.WRITE_DEVICES,
+  scope: Scope.SERVICE,
+  action: 'product.create',
   request: { headers: IdempotencyHeaders, body: jsonBody(CreateProduct) },
   responses: { 201: json(ProductSchema, 'The product') },
   problems: ['product-exists', 'idempotency-key-reused'],
@@ -26,6 +29,7 @@ const listProducts = operation({
   tag: 'Products',
   summary: 'List products, newest first',
   permission: Permission.READ,
+  scope: Scope.NARROWED,
   request: { query: PageQuery },
   responses: { 200: json(pageOf(ProductSchema), 'A page of products') },
   problems: [],
@@ -37,6 +41,7 @@ const listVersions = operation({
   tag: 'Products',
   summary: 'List the versions that run on the devices of a product, most devices first',
   permission: Permission.READ,
+  scope: Scope.PRODUCT,
   request: { params: ProductParams, query: VersionsQuery },
   responses: { 200: json(VersionsSchema, 'The versions, each with the batch that updates it') },
   problems: ['not-found'],
@@ -65,6 +70,11 @@ export function productRoutes({ records, now }: Pick<ApiDeps, 'records'> & { rea
       return c.json({ items }, 200);
     })
     .openapi(listProducts, async (c) => {
+      const only = narrowed(c);
+      if (only !== undefined) {
+        const product = await records.getProduct(only);
+        return c.json({ items: product ? [productAnswer(product)] : [], nextCursor: null }, 200);
+      }
       const page = await records.listProducts(c.req.valid('query'));
       return c.json(pageAnswer(page, productAnswer), 200);
     });

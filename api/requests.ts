@@ -5,11 +5,14 @@ import {
   deviceSecretProblem,
   moduleProblem,
   productKeyProblem,
+  publicKeyProblem,
+  signatureProblem,
   versionProblem,
 } from '../domain/names.js';
 import { FailureCause } from '../domain/causes.js';
 import { POLICY_BOUNDS, VERIFICATION_DEVICES_MAX } from '../domain/policy.js';
 import { DeviceUpdateStatus } from '../domain/device-update.js';
+import { Role } from '../domain/roles.js';
 import { TaskStatus } from '../domain/update-task.js';
 import { ProtocolSchema } from './schemas.js';
 
@@ -163,13 +166,59 @@ export const FirmwareFields = z.strictObject({
   version,
   module: moduleName.default('default'),
   signMethod: z.enum(['MD5', 'SHA256']).default('SHA256'),
+  signature: ruled(signatureProblem)
+    .optional()
+    .openapi({ description: 'Detached Ed25519 signature in base64; needed where the product has trusted keys.' }),
 });
+
+/** Names of people and programs, and what they say: shown as text, so without what would not show. */
+const plainText = (max: number) =>
+  z
+    .string()
+    .trim()
+    .max(max)
+    .regex(/^[^\p{C}]*$/u, 'must not have control or formatting characters');
+
+export const CreateToken = z
+  .strictObject({
+    name: plainText(64).min(1).openapi({ description: 'Of the person or program: what the audit log says.' }),
+    role: z.enum(Role),
+    productKey: z.string().optional().openapi({ description: 'The only product that it is good for; else all.' }),
+    expiresAt: z.iso.datetime({ error: 'must be a time such as 2030-01-31T12:00:00Z' }).optional(),
+  })
+  .openapi('CreateToken');
+
+const auditFilter = {
+  actor: z.string().min(1).max(64).optional(),
+  action: z.string().min(1).max(64).optional(),
+  target: z.string().min(1).max(200).optional(),
+  productKey: z.string().optional(),
+};
+export const AuditQuery = PageQuery.extend(auditFilter);
+export const AuditCsvQuery = z.strictObject(auditFilter);
+
+export const Decide = z
+  .strictObject({ remark: plainText(500).default('').openapi({ description: 'Why.' }) })
+  .openapi('Decide');
+
+export const RotateSecret = z
+  .strictObject({
+    deviceSecret: ruled(deviceSecretProblem).optional().openapi({ description: 'Generated if absent.' }),
+  })
+  .openapi('RotateSecret');
+
+const TRUSTED_KEYS_MAX = 8;
+export const TrustKeys = z
+  .strictObject({ publicKeys: z.array(ruled(publicKeyProblem)).max(TRUSTED_KEYS_MAX) })
+  .openapi('TrustKeys', { description: 'All of them: those that are not named are trusted no more.' });
 
 /** What a browser signs in with: the token, or the secret of a link that signs in once. */
 export const SignIn = z
   .strictObject({ token: z.string().min(1).max(1_000).optional(), link: z.string().min(1).max(1_000).optional() })
   .openapi('SignIn');
 
+export type CreateTokenRequest = z.input<typeof CreateToken>;
+export type DecideRequest = z.input<typeof Decide>;
 export type SignInRequest = z.input<typeof SignIn>;
 export type CreateProductRequest = z.input<typeof CreateProduct>;
 export type NewDeviceRequest = z.input<typeof NewDeviceSchema>;

@@ -2,6 +2,7 @@ import { z } from '@hono/zod-openapi';
 import { ErrorCode } from '../domain/errors.js';
 import { FailureCause } from '../domain/causes.js';
 import { DeviceUpdateStatus } from '../domain/device-update.js';
+import { Role } from '../domain/roles.js';
 import { TaskStatus } from '../domain/update-task.js';
 
 /*
@@ -51,7 +52,20 @@ export const ProblemSchema = z
   })
   .openapi('Problem');
 
-export const ProductSchema = z.object({ productKey: z.string(), name: z.string(), createdAt: time }).openapi('Product');
+export const TrustedKeySchema = z
+  .object({ keyId: z.string(), publicKey: z.string().openapi({ description: 'Ed25519, 32 bytes in base64.' }) })
+  .openapi('TrustedKey');
+
+export const ProductSchema = z
+  .object({
+    productKey: z.string(),
+    name: z.string(),
+    trustedKeys: z
+      .array(TrustedKeySchema)
+      .openapi({ description: 'Firmware must be signed by one of these; none: unsigned firmware is taken.' }),
+    createdAt: time,
+  })
+  .openapi('Product');
 
 export const ProtocolSchema = z.enum(['mqtt', 'http', 'coap']);
 
@@ -106,6 +120,7 @@ export const DeviceSchema = z
     modules: z.array(z.object({ module: z.string(), version: z.string(), reportedAt: time })),
     online: z.boolean(),
     lastSeenAt: time.nullable(),
+    revokedAt: time.nullable().openapi({ description: 'Since then it may not sign in.' }),
     createdAt: time,
     currentUpdate: DeviceUpdateSchema.nullable(),
   })
@@ -115,9 +130,13 @@ export const DeviceDetailSchema = DeviceSchema.extend({
   history: pageOf(DeviceUpdateSchema).openapi({ description: 'Newest first; more at `…/updates`.' }),
 }).openapi('DeviceDetail');
 
+export const RegisteredDeviceSchema = z
+  .object({ deviceName: z.string(), deviceSecret: z.string(), protocol: ProtocolSchema })
+  .openapi('RegisteredDevice');
+
 export const RegisteredDevicesSchema = z
   .object({
-    devices: z.array(z.object({ deviceName: z.string(), deviceSecret: z.string(), protocol: ProtocolSchema })),
+    devices: z.array(RegisteredDeviceSchema),
   })
   .openapi('RegisteredDevices', { description: 'The only answer that ever shows the secrets.' });
 
@@ -133,6 +152,10 @@ export const FirmwareSchema = z
     signMethod: z.enum(['MD5', 'SHA256']),
     sign: z.string(),
     sha256: z.string(),
+    signature: z
+      .object({ keyId: z.string(), value: z.string() })
+      .nullable()
+      .openapi({ description: 'Detached Ed25519 signature in base64, and the key that made it.' }),
     openTasks: count.openapi({ description: 'Open tasks that use it.' }),
     createdAt: time,
     verifiedAt: time.nullable(),
@@ -195,6 +218,15 @@ export const TaskSchema = z
     waitingFor: z.literal('workflow engine').nullable().openapi({
       description: 'A task that is accepted and recorded, and begins as soon as the workflow engine has it.',
     }),
+    pausedCause: z
+      .enum(['firmware-file-damaged'])
+      .nullable()
+      .openapi({ description: 'Why nothing new goes out at present.' }),
+    pausedAt: time.nullable(),
+    needsApproval: z.boolean().openapi({ description: 'A second operator must approve it before anything is sent.' }),
+    approval: z
+      .object({ decision: z.enum(['approved', 'rejected']), by: z.string(), remark: z.string(), at: time })
+      .nullable(),
     workflow: WorkflowSchema,
     createdAt: time,
     startedAt: time.nullable(),
@@ -282,10 +314,55 @@ export const OverviewSchema = z
 export const SessionSchema = z
   .object({
     name: z.string(),
+    role: z.enum(Role),
+    productKey: z.string().nullable().openapi({ description: 'The only product that the token is good for.' }),
     permissions: z.array(z.string()),
     expiresAt: time.nullable().openapi({ description: 'Null for a token, which has no session.' }),
   })
   .openapi('Session');
+
+export const TokenSchema = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    role: z.enum(Role),
+    productKey: z.string().nullable().openapi({ description: 'The only product that it is good for; null: all.' }),
+    createdBy: z.string(),
+    createdAt: time,
+    expiresAt: time.nullable(),
+    lastUsedAt: time.nullable().openapi({ description: 'Within a minute.' }),
+    revokedAt: time.nullable(),
+  })
+  .openapi('Token');
+
+export const NewTokenSchema = TokenSchema.extend({ token: z.string() }).openapi('NewToken', {
+  description: 'The only answer that ever shows the token.',
+});
+
+export const AuditEntrySchema = z
+  .object({
+    id: z.int(),
+    at: time,
+    actor: z.string(),
+    action: z.string(),
+    target: z.string().nullable(),
+    productKey: z.string().nullable(),
+    address: z.string().nullable(),
+    outcome: z.string().openapi({ description: '`done`, or the code of the refusal.' }),
+    before: z.unknown(),
+    after: z.unknown(),
+    previousHash: z.string(),
+    hash: z.string(),
+  })
+  .openapi('AuditEntry');
+
+export const AuditVerificationSchema = z
+  .object({
+    entries: count.openapi({ description: 'Entries that are as they were written.' }),
+    lastHash: z.string(),
+    fault: z.object({ id: z.int(), problem: z.string() }).nullable(),
+  })
+  .openapi('AuditVerification');
 
 export const HealthSchema = z.object({ status: z.literal('ok') }).openapi('Health');
 
@@ -296,11 +373,16 @@ export const ReadinessSchema = z
   })
   .openapi('Readiness');
 
+export type TokenAnswer = z.infer<typeof TokenSchema>;
+export type NewTokenAnswer = z.infer<typeof NewTokenSchema>;
+export type AuditEntryAnswer = z.infer<typeof AuditEntrySchema>;
+export type AuditVerificationAnswer = z.infer<typeof AuditVerificationSchema>;
 export type Problem = z.infer<typeof ProblemSchema>;
 export type ProductAnswer = z.infer<typeof ProductSchema>;
 export type DeviceAnswer = z.infer<typeof DeviceSchema>;
 export type DeviceDetailAnswer = z.infer<typeof DeviceDetailSchema>;
 export type RegisteredDevicesAnswer = z.infer<typeof RegisteredDevicesSchema>;
+export type RegisteredDeviceAnswer = z.infer<typeof RegisteredDeviceSchema>;
 export type FirmwareAnswer = z.infer<typeof FirmwareSchema>;
 export type FirmwarePageAnswer = z.infer<typeof FirmwarePageSchema>;
 export type TaskAnswer = z.infer<typeof TaskSchema>;

@@ -4,11 +4,13 @@ import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
 import { FerryError, invalidField } from '../domain/errors.js';
 import type { Records } from '../records/records.js';
 import { iso } from './answers.js';
-import { digest, Permission, type Credentials } from './auth.js';
+import { digest, Permission, type Credentials, type SignInFailures } from './auth.js';
+import type { LiveStreams } from './live-streams.js';
 import type { ApiEnv, Principal, SignedIn } from './deps.js';
 import { json, jsonBody, operation } from './operation.js';
 import { SignIn } from './requests.js';
 import { newRouter } from './router.js';
+import { Scope } from './scope.js';
 import { SessionSchema } from './schemas.js';
 
 const COOKIE = 'ferry-session';
@@ -37,6 +39,8 @@ export async function createSignInPath(records: Pick<Records, 'addSignInLink'>, 
 interface SessionDeps {
   readonly records: Records;
   readonly credentials: Credentials;
+  readonly failures: SignInFailures;
+  readonly streams: LiveStreams;
   /** The console is reached by https only. */
   readonly secureCookie: boolean;
   readonly now: () => number;
@@ -45,13 +49,14 @@ interface SessionDeps {
 export type Sessions = ReturnType<typeof createSessions>;
 
 /** Who is signed in at the console: a cookie, whose digest the records hold until it expires or is ended. */
-export function createSessions({ records, credentials, secureCookie, now }: SessionDeps) {
+export function createSessions({ records, credentials, failures, streams, secureCookie, now }: SessionDeps) {
   const attributes = { httpOnly: true, sameSite: 'Strict', path: '/', secure: secureCookie } as const;
 
-  function draft(principal: Principal, credential: string) {
+  function draft(principal: Principal) {
     const secret = newSecret();
     const createdAtMs = now();
-    const expiresAtMs = createdAtMs + SESSION_MS;
+    const expiresAtMs = Math.min(createdAtMs + SESSION_MS, principal.expiresAtMs ?? Infinity);
+    const { credential } = principal;
     return {
       secret,
       session: { hash: hashOf(secret), principal: principal.name, credential, createdAtMs, expiresAtMs },
@@ -63,20 +68,24 @@ export function createSessions({ records, credentials, secureCookie, now }: Sess
     async signIn(c: Context<ApiEnv>, { token, link }: { readonly token?: string; readonly link?: string }) {
       const principal = token === undefined ? credentials.ofLinks : await credentials.byToken(token);
       if (!principal) {
-        throw refused('token', 'is not valid; the data folder keeps the valid one in its file admin-token');
+        throw failures.refused(c, refused('token', 'is not valid; the data folder keeps one in its file admin-token'));
       }
-      const { secret, session } = draft(principal, credentials.credentialOf(principal));
+      const { secret, session } = draft(principal);
       if (token !== undefined) await records.addSession(session);
       else if (!(await records.redeemSignInLink(hashOf(link ?? ''), session))) {
-        throw refused('link', 'was used or has expired; sign in with the token');
+        throw failures.refused(c, refused('link', 'was used or has expired; sign in with the token'));
       }
+      c.set('principal', principal);
       setCookie(c, COOKIE, secret, { ...attributes, expires: new Date(session.expiresAtMs) });
       return { principal, expiresAtMs: session.expiresAtMs };
     },
 
     async signOut(c: Context<ApiEnv>) {
       const session = c.get('session');
-      if (session) await records.endSession(session.hash);
+      if (session) {
+        await records.endSession(session.hash);
+        streams.endOf(session.hash);
+      }
       deleteCookie(c, COOKIE, attributes);
     },
 
@@ -90,8 +99,9 @@ export function createSessions({ records, credentials, secureCookie, now }: Sess
       if (secret === undefined) return undefined;
       const hash = hashOf(secret);
       const session = await records.getSession(hash, now());
-      const principal = session && credentials.byCredential(session.principal, session.credential);
+      const principal = session && (await credentials.byCredential(session.credential));
       if (!principal) return undefined;
+      requireOwnOrigin(c);
       if (needsConsoleHeader(c) && c.req.header(CONSOLE_HEADER) === undefined) {
         throw new FerryError('forbidden', 'A request with the session cookie needs the header X-Ferry-Console.');
       }
@@ -104,6 +114,19 @@ export function createSessions({ records, credentials, secureCookie, now }: Sess
 const needsConsoleHeader = ({ req }: Context<ApiEnv>): boolean =>
   (req.method !== 'GET' && req.method !== 'HEAD') || req.path.endsWith('/events');
 
+/**
+ * A browser says which page has caused a request. Another one's is refused, whatever it asks for: answers that stream
+ * would hold a connection, and a cookie is no proof of intent.
+ */
+function requireOwnOrigin({ req }: Context<ApiEnv>): void {
+  const origin = req.header('origin');
+  const isForeign = origin !== undefined && hostOf(origin) !== req.header('host');
+  if (!isForeign && !/^(cross-site|same-site)$/.test(req.header('sec-fetch-site') ?? '')) return;
+  throw new FerryError('forbidden', 'A request with the session cookie must come from a page of this service.');
+}
+
+const hostOf = (origin: string): string | undefined => (URL.canParse(origin) ? new URL(origin).host : undefined);
+
 const refused = (field: 'token' | 'link', message: string): FerryError =>
   new FerryError('unauthorized', `The ${field} ${message}.`, { errors: [{ field, message }] });
 
@@ -115,9 +138,11 @@ const postSession = operation({
   description:
     'Answers with a session cookie. Requests with it need the header `X-Ferry-Console: 1`, unless they only read. Programs send a token instead.',
   permission: null,
+  scope: Scope.SELF,
+  action: 'session.begin',
   request: { body: jsonBody(SignIn) },
   responses: { 201: json(SessionSchema, 'The session') },
-  problems: ['unauthorized'],
+  problems: ['unauthorized', 'too-many-requests'],
 });
 
 const getSession = operation({
@@ -126,6 +151,7 @@ const getSession = operation({
   tag: 'Session',
   summary: 'Show who is asking',
   permission: Permission.READ,
+  scope: Scope.SELF,
   responses: { 200: json(SessionSchema, 'The session') },
   problems: [],
 });
@@ -136,12 +162,16 @@ const deleteSession = operation({
   tag: 'Session',
   summary: 'Sign out: the session of the cookie ends',
   permission: Permission.READ,
+  scope: Scope.SELF,
+  action: 'session.end',
   responses: { 204: { description: 'It has ended' } },
   problems: [],
 });
 
-const answer = ({ name, permissions }: Principal, expiresAtMs: number | undefined) => ({
+const answer = ({ name, role, productKey, permissions }: Principal, expiresAtMs: number | undefined) => ({
   name,
+  role,
+  productKey,
   permissions: [...permissions],
   expiresAt: expiresAtMs === undefined ? null : iso(expiresAtMs),
 });

@@ -9,6 +9,7 @@ import { newId } from './ids.js';
 import { json, jsonBody, operation } from './operation.js';
 import { CreateBatchUpdate, CreateVerification, IdParams, Reinitiate } from './requests.js';
 import { newRouter } from './router.js';
+import { Scope } from './scope.js';
 import { BatchPreviewSchema, TaskSchema } from './schemas.js';
 
 const accepted = { 202: json(TaskSchema, 'The task; its workflow is started') };
@@ -20,9 +21,18 @@ const createVerification = operation({
   summary: 'Validate a firmware on a few devices',
   description: 'When it ends, the firmware is verified, whatever the results on the devices.',
   permission: Permission.RUN_TASKS,
+  scope: Scope.FIRMWARE,
+  action: 'verification.create',
   request: { params: IdParams, headers: IdempotencyHeaders, body: jsonBody(CreateVerification) },
   responses: accepted,
-  problems: ['not-found', 'firmware-deleted', 'devices-invalid', 'downgrade-not-allowed', 'idempotency-key-reused'],
+  problems: [
+    'not-found',
+    'firmware-deleted',
+    'firmware-signature-invalid',
+    'devices-invalid',
+    'downgrade-not-allowed',
+    'idempotency-key-reused',
+  ],
 });
 
 const createBatchUpdate = operation({
@@ -31,12 +41,15 @@ const createBatchUpdate = operation({
   tag: 'Tasks',
   summary: 'Update all devices that run one of the source versions, or those listed',
   permission: Permission.RUN_TASKS,
+  scope: Scope.FIRMWARE,
+  action: 'batch.create',
   request: { params: IdParams, headers: IdempotencyHeaders, body: jsonBody(CreateBatchUpdate) },
   responses: accepted,
   problems: [
     'not-found',
     'firmware-deleted',
     'firmware-not-verified',
+    'firmware-signature-invalid',
     'update-task-conflict',
     'devices-invalid',
     'downgrade-not-allowed',
@@ -51,6 +64,8 @@ const reinitiateTask = operation({
   tag: 'Tasks',
   summary: 'Update the failed devices of an ended task again, all or chosen ones',
   permission: Permission.RUN_TASKS,
+  scope: Scope.TASK,
+  action: 'task.reinitiate',
   request: {
     params: IdParams,
     headers: IdempotencyHeaders,
@@ -61,6 +76,7 @@ const reinitiateTask = operation({
     'not-found',
     'firmware-deleted',
     'firmware-not-verified',
+    'firmware-signature-invalid',
     'update-task-conflict',
     'task-not-ended',
     'nothing-to-reinitiate',
@@ -77,6 +93,7 @@ const previewBatchUpdate = operation({
   summary: 'Show what a batch update would meet if it was created now',
   description: 'Creates nothing: it counts devices, and names conflicts and what would be refused.',
   permission: Permission.READ,
+  scope: Scope.FIRMWARE,
   request: { params: IdParams, body: jsonBody(CreateBatchUpdate) },
   responses: { 200: json(BatchPreviewSchema, 'The preview') },
   problems: ['not-found'],
@@ -86,11 +103,12 @@ interface CreationDeps {
   readonly records: Records;
   readonly answers: Answers;
   readonly deliver: ApiDeps['deliver'];
+  readonly approvalAbove: ApiDeps['approvalAbove'];
   readonly now: () => number;
 }
 
 /** What creates update tasks. The task is recorded first; the engine is told afterwards, by the outbox. */
-export function taskCreationRoutes({ records, answers, deliver, now }: CreationDeps) {
+export function taskCreationRoutes({ records, answers, deliver, approvalAbove, now }: CreationDeps) {
   function accept(c: Context<ApiEnv>, created: Created<TaskRecord>) {
     const task = markReplay(c, created);
     void deliver(task.id);
@@ -110,6 +128,7 @@ export function taskCreationRoutes({ records, answers, deliver, now }: CreationD
         policy: resolvePolicy('verification', body.policy),
         createdAtMs: now(),
         startedBy: c.get('principal').name,
+        approvalAbove,
         idempotency: idempotencyOf(c, body),
       });
       return c.json(accept(c, created), 202);
@@ -125,6 +144,7 @@ export function taskCreationRoutes({ records, answers, deliver, now }: CreationD
         policy: resolvePolicy('batch', body.policy),
         createdAtMs: now(),
         startedBy: c.get('principal').name,
+        approvalAbove,
         idempotency: idempotencyOf(c, body),
       });
       return c.json(accept(c, created), 202);
@@ -147,6 +167,7 @@ export function taskCreationRoutes({ records, answers, deliver, now }: CreationD
         deviceNames: body.deviceNames ?? null,
         createdAtMs: now(),
         startedBy: c.get('principal').name,
+        approvalAbove,
         idempotency: idempotencyOf(c, body),
       });
       return c.json(accept(c, created), 202);

@@ -2,6 +2,7 @@ import { z } from '@hono/zod-openapi';
 import { notFound } from '../domain/errors.js';
 import type { Records, TaskRecord } from '../records/records.js';
 import { pageAnswer, type Answers } from './answers.js';
+import { noteAudit } from './audit.js';
 import { Permission } from './auth.js';
 import type { ApiDeps } from './deps.js';
 import { deviceUpdatesCsv } from './device-updates-csv.js';
@@ -16,6 +17,7 @@ import {
 } from './requests.js';
 import { newRouter } from './router.js';
 import { timelineAnswer, timelineOf } from './timeline.js';
+import { narrowed, Scope } from './scope.js';
 import { DeviceUpdateSchema, pageOf, TaskDetailSchema, TaskSchema, TimelineSchema } from './schemas.js';
 
 const listTasks = operation({
@@ -24,9 +26,10 @@ const listTasks = operation({
   tag: 'Tasks',
   summary: 'List update tasks, newest first: the update operation records',
   permission: Permission.READ,
+  scope: Scope.NARROWED,
   request: { query: TasksQuery },
   responses: { 200: json(pageOf(TaskSchema), 'A page of tasks') },
-  problems: [],
+  problems: ['not-found'],
 });
 
 const getTask = operation({
@@ -35,6 +38,7 @@ const getTask = operation({
   tag: 'Tasks',
   summary: 'Show a task, with its failures by cause',
   permission: Permission.READ,
+  scope: Scope.TASK,
   request: { params: IdParams },
   responses: { 200: json(TaskDetailSchema, 'The task') },
   problems: ['not-found'],
@@ -47,6 +51,7 @@ const getTimeline = operation({
   summary: 'Count the device updates of a task that ended, over time',
   description: 'From its start to its end, or to now.',
   permission: Permission.READ,
+  scope: Scope.TASK,
   request: { params: IdParams, query: TimelineQuery },
   responses: { 200: json(TimelineSchema, 'The counts') },
   problems: ['not-found'],
@@ -58,6 +63,7 @@ const listDeviceUpdates = operation({
   tag: 'Tasks',
   summary: 'List the device updates of a task',
   permission: Permission.READ,
+  scope: Scope.TASK,
   request: { params: IdParams, query: DeviceUpdatesQuery },
   responses: { 200: json(pageOf(DeviceUpdateSchema), 'A page of device updates') },
   problems: ['not-found'],
@@ -69,6 +75,7 @@ const exportDeviceUpdates = operation({
   tag: 'Tasks',
   summary: 'Export the device updates of a task as CSV',
   permission: Permission.READ,
+  scope: Scope.TASK,
   request: { params: IdParams, query: DeviceUpdatesCsvQuery },
   responses: { 200: { description: 'One line a device', content: { 'text/csv': { schema: z.string() } } } },
   problems: ['not-found'],
@@ -80,6 +87,8 @@ const cancelTask = operation({
   tag: 'Tasks',
   summary: 'Cancel a task: its open device updates are cancelled',
   permission: Permission.RUN_TASKS,
+  scope: Scope.TASK,
+  action: 'task.cancel',
   request: { params: IdParams },
   responses: { 202: json(TaskSchema, 'The task; its cancellation is under way') },
   problems: ['not-found', 'task-not-open'],
@@ -91,6 +100,8 @@ const endVerification = operation({
   tag: 'Tasks',
   summary: 'End a verification early: the firmware becomes verified',
   permission: Permission.RUN_TASKS,
+  scope: Scope.TASK,
+  action: 'verification.end',
   request: { params: IdParams },
   responses: { 202: json(TaskSchema, 'The task; its end is under way') },
   problems: ['not-found', 'task-not-open', 'not-a-verification'],
@@ -102,6 +113,8 @@ const cancelDeviceUpdate = operation({
   tag: 'Tasks',
   summary: 'Cancel the update of one device of a task',
   permission: Permission.RUN_TASKS,
+  scope: Scope.TASK,
+  action: 'device-update.cancel',
   request: { params: TaskDeviceParams },
   responses: { 202: json(DeviceUpdateSchema, 'The device update; its cancellation is under way') },
   problems: ['not-found', 'device-update-ended'],
@@ -123,8 +136,9 @@ export function taskRoutes({ records, answers, deliver, now }: TaskRouteDeps) {
 
   return newRouter()
     .openapi(listTasks, async (c) => {
-      const { limit, cursor, ...filter } = c.req.valid('query');
-      return c.json(pageAnswer(await records.listTasks(filter, { limit, cursor }), answers.task), 200);
+      const { limit, cursor, productKey, ...filter } = c.req.valid('query');
+      const whole = { ...filter, productKey: narrowed(c, productKey) };
+      return c.json(pageAnswer(await records.listTasks(whole, { limit, cursor }), answers.task), 200);
     })
     .openapi(getTask, async (c) => {
       const task = await requireTask(c.req.valid('param').id);
@@ -158,7 +172,10 @@ export function taskRoutes({ records, answers, deliver, now }: TaskRouteDeps) {
       });
     })
     .openapi(cancelTask, async (c) => {
-      const task = await records.requestTaskCancel(c.req.valid('param').id, now());
+      const { id } = c.req.valid('param');
+      const { status, counts } = await requireTask(id);
+      noteAudit(c, { before: { status, counts } });
+      const task = await records.requestTaskCancel(id, now());
       void deliver(task.id);
       return c.json(answers.task(task), 202);
     })

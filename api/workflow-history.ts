@@ -3,6 +3,7 @@ import { Permission } from './auth.js';
 import type { ApiDeps } from './deps.js';
 import { json, operation } from './operation.js';
 import { newRouter } from './router.js';
+import { Scope } from './scope.js';
 
 const WorkflowHistorySchema = z
   .object({ events: z.array(z.record(z.string(), z.unknown())) })
@@ -14,6 +15,7 @@ const readHistory = operation({
   tag: 'Tasks',
   summary: 'Read the history of a run: what `ferry replay` replays',
   permission: Permission.READ,
+  scope: Scope.SERVICE,
   request: {
     query: z.strictObject({
       workflowId: z.string().min(1).max(1_000).openapi({ description: '`workflow.id` of a task or a device update.' }),

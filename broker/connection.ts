@@ -1,10 +1,18 @@
 import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
 import type { Client } from 'aedes';
 import type { DeviceKey } from '../domain/ids.js';
 import { filterCovers, notificationTopic } from './topics.js';
 
 /** Filters of one session: a device needs some twenty [protocol: connect]. */
 const SUBSCRIPTIONS_MAX = 100;
+
+/** What a device may leave unread, and what becomes of it then. */
+export interface OutgoingLimits {
+  readonly queuedBytesMax: number;
+  readonly inFlightMax: number;
+  readonly tooSlow: (detail: string) => void;
+}
 
 export interface Message {
   readonly topic: string;
@@ -16,6 +24,7 @@ export class Connection {
   readonly id = randomUUID();
   readonly #filters = new Map<string, 0 | 1>();
   readonly #ended = new AbortController();
+  #inFlight = 0;
   #turn: Promise<unknown>;
   /** The session is in place: what the device has sent meanwhile is handled from now on. */
   admit: () => void = () => undefined;
@@ -29,6 +38,7 @@ export class Connection {
     readonly device: DeviceKey,
     /** All downstream topics count as subscribed [protocol: `_ss=1`]. */
     private readonly systemSubscribed: boolean,
+    private readonly limits: OutgoingLimits,
   ) {
     this.#turn = new Promise<void>((resolve) => (this.admit = resolve));
   }
@@ -83,12 +93,28 @@ export class Connection {
   async send({ topic, payload }: Message, qosWanted: 0 | 1): Promise<boolean> {
     const granted = this.#grantedQos(topic);
     if (granted === undefined || !this.isOpen) return false;
+    if (this.#isTooSlow()) return false;
     const qos = Math.min(granted, qosWanted) as 0 | 1;
+    if (qos === 1) this.#inFlight++;
     await new Promise<void>((resolve) => {
       const packet = { cmd: 'publish', topic, payload, qos, retain: false, dup: false } as const;
       this.client.publish(packet, () => resolve());
     });
     return this.isOpen;
+  }
+
+  /** The device has acknowledged a message. */
+  acknowledged(): void {
+    this.#inFlight = Math.max(0, this.#inFlight - 1);
+  }
+
+  /** What a device does not take must not pile up here. */
+  #isTooSlow(): boolean {
+    const { queuedBytesMax, inFlightMax, tooSlow } = this.limits;
+    const queuedBytes = (this.client.conn as Socket).writableLength;
+    if (queuedBytes <= queuedBytesMax && this.#inFlight < inFlightMax) return false;
+    tooSlow(`${queuedBytes} bytes unread, ${this.#inFlight} messages unacknowledged`);
+    return true;
   }
 
   #grantedQos(topic: string): 0 | 1 | undefined {

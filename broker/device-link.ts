@@ -13,4 +13,6 @@ export interface DeviceLink {
   publishNotification(device: DeviceKey, payload: string): Promise<boolean>;
   /** Connected and subscribed to its notifications now. */
   isReachable(device: DeviceKey): boolean;
+  /** Ends its connection and its session: the secret that it has signed in by is good no more. */
+  cutOff(device: DeviceKey): Promise<void>;
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Aedes, type AuthenticateError, type Client, type PublishPacket, type Subscription } from 'aedes';
 import type { Logger } from 'pino';
 import type { DeviceKey } from '../domain/ids.js';
@@ -7,9 +8,14 @@ import type { Records } from '../records/records.js';
 import { Connection } from './connection.js';
 import type { DeviceLink } from './device-link.js';
 import type { Gateway } from './gateway.js';
+import type { Irregularity } from './irregularities.js';
+import { DEFAULT_BROKER_LIMITS, type BrokerLimits } from './limits.js';
+import { certifiedName, plainListener, secureListener, type Listener, type TlsContext } from './listeners.js';
 import type { BrokerMetrics } from './metrics.js';
-import { DEFAULT_PACKET_LIMIT, limitPackets, type PacketLimit } from './packet-limit.js';
-import { storeOwnSubscriptionsOnly } from './session-store.js';
+import { limitPackets } from './packet-limit.js';
+import { Paces } from './pace.js';
+import { forgetSession, storeOwnSubscriptionsOnly } from './session-store.js';
+import { SignInGuard } from './sign-in-guard.js';
 import { isAuthentic, parseSignIn, type SignIn } from './sign-in.js';
 import { deviceId, isSameDevice, notificationTopic, ownerOf } from './topics.js';
 
@@ -17,20 +23,31 @@ type ConnectPacket = Parameters<Aedes['preConnect']>[1];
 
 export interface EmbeddedBrokerOptions {
   readonly host: string;
-  /** 0 is any free port. */
-  readonly port: number;
+  /** 0 is any free port; null: there is none without TLS. */
+  readonly port: number | null;
+  /** Devices connect by TLS too. */
+  readonly tls?: BrokerTls | undefined;
   readonly records: Pick<Records, 'deviceSecret' | 'allDevicesDisconnected'>;
   readonly gateway: Gateway;
   readonly metrics: Pick<BrokerMetrics, 'connections'>;
   readonly log: Pick<Logger, 'warn'>;
-  /** How long a socket may stay open without a CONNECT; 10 s by default. */
-  readonly connectTimeoutMs?: number;
-  readonly packetLimit?: PacketLimit;
+  readonly limits?: Partial<BrokerLimits> | undefined;
+  /** Epoch milliseconds. */
+  readonly now?: () => number;
+}
+
+export interface BrokerTls {
+  /** 0 is any free port. */
+  readonly port: number;
+  readonly context: TlsContext;
+  /** `required`: nobody connects without a certificate that names his device; `optional`: one that is shown must. */
+  readonly clientCertificates: 'none' | 'optional' | 'required';
 }
 
 export interface EmbeddedBroker {
-  /** The port that it listens on. */
-  readonly port: number;
+  /** The port that it listens on without TLS, and with. */
+  readonly port: number | null;
+  readonly tlsPort: number | null;
   readonly link: DeviceLink;
   /** Devices can connect. */
   readonly isListening: boolean;
@@ -49,7 +66,6 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
   return broker;
 }
 
-const CONNECT_TIMEOUT_MS = 10_000;
 /** A vanished device's socket is found dead by the system, whatever keep-alive it asked for. */
 const TCP_KEEP_ALIVE_MS = 60_000;
 /** A device that does not take what is sent to it is dropped. */
@@ -69,8 +85,14 @@ type Verdict = { readonly connection: Connection } | { readonly returnCode: numb
 class DeviceBroker implements EmbeddedBroker {
   readonly link: DeviceLink;
   readonly #aedes: Aedes;
-  readonly #server: Server;
+  readonly #limits: BrokerLimits;
+  readonly #now: () => number;
+  readonly #guard: SignInGuard;
+  readonly #paces: Paces;
+  readonly #plain: Listener | null;
+  readonly #secure: Listener | null;
   readonly #sockets = new Set<Socket>();
+  readonly #socketsByAddress = new Map<string, number>();
   readonly #verdicts = new WeakMap<Client, Verdict>();
   /** The present connection of each device that is signed in. */
   readonly #connections = new Map<string, Connection>();
@@ -78,8 +100,12 @@ class DeviceBroker implements EmbeddedBroker {
   readonly #departing = new Set<Promise<void>>();
 
   constructor(private readonly options: EmbeddedBrokerOptions) {
+    this.#limits = { ...DEFAULT_BROKER_LIMITS, ...options.limits };
+    this.#now = options.now ?? Date.now;
+    this.#guard = new SignInGuard(this.#now);
+    this.#paces = new Paces(this.#limits.messagesPerSecond);
     this.#aedes = new Aedes({
-      connectTimeout: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
+      connectTimeout: this.#limits.connectTimeoutMs,
       drainTimeout: DRAIN_TIMEOUT_MS,
       maxInflightInbound: INBOUND_QOS2_MAX,
       maxClientsIdLength: Number.MAX_SAFE_INTEGER, // sessions are keyed by the device, in MQTT 3.1 too
@@ -102,42 +128,52 @@ class DeviceBroker implements EmbeddedBroker {
     this.#aedes.on('unsubscribe', (filters, client) => this.#unsubscribed(client, filters));
     this.#aedes.on('clientError', (client, error) => this.#broken(client, error));
     this.#aedes.on('connectionError', (client, error) => this.#broken(client, error));
-    this.#server = createServer((socket) => this.#accept(socket));
+    this.#aedes.on('ack', (_packet, client) => this.#connectionOf(client)?.acknowledged());
+    const { host, port, tls } = options;
+    const open = { host, log: options.log, accept: (socket: Socket) => this.#accept(socket) };
+    this.#plain = port === null ? null : plainListener({ ...open, port });
+    this.#secure = tls ? secureListener({ ...open, ...tls, isRefused: (socket) => this.#isRefused(socket) }) : null;
     this.link = {
       isReachable: (device) => this.#connections.get(deviceId(device))?.isReachable ?? false,
       publishNotification: async (device, payload) => {
         const connection = this.#connections.get(deviceId(device));
         return connection ? connection.send({ topic: notificationTopic(device), payload }, 1) : false;
       },
+      cutOff: (device) => this.#cutOff(device),
     };
   }
 
   get isListening(): boolean {
-    return this.#server.listening;
+    return this.#listeners.every((listener) => listener.isListening);
   }
 
-  get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+  get port(): number | null {
+    return this.#plain?.port ?? null;
+  }
+
+  get tlsPort(): number | null {
+    return this.#secure?.port ?? null;
+  }
+
+  get #listeners(): Listener[] {
+    return [this.#plain, this.#secure].filter((listener) => listener !== null);
   }
 
   async listen(): Promise<void> {
-    const { host, port, records } = this.options;
-    await records.allDevicesDisconnected();
+    await this.options.records.allDevicesDisconnected();
     await this.#aedes.listen();
     storeOwnSubscriptionsOnly(this.#aedes);
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', (error: NodeJS.ErrnoException) => reject(portError(error, host, port)));
-      this.#server.listen({ host, port }, resolve);
-    }).catch(async (error: unknown) => {
+    try {
+      for (const listener of this.#listeners) await listener.listen();
+    } catch (error) {
+      await Promise.all(this.#listeners.map((listener) => listener.close()));
       await this.#closeAedes();
       throw error;
-    });
-    this.#server.removeAllListeners('error');
-    this.#server.on('error', (error) => this.options.log.warn({ error: error.message }, 'MQTT server error'));
+    }
   }
 
   async close(): Promise<void> {
-    const closed = new Promise((resolve) => this.#server.close(resolve));
+    const closed = Promise.all(this.#listeners.map((listener) => listener.close()));
     await Promise.all([...this.#sockets].map(end));
     await closed;
     await Promise.all(this.#departing);
@@ -148,13 +184,34 @@ class DeviceBroker implements EmbeddedBroker {
     return new Promise((resolve) => this.#aedes.close(resolve));
   }
 
+  /** Told before a TLS handshake costs anything. */
+  #isRefused(socket: Socket): boolean {
+    const address = addressOf(socket);
+    const { connectionsMax, connectionsPerAddressMax } = this.#limits;
+    const ofAddress = this.#socketsByAddress.get(address) ?? 0;
+    if (this.#sockets.size < connectionsMax && ofAddress < connectionsPerAddressMax) return false;
+    this.options.gateway.irregularities.note('too-many-connections', address);
+    return true;
+  }
+
   #accept(socket: Socket): void {
+    if (this.#isRefused(socket)) {
+      socket.destroy();
+      return;
+    }
+    const address = addressOf(socket);
     this.#sockets.add(socket);
-    socket.once('close', () => this.#sockets.delete(socket));
+    this.#socketsByAddress.set(address, (this.#socketsByAddress.get(address) ?? 0) + 1);
+    socket.once('close', () => {
+      this.#sockets.delete(socket);
+      const rest = (this.#socketsByAddress.get(address) ?? 1) - 1;
+      if (rest === 0) this.#socketsByAddress.delete(address);
+      else this.#socketsByAddress.set(address, rest);
+    });
     socket.setNoDelay(true);
     socket.setKeepAlive(true, TCP_KEEP_ALIVE_MS);
     const client = this.#aedes.handle(socket);
-    limitPackets(socket, this.options.packetLimit ?? DEFAULT_PACKET_LIMIT, () => {
+    limitPackets(socket, this.#limits, () => {
       this.#note('packet-too-large', client);
       socket.destroy();
     });
@@ -170,18 +227,48 @@ class DeviceBroker implements EmbeddedBroker {
   async #identify(client: Client, packet: ConnectPacket): Promise<void> {
     const credentials = { ...packet, username: packet.username, password: packet.password?.toString('latin1') };
     const signIn = parseSignIn(credentials);
-    const returnCode = signIn ? await this.#check(signIn) : ReturnCode.BAD_CREDENTIALS;
+    const returnCode = await this.#refusalOf(client, signIn);
     if (!signIn || returnCode !== undefined) {
       packet.clientId = `refused/${randomUUID()}`;
       delete packet.will;
       this.#verdicts.set(client, { returnCode: returnCode ?? ReturnCode.BAD_CREDENTIALS });
-      this.#note('sign-in-refused', client, packet.username);
+      const kind = returnCode === ReturnCode.SERVER_UNAVAILABLE ? 'sign-in-held-back' : 'sign-in-refused';
+      this.#note(kind, client, packet.username);
       return;
     }
     packet.clientId = deviceId(signIn.device);
     this.#restrainWill(signIn.device, packet);
-    const connection = new Connection(client, signIn.device, signIn.systemSubscribes);
+    const { keepAliveSecondsMax } = this.#limits;
+    packet.keepalive = Math.min(packet.keepalive ?? 0, keepAliveSecondsMax) || keepAliveSecondsMax;
+    const connection = new Connection(client, signIn.device, signIn.systemSubscribes, {
+      ...this.#limits,
+      tooSlow: (detail) => {
+        this.options.gateway.irregularities.note('slow-reader', deviceId(signIn.device), detail);
+        client.conn.destroy();
+      },
+    });
     this.#verdicts.set(client, { connection });
+  }
+
+  /** Undefined: welcome. A held back one is not told whether he was right. */
+  async #refusalOf(client: Client, signIn: SignIn | undefined): Promise<number | undefined> {
+    const address = addressOf(client.conn as Socket);
+    const device = signIn && deviceId(signIn.device);
+    if (!this.#guard.mayTry(address, device ?? '')) return ReturnCode.SERVER_UNAVAILABLE;
+    const isAllowed =
+      signIn !== undefined && this.#limits.signMethods.includes(signIn.algorithm) && this.#certifies(client, signIn);
+    const returnCode = isAllowed ? await this.#check(signIn) : ReturnCode.BAD_CREDENTIALS;
+    if (returnCode === ReturnCode.BAD_CREDENTIALS) this.#guard.failed(address, device);
+    if (returnCode === undefined && device !== undefined) this.#guard.succeeded(address, device);
+    return returnCode;
+  }
+
+  /** A certificate, where there is one, must name the device that signs in. */
+  #certifies(client: Client, { device }: SignIn): boolean {
+    const named = certifiedName(client.conn as Socket);
+    if (named === undefined || named === `${device.deviceName}&${device.productKey}`) return true;
+    this.#note('certificate-refused', client, named);
+    return false;
   }
 
   /** The return code of a refusal: the same for a wrong secret and for a device that does not exist. */
@@ -234,6 +321,7 @@ class DeviceBroker implements EmbeddedBroker {
   #depart(connection: Connection): void {
     const { device, id } = connection;
     connection.end();
+    this.#paces.left(deviceId(device), this.#now());
     this.options.metrics.connections.dec();
     if (this.#connections.get(deviceId(device)) === connection) this.#connections.delete(deviceId(device));
     const departure = connection
@@ -242,6 +330,21 @@ class DeviceBroker implements EmbeddedBroker {
       .catch((error: unknown) => this.#presenceLost(error))
       .finally(() => this.#departing.delete(departure));
     this.#departing.add(departure);
+  }
+
+  /** Its connection, its subscriptions and its will go; nothing is retained for anybody. */
+  async #cutOff(device: DeviceKey): Promise<void> {
+    const id = deviceId(device);
+    this.#guard.forget(id);
+    const connection = this.#connections.get(id);
+    if (connection) {
+      Object.assign(connection.client, { will: null });
+      const closed = new Promise<void>((resolve) => connection.client.conn.once('close', () => resolve()));
+      connection.end();
+      connection.client.conn.destroy();
+      await closed;
+    }
+    await forgetSession(this.#aedes, id);
   }
 
   #presenceLost(error: unknown): void {
@@ -261,9 +364,9 @@ class DeviceBroker implements EmbeddedBroker {
     this.#note('protocol-error', client, error.message);
   }
 
-  #note(kind: 'sign-in-refused' | 'packet-too-large' | 'protocol-error', client: Client, detail?: string): void {
+  #note(kind: Irregularity, client: Client, detail?: string): void {
     const connection = this.#connectionOf(client);
-    const address = (client.conn as Socket).remoteAddress ?? 'unknown address';
+    const address = addressOf(client.conn as Socket);
     this.options.gateway.irregularities.note(kind, connection ? deviceId(connection.device) : address, detail);
   }
 
@@ -278,7 +381,10 @@ class DeviceBroker implements EmbeddedBroker {
     if (packet.retain) gateway.irregularities.note('retained', deviceId(connection.device), packet.topic);
     Object.assign(packet, { topic: CONSUMED_TOPIC, payload: NOTHING, retain: false });
     void connection
-      .inTurn(() => gateway.received(connection.device, uplink))
+      .inTurn(async () => {
+        await this.#keepPace(connection);
+        return gateway.received(connection.device, uplink);
+      })
       .then(
         (answers) => {
           done(null);
@@ -293,6 +399,16 @@ class DeviceBroker implements EmbeddedBroker {
         this.options.log.warn({ error: String(error) }, 'an answer could not be sent');
         client.close();
       });
+  }
+
+  /** A hasty device waits, and with it its socket: nothing of it is dropped, whatever it says. */
+  async #keepPace(connection: Connection): Promise<void> {
+    const device = deviceId(connection.device);
+    const waitMs = this.#paces.of(device).waitMs(this.#now());
+    if (waitMs === 0) return;
+    this.options.gateway.irregularities.note('too-fast', device);
+    await sleep(waitMs, undefined, { signal: connection.ended }).catch(() => undefined);
+    if (connection.ended.aborted) throw new Error('gone while it was waiting');
   }
 
   /** Default deny: null becomes return code 128, and the connection lives on [protocol: connect, Node and C 3]. */
@@ -332,12 +448,10 @@ class Unacknowledged extends Error {
 const refusal = (returnCode: number): AuthenticateError =>
   Object.assign(new Error('sign-in refused'), { returnCode } as unknown as AuthenticateError);
 
-function portError(error: NodeJS.ErrnoException, host: string, port: number): Error {
-  const problem =
-    error.code === 'EADDRINUSE'
-      ? `port ${port} on ${host} is in use`
-      : `can't listen on ${host}:${port} (${error.code})`;
-  return new Error(`The MQTT broker can't start: ${problem}. Set FERRY_MQTT_PORT to a free port, or to 0 for any.`);
+/** Without the IPv4-in-IPv6 form; of an IPv6 address its network, since a host has many. */
+function addressOf({ remoteAddress = 'unknown address' }: Socket): string {
+  const address = remoteAddress.replace(/^::ffff:/, '');
+  return address.includes(':') ? address.split(':').slice(0, 4).join(':') : address;
 }
 
 /** Resolves after every other listener to the socket's end has run. */

@@ -11,6 +11,11 @@ export const Irregularity = {
   STALE_REPORT: 'stale-report', // there is no update that the report could be about
   SIGN_IN_REFUSED: 'sign-in-refused',
   PACKET_TOO_LARGE: 'packet-too-large',
+  SIGN_IN_HELD_BACK: 'sign-in-held-back', // after too many failures
+  TOO_MANY_CONNECTIONS: 'too-many-connections',
+  TOO_FAST: 'too-fast', // its messages are taken later
+  SLOW_READER: 'slow-reader', // does not take, or acknowledge, what is sent to it
+  CERTIFICATE_REFUSED: 'certificate-refused', // of another device, or not ours
   PROTOCOL_ERROR: 'protocol-error', // what is no MQTT, or breaks its rules
   UNACKNOWLEDGED: 'unacknowledged', // records or engine were away: the device sends it again
 } as const;

@@ -1,13 +1,7 @@
 import type { Socket } from 'node:net';
+import type { BrokerLimits } from './limits.js';
 
-export interface PacketLimit {
-  /** Of the first packet, before anybody is signed in. */
-  readonly firstPacketBytesMax: number;
-  readonly packetBytesMax: number;
-}
-
-/** A device's longest message is a description of some hundred characters [protocol: topics]. */
-export const DEFAULT_PACKET_LIMIT: PacketLimit = { firstPacketBytesMax: 8 * 1024, packetBytesMax: 64 * 1024 };
+export type PacketLimit = Pick<BrokerLimits, 'firstPacketBytesMax' | 'packetBytesMax'>;
 
 /**
  * Watches the packets' lengths on a socket that somebody else reads. The parser collects a packet until it is whole,

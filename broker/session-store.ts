@@ -3,6 +3,17 @@ import { deviceId, ownerOf } from './topics.js';
 
 interface SessionStore {
   addSubscriptions(client: { readonly id: string }, subscriptions: readonly Subscription[]): Promise<void>;
+  cleanSubscriptions(client: { readonly id: string }): Promise<unknown>;
+  delWill(client: { readonly id: string }): Promise<unknown>;
+}
+
+const storeOf = (aedes: Aedes): SessionStore =>
+  (aedes as unknown as { readonly persistence: SessionStore }).persistence;
+
+/** Subscriptions and will of a device's session: the next one begins with nothing. */
+export async function forgetSession(aedes: Aedes, clientId: string): Promise<void> {
+  await storeOf(aedes).cleanSubscriptions({ id: clientId });
+  await storeOf(aedes).delWill({ id: clientId });
 }
 
 /**
@@ -10,7 +21,7 @@ interface SessionStore {
  * while the device is away. To be called once the broker listens: its store exists from then on.
  */
 export function storeOwnSubscriptionsOnly(aedes: Aedes): void {
-  const { persistence } = aedes as unknown as { readonly persistence: SessionStore };
+  const persistence = storeOf(aedes);
   const store = persistence.addSubscriptions.bind(persistence);
   persistence.addSubscriptions = (client, subscriptions) =>
     store(

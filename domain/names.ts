@@ -37,6 +37,18 @@ export const versionProblem = rule(
 );
 export const deviceSecretProblem = rule(DEVICE_SECRET, 'must be 8 to 128 printable ASCII characters without blanks');
 
+/** 32 and 64 bytes in base64, of which there is one spelling each. */
+const PUBLIC_KEY = /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/;
+const SIGNATURE = /^[A-Za-z0-9+/]{85}[AQgw]==$/;
+export const publicKeyProblem = rule(
+  PUBLIC_KEY,
+  'must be an Ed25519 public key: 32 bytes in base64, as "ferry keys generate" prints it',
+);
+export const signatureProblem = rule(
+  SIGNATURE,
+  'must be an Ed25519 signature: 64 bytes in base64, as "ferry firmware sign" prints it',
+);
+
 export const isProductKey = (text: string): boolean => PRODUCT_KEY.test(text);
 export const isDeviceName = (text: string): boolean => DEVICE_NAME.test(text);
 export const isModule = (text: string): boolean => MODULE.test(text);

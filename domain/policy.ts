@@ -95,6 +95,9 @@ export type StoredPolicy = Omit<UpdatePolicy, 'soakMs'> & Partial<Pick<UpdatePol
 
 export const wholePolicy = (stored: StoredPolicy): UpdatePolicy => ({ ...stored, soakMs: stored.soakMs ?? 0 });
 
+/** A task that nobody has approved by then counts as rejected. */
+export const APPROVAL_TIMEOUT_MS = 30 * DAY_MS;
+
 /** Devices of a shard: its run starts them at a pace and follows them [design: workflows]. */
 export const SHARD_DEVICES = 200;
 /** Child starts that a shard has under way, not yet confirmed by the server, at once. */

@@ -3,7 +3,8 @@ import type { FailureCause } from '../domain/causes.js';
 import type { FerryError } from '../domain/errors.js';
 import type { DeviceKey, TaskKind } from '../domain/ids.js';
 import type { FirmwareLimits, UpdatePolicy } from '../domain/policy.js';
-import type { FirmwareStatus, TaskCounts, TaskStatus } from '../domain/update-task.js';
+import type { Role } from '../domain/roles.js';
+import type { Approval, FirmwareStatus, PauseCause, TaskCounts, TaskStatus } from '../domain/update-task.js';
 
 /*
  * The records: what operators list, count and filter, and the outbox of what the engine must still be told.
@@ -50,8 +51,13 @@ export interface TrustedKey {
 export interface Product {
   readonly productKey: string;
   readonly name: string;
+  /** Its firmware must be signed by one of these; none: unsigned firmware is taken. */
+  readonly trustedKeys: readonly TrustedKey[];
   readonly createdAtMs: number;
 }
+
+/** It trusts no key yet. */
+export type NewProduct = Omit<Product, 'trustedKeys'>;
 
 export interface NewDevice {
   readonly deviceName: string;
@@ -67,6 +73,8 @@ export interface Device extends DeviceKey {
   readonly modules: readonly { readonly module: string; readonly version: string; readonly reportedAtMs: number }[];
   readonly online: boolean;
   readonly lastSeenAtMs: number | null;
+  /** Since then it may not sign in. */
+  readonly revokedAtMs: number | null;
   readonly createdAtMs: number;
   /** The open device update that holds the device, if any. */
   readonly currentUpdate: DeviceUpdateRecord | null;
@@ -93,12 +101,18 @@ export interface NewFirmware {
   readonly sign: string;
   /** Lower-case hex: the content address in the firmware store. */
   readonly sha256: string;
+  /** Detached Ed25519 signature in base64, checked by whoever adds it; null if there is none. */
+  readonly signature?: string | null;
+  /** The trusted key that it was checked with. */
+  readonly signatureKeyId?: string | null;
   readonly createdAtMs: number;
 }
 export interface Firmware extends NewFirmware {
   readonly status: FirmwareStatus;
   readonly verifiedAtMs: number | null;
   readonly deletedAtMs: number | null;
+  readonly signature: string | null;
+  readonly signatureKeyId: string | null;
   /** Open tasks that use it. */
   readonly openTasks: number;
 }
@@ -116,6 +130,8 @@ export interface NewTask {
   readonly createdAtMs: number;
   /** Name of the principal. */
   readonly startedBy?: string | undefined;
+  /** A batch of more devices than this needs a second operator's approval; null: none does. */
+  readonly approvalAbove?: number | null | undefined;
   readonly idempotency?: Idempotency | undefined;
 }
 
@@ -140,6 +156,11 @@ export interface TaskRecord {
   readonly cancelRequestedAtMs: number | null;
   /** A verification that an operator ended early. */
   readonly endRequestedAtMs: number | null;
+  readonly pausedCause: PauseCause | null;
+  readonly pausedAtMs: number | null;
+  /** A second operator must approve it before anything is sent. */
+  readonly needsApproval: boolean;
+  readonly approval: Approval | null;
   /** Number of the task's last change: `changesSince` answers what came after one. */
   readonly change: number;
 }
@@ -275,25 +296,81 @@ export interface Undelivered {
   readonly start: boolean;
   readonly cancel: boolean;
   readonly end: boolean;
+  readonly approval: Approval | null;
+}
+
+export interface NewToken {
+  readonly id: string;
+  /** Unique among those that are not revoked. */
+  readonly name: string;
+  readonly role: Role;
+  /** Null: it is good for every product. */
+  readonly productKey: string | null;
+  /** Hex SHA-256 of the token, which is nowhere kept. */
+  readonly hash: string;
+  readonly createdBy: string;
+  readonly createdAtMs: number;
+  readonly expiresAtMs: number | null;
+}
+/** An operator's token, without what it is recognized by. */
+export interface Token extends Omit<NewToken, 'hash'> {
+  /** Within a minute. */
+  readonly lastUsedAtMs: number | null;
+  readonly revokedAtMs: number | null;
+}
+
+/** What somebody did, or tried to do. */
+export interface AuditDraft {
+  readonly atMs: number;
+  /** Name of the principal; `unknown` for who was not signed in. */
+  readonly actor: string;
+  /** Such as `task.cancel`. */
+  readonly action: string;
+  /** What it was done to, such as `task/abc`. */
+  readonly target: string | null;
+  readonly productKey: string | null;
+  /** Where the request came from. */
+  readonly address: string | null;
+  /** `done`, or the code of the refusal. */
+  readonly outcome: string;
+  /** JSON, secrets never in it. */
+  readonly before: string | null;
+  readonly after: string | null;
+}
+export interface AuditEntry extends AuditDraft {
+  /** From 1, without gaps. */
+  readonly id: number;
+  readonly previousHash: string;
+  /** Hex SHA-256 over the previous entry's hash and this entry (records/audit-chain.ts). */
+  readonly hash: string;
+}
+export interface AuditFilter {
+  readonly actor?: string | undefined;
+  readonly action?: string | undefined;
+  readonly target?: string | undefined;
+  readonly productKey?: string | undefined;
 }
 
 /** A task with all that its runs' histories hold of it. */
-export interface TaskSnapshot extends Pick<
-  TaskRecord,
-  | 'id'
-  | 'kind'
-  | 'status'
-  | 'sourceVersions'
-  | 'policy'
-  | 'reinitiates'
-  | 'startedBy'
-  | 'runId'
-  | 'createdAtMs'
-  | 'startedAtMs'
-  | 'endedAtMs'
-  | 'cancelRequestedAtMs'
-  | 'endRequestedAtMs'
-> {
+export interface TaskSnapshot
+  extends
+    Pick<
+      TaskRecord,
+      | 'id'
+      | 'kind'
+      | 'status'
+      | 'sourceVersions'
+      | 'policy'
+      | 'reinitiates'
+      | 'startedBy'
+      | 'runId'
+      | 'createdAtMs'
+      | 'startedAtMs'
+      | 'endedAtMs'
+      | 'cancelRequestedAtMs'
+      | 'endRequestedAtMs'
+    >,
+    Partial<Pick<TaskRecord, 'needsApproval' | 'approval'>> {
   readonly firmware: NewFirmware & Pick<Firmware, 'verifiedAtMs'>;
   readonly deviceUpdates: readonly DeviceUpdateSnapshot[];
 }
@@ -319,10 +396,12 @@ export type BookkeepingFault =
 export interface Records {
   // ── products and devices ──────────────────────────────────────────────────────────────────────
   /** @throws FerryError `product-exists` */
-  createProduct(product: Product, idempotency?: Idempotency): Promise<Created<Product>>;
+  createProduct(product: NewProduct, idempotency?: Idempotency): Promise<Created<Product>>;
   getProduct(productKey: string): Promise<Product | undefined>;
   /** Newest first. */
   listProducts(page: PageRequest): Promise<Page<Product>>;
+  /** Replaces them: from now on, firmware must be signed by one of these. @throws FerryError `not-found` */
+  trustKeys(productKey: string, trustedKeys: readonly TrustedKey[]): Promise<Product>;
 
   /**
    * All of them or none. A replay answers the devices as they were registered, secrets included.
@@ -338,8 +417,18 @@ export interface Records {
   getDevice(key: DeviceKey): Promise<Device | undefined>;
   /** By name. */
   listDevices(productKey: string, filter: DeviceFilter, page: PageRequest): Promise<Page<Device>>;
-  /** For the sign-in of the broker; undefined for an unknown device. */
+  /** For the sign-in of the broker; undefined for an unknown device, and for a revoked one. */
   deviceSecret(key: DeviceKey): Promise<string | undefined>;
+  /** The old secret is void from now on. @throws FerryError `not-found` */
+  rotateDeviceSecret(key: DeviceKey, deviceSecret: string): Promise<Device>;
+  /** @param revokedAtMs null restores it. @throws FerryError `not-found` */
+  revokeDevice(key: DeviceKey, revokedAtMs: number | null): Promise<Device>;
+  /**
+   * Seals every secret by the newest key, plain ones of older releases too.
+   *
+   * @returns how many were not yet
+   */
+  resealSecrets(): Promise<number>;
 
   // ── what devices report ───────────────────────────────────────────────────────────────────────
   /** The connection becomes the device's: an older one's end no longer counts. */
@@ -389,7 +478,8 @@ export interface Records {
   /**
    * Adds it if the limits allow, decided within the transaction.
    *
-   * @throws FerryError `not-found` (product), `firmware-quota-exceeded`, `firmware-version-exists`
+   * @throws FerryError `not-found` (product), `firmware-quota-exceeded`, `firmware-version-exists`,
+   *   `firmware-signature-invalid` when it is not signed by a key that the product trusts by now
    */
   addFirmware(
     firmware: NewFirmware,
@@ -410,6 +500,7 @@ export interface Records {
    * Records the task, its claims and its device updates (all pending) in one transaction.
    *
    * @throws FerryError `not-found` (firmware); `firmware-deleted`; `firmware-not-verified` (batch);
+   *   `firmware-signature-invalid` when the product trusts its key no more;
    *   `update-task-conflict` with `extra.conflicts: [{taskId, firmware: {id, name, version}, sourceVersions}]`;
    *   `devices-invalid` with `extra.devices: [{deviceName, problem}]` for listed devices that do not exist, are listed
    *   twice, or (batch) run none of the source versions; `downgrade-not-allowed`; `no-target-devices`
@@ -427,6 +518,7 @@ export interface Records {
     readonly deviceNames: readonly string[] | null;
     readonly createdAtMs: number;
     readonly startedBy?: string | undefined;
+    readonly approvalAbove?: number | null | undefined;
     readonly idempotency?: Idempotency | undefined;
   }): Promise<Created<TaskRecord>>;
   getTask(id: string): Promise<TaskRecord | undefined>;
@@ -453,13 +545,16 @@ export interface Records {
   /** What ended in each span of `spanMs` from `fromMs` on; spans in which nothing ended are left out. */
   countEnded(taskId: string, fromMs: number, spanMs: number): Promise<readonly EndedCounts[]>;
   /** Failures of all tasks since then, by cause; most first. */
-  countFailuresSince(sinceMs: number): Promise<readonly { readonly cause: FailureCause; readonly count: number }[]>;
+  countFailuresSince(
+    sinceMs: number,
+    productKey?: string,
+  ): Promise<readonly { readonly cause: FailureCause; readonly count: number }[]>;
   /** Of all tasks, newest first. */
-  latestFailures(sinceMs: number, limit: number): Promise<readonly DeviceUpdateRecord[]>;
+  latestFailures(sinceMs: number, limit: number, productKey?: string): Promise<readonly DeviceUpdateRecord[]>;
   /** Tasks that ended since then with failed devices and were not re-initiated; newest first. */
-  tasksToReinitiate(sinceMs: number, limit: number): Promise<readonly TaskRecord[]>;
+  tasksToReinitiate(sinceMs: number, limit: number, productKey?: string): Promise<readonly TaskRecord[]>;
   /** Not deleted, and no open task uses it; newest first. */
-  firmwareToValidate(limit: number): Promise<readonly Firmware[]>;
+  firmwareToValidate(limit: number, productKey?: string): Promise<readonly Firmware[]>;
 
   // ── sessions of the console ───────────────────────────────────────────────────────────────────
   addSession(session: NewSession): Promise<void>;
@@ -472,6 +567,24 @@ export interface Records {
   /** Forgets sessions and links that have expired. */
   forgetSessions(beforeMs: number): Promise<void>;
 
+  // ── operators' tokens, and the audit log ──────────────────────────────────────────────────────
+  /** @throws FerryError `token-exists`, `not-found` (product) */
+  addToken(token: NewToken): Promise<Token>;
+  /** Revoked ones too, newest first. */
+  listTokens(page: PageRequest): Promise<Page<Token>>;
+  getToken(id: string): Promise<Token | undefined>;
+  /** By the digest of what its holder sends; undefined when it is nobody's. Whether it is still good is for the caller. */
+  tokenByHash(hash: string): Promise<Token | undefined>;
+  /** It and the sessions that rest on it end; repeatable. @throws FerryError `not-found` */
+  revokeToken(id: string, atMs: number): Promise<Token>;
+  tokenUsed(id: string, atMs: number): Promise<void>;
+  /** Appends to the chain. */
+  addAudit(entry: AuditDraft): Promise<AuditEntry>;
+  /** Newest first. */
+  listAudit(filter: AuditFilter, page: PageRequest): Promise<Page<AuditEntry>>;
+  /** In the order of the chain, from after an id. */
+  auditChain(afterId: number, limit: number): Promise<readonly AuditEntry[]>;
+
   // ── requests of operators, and the outbox ─────────────────────────────────────────────────────
   /** @throws FerryError `not-found`, `task-not-open` */
   requestTaskCancel(taskId: string, atMs: number): Promise<TaskRecord>;
@@ -479,12 +592,18 @@ export interface Records {
   requestVerificationEnd(taskId: string, atMs: number): Promise<TaskRecord>;
   /** @throws FerryError `not-found`, `device-update-ended` */
   requestDeviceCancel(taskId: string, deviceName: string, atMs: number): Promise<DeviceUpdateRecord>;
+  /**
+   * What a second operator says of a task that needs it; the first decision stays.
+   *
+   * @throws FerryError `not-found`, `task-not-awaiting-approval`, `second-operator-required` for its creator
+   */
+  decideTask(taskId: string, approval: Approval): Promise<TaskRecord>;
   /** Oldest first. */
   undeliveredTasks(limit: number): Promise<readonly Undelivered[]>;
   undeliveredTask(taskId: string): Promise<Undelivered | undefined>;
   /** Device updates whose cancel request the engine must still be told of: begun and open. */
   undeliveredDeviceCancels(limit: number): Promise<readonly DeviceUpdateRecord[]>;
-  delivered(taskId: string, what: 'start' | 'cancel' | 'end'): Promise<void>;
+  delivered(taskId: string, what: 'start' | 'cancel' | 'end' | 'approval'): Promise<void>;
   deviceCancelDelivered(updateId: number): Promise<void>;
 
   // ── the workflows' projection ─────────────────────────────────────────────────────────────────
@@ -507,7 +626,13 @@ export interface Records {
    * Ends the task and releases its claims; device updates that never began become cancelled. A verification that
    * completes makes its firmware verified. Repeatable: the first end stays.
    */
-  taskEnded(taskId: string, status: 'completed' | 'cancelled', atMs: number): Promise<TaskRecord>;
+  taskEnded(taskId: string, status: 'completed' | 'cancelled' | 'rejected', atMs: number): Promise<TaskRecord>;
+  /** Running tasks of firmware with that file are paused: nothing new goes out. @returns their ids */
+  pauseTasksOf(sha256: string, cause: PauseCause, atMs: number): Promise<readonly string[]>;
+  /** The file is as it should be again. @returns the ids of the tasks that go on */
+  resumeTasksOf(sha256: string): Promise<readonly string[]>;
+  /** The files of paused tasks. */
+  pausedFiles(): Promise<readonly string[]>;
 
   // ── changes ───────────────────────────────────────────────────────────────────────────────────
   /** What changed after `change`, in order; of one task, or of all tasks (then without device updates). */

@@ -13,6 +13,8 @@ import { startEmbeddedBroker, type EmbeddedBroker } from '../broker/embedded-bro
 import { Gateway } from '../broker/gateway.js';
 import { createBrokerMetrics } from '../broker/metrics.js';
 import { createNotifier } from '../broker/notifier.js';
+import type { Records } from '../records/records.js';
+import type { FirmwareStore } from '../firmware/store.js';
 import { openLocalStore } from '../firmware/local-store.js';
 import { adminToken } from './admin-token.js';
 import { createCatchUp } from './backup/catch-up.js';
@@ -25,6 +27,8 @@ import { PROJECT_FOLDER } from './paths.js';
 import { portTaken } from './ports.js';
 import { startReconciler } from './reconciler.js';
 import { openRecords } from './records.js';
+import { keepNewestSecretKey } from './secret-keys.js';
+import { openTls } from './tls.js';
 import { Shutdown } from './shutdown.js';
 import { StartupError } from './startup-error.js';
 import { readHistory } from './temporal/history.js';
@@ -117,14 +121,20 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
   const admin = await adminToken(config.paths.adminToken, config.adminToken);
   const records = openRecords(config);
   shutdown.add('records', () => records.close());
+  await sealSecrets(config, records, log);
   const damagedFiles = new Counter({
     name: 'ferry_firmware_files_damaged_total',
     help: 'Stored firmware files found damaged',
     registers: [metrics],
   });
+  const pause = (sha256: string) =>
+    records
+      .pauseTasksOf(sha256, 'firmware-file-damaged', Date.now())
+      .catch((error: unknown) => log.error({ err: error, sha256 }, 'tasks of a damaged file could not be paused'));
   const store = await openLocalStore(config.paths.files, {
     onDamage: (sha256, integrity) => {
       damagedFiles.inc();
+      void pause(sha256);
       log.error({ sha256, integrity }, 'a stored firmware file is damaged and not served; adding it again repairs it');
     },
   });
@@ -160,6 +170,8 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
     workflowHistory: (workflowId, runId) => readHistory(client, workflowId, runId),
     // What is created before the restored engine has caught up goes out in the reconciler's first round.
     deliver: async (taskId) => (catchUp.isDone() ? outbox.deliver(taskId) : undefined),
+    cutOff: async (device) => later.broker?.link.cutOff(device),
+    approvalAbove: config.approvalAbove,
     adminToken: admin.token,
     limits: config.firmwareLimits,
     temporalUi: temporal.uiUrl === null ? null : { url: temporal.uiUrl, namespace },
@@ -171,13 +183,19 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
     },
     metrics,
     consoleFolder: join(PROJECT_FOLDER, 'dist', 'console'),
-    secureCookie: config.publicUrl?.startsWith('https:') ?? false,
+    secureCookie: config.publicUrl?.startsWith('https:') ?? config.tls !== null,
     log,
   });
+  const tls = config.tls && (await openTls(config.tls, log));
+  if (tls) shutdown.add('TLS certificates', () => tls.stop());
   const server = createHttpServer({
     api,
-    downloads: createDownloadHandler({ records, store, tokens: downloads.tokens, log, measure: api.measure }),
+    downloads: createDownloadHandler({
+      ...{ records, store, log, tokens: downloads.tokens, measure: api.measure },
+      perMinute: config.downloadsPerMinute,
+    }),
     log,
+    tls: tls ?? undefined,
   });
   const httpUrl = await listen(server, config);
   shutdown.add('HTTP', async () => {
@@ -188,7 +206,9 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
 
   const broker = await startEmbeddedBroker({
     host: config.host,
-    port: config.mqttPort,
+    port: config.mqttPlain ? config.mqttPort : null,
+    tls: tls ? { port: config.mqttsPort, context: tls, clientCertificates: config.clientCertificates } : undefined,
+    limits: config.brokerLimits,
     records,
     gateway,
     metrics: brokerMetrics,
@@ -210,7 +230,11 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
         ...createNotifier({ link: broker.link, downloadUrl: downloads.urlFor }),
         listeningSinceMs: () => uptime.sinceMs(),
       },
-      isIntact: (sha256) => store.isIntact(sha256),
+      isIntact: async (sha256) => {
+        const integrity = await store.isIntact(sha256);
+        if (integrity !== 'intact') await pause(sha256);
+        return integrity;
+      },
     },
   });
   later.worker = worker;
@@ -225,6 +249,7 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
       // Often enough to notice a jump of the clock before it matters.
       clock: async () => void uptime.sinceMs(),
       'open records': () => doctor.watch(),
+      'paused tasks': () => resumeMended(records, store),
       'idempotency keys': () => records.forgetIdempotencyKeys(Date.now() - IDEMPOTENCY_KEPT_MS),
       sessions: () => records.forgetSessions(Date.now()),
     },
@@ -232,10 +257,13 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
   );
   shutdown.add('reconciler', () => reconciler.stop(), RECONCILER_STOP_MS);
 
-  log.info({ http: httpUrl, mqttPort: broker.port, temporal: temporal.address }, 'Ferry is up');
+  log.info(
+    { http: httpUrl, mqttPort: broker.port, mqttsPort: broker.tlsPort, temporal: temporal.address },
+    'Ferry is up',
+  );
   return {
     httpUrl,
-    mqttUrl: `mqtt://${urlHost(config.host)}:${broker.port}`,
+    mqttUrl: mqttUrlOf(config, broker),
     temporalUiUrl: temporal.uiUrl,
     temporalAddress: temporal.address,
     adminToken: admin.token,
@@ -246,6 +274,13 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
   };
 }
 
+/** By the newest key, which is the only one that is kept afterwards. */
+async function sealSecrets({ paths, secretKeys }: Config, records: Records, log: Starting['log']): Promise<void> {
+  const resealed = await records.resealSecrets();
+  if (resealed > 0) log.info({ devices: resealed }, 'device secrets were sealed by the newest key');
+  if (secretKeys === undefined) keepNewestSecretKey(paths.secretKeys);
+}
+
 async function requireListening(broker: EmbeddedBroker | undefined): Promise<void> {
   if (!broker?.isListening) throw new Error('not listening');
 }
@@ -254,14 +289,24 @@ async function requireWorking(worker: WorkflowWorker | undefined): Promise<void>
   if (!worker) throw new Error('not started');
 }
 
-async function listen(server: Server, { host, httpPort }: Config): Promise<string> {
+/** Tasks whose firmware's file is as it should be again go on. */
+async function resumeMended(records: Records, store: FirmwareStore): Promise<void> {
+  for (const sha256 of await records.pausedFiles()) {
+    if ((await store.isIntact(sha256)) === 'intact') await records.resumeTasksOf(sha256);
+  }
+}
+
+const mqttUrlOf = ({ host }: Config, { port, tlsPort }: EmbeddedBroker): string =>
+  port === null ? `mqtts://${urlHost(host)}:${tlsPort ?? 0}` : `mqtt://${urlHost(host)}:${port}`;
+
+async function listen(server: Server, { host, httpPort, tls }: Config): Promise<string> {
   try {
     server.listen(httpPort, host);
     await once(server, 'listening');
   } catch (error) {
     throw portTaken(httpPort, 'FERRY_HTTP_PORT', error);
   }
-  return `http://${urlHost(host)}:${(server.address() as AddressInfo).port}`;
+  return `${tls ? 'https' : 'http'}://${urlHost(host)}:${(server.address() as AddressInfo).port}`;
 }
 
 const urlHost = (host: string): string => {

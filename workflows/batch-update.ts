@@ -8,23 +8,31 @@ import {
   type ChildWorkflowHandle,
 } from '@temporalio/workflow';
 import { shardWorkflowId } from '../domain/ids.js';
+import { expectApproval } from './approval.js';
 import { describeOutcomes } from './descriptions.js';
-import { CHILD_POLICIES, NO_OUTCOMES } from './device-runs.js';
+import { CHILD_POLICIES } from './device-runs.js';
 import { shardStartedSignal } from './messages.js';
 import type { shard } from './shard.js';
 import { tellStory } from './story.js';
-import { searchAttributes, type OutcomeCounts, type ShardInput, type TaskInput } from './task-input.js';
+import {
+  NO_OUTCOMES,
+  searchAttributes,
+  type OutcomeCounts,
+  type ShardInput,
+  type TaskInput,
+  type TaskResult,
+} from './task-input.js';
 import { runTask } from './task-run.js';
 
 /**
  * Updates all devices of a task, in shards. The next shard begins once the one before has started all of its runs, so
  * that the pace of starts holds for the whole batch.
  */
-export async function batchUpdate(input: TaskInput): Promise<OutcomeCounts> {
+export async function batchUpdate(input: TaskInput): Promise<TaskResult> {
   /** Shards that hold up the next one no longer: all their runs are started, or they have ended. */
   const passed = new Set<number>();
   setHandler(shardStartedSignal, (index) => void passed.add(index));
-  return runTask(input, runShards);
+  return runTask(input, runShards, expectApproval(input));
 
   async function runShards(): Promise<OutcomeCounts> {
     const shards = Math.ceil(input.devicesTotal / input.shardDevices);
@@ -60,8 +68,8 @@ const startShard = (input: TaskInput, index: number): Promise<ChildWorkflowHandl
     ...CHILD_POLICIES,
   });
 
-/** The origin stays in the batch's own history. */
-function shardInput({ origin, ...input }: TaskInput, index: number): ShardInput {
+/** Origin and approval stay in the batch's own history. */
+function shardInput({ origin, approval, ...input }: TaskInput, index: number): ShardInput {
   return { ...input, shard: index };
 }
 

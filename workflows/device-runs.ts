@@ -16,9 +16,7 @@ import { describeOutcomes } from './descriptions.js';
 import type { deviceUpdate } from './device-update.js';
 import { activities } from './proxies.js';
 import { tellStory } from './story.js';
-import { searchAttributes, summaryOf, type OutcomeCounts, type TaskInput } from './task-input.js';
-
-export const NO_OUTCOMES: OutcomeCounts = { succeeded: 0, failed: 0, cancelled: 0 };
+import { NO_OUTCOMES, searchAttributes, summaryOf, type OutcomeCounts, type TaskInput } from './task-input.js';
 
 /** A run that is cancelled must tell its records, and its parent must wait for that; so must one whose parent is gone. */
 export const CHILD_POLICIES = {

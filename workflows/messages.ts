@@ -1,6 +1,7 @@
-import { defineQuery, defineSignal } from '@temporalio/workflow';
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { FailureCause } from '../domain/causes.js';
 import type { DeviceUpdateState, WaitingFor } from '../domain/device-update.js';
+import type { Approval } from '../domain/update-task.js';
 
 /*
  * The messages of the workflows, defined once. Senders outside the workflows use the names below, so that no workflow
@@ -44,6 +45,8 @@ export const fetchedSignal = defineSignal<[FetchedSignal]>('fetched');
 
 /** To a verification: an operator ends it early. */
 export const endSignal = defineSignal('end');
+/** To a batch that needs it: a second operator approves or rejects it. Refused for its creator. */
+export const decideUpdate = defineUpdate<void, [Approval]>('decide');
 /** From a shard to its batch: all its devices' runs are started, the next shard may begin. */
 export const shardStartedSignal = defineSignal<[number]>('shardStarted');
 

@@ -24,6 +24,8 @@ export interface TaskOrigin {
     readonly sha256: string;
     readonly createdAtMs: number;
     readonly verifiedAtMs: number | null;
+    readonly signature?: string | null;
+    readonly signatureKeyId?: string | null;
   };
 }
 
@@ -39,6 +41,8 @@ export interface TaskInput {
   readonly unconfirmedStartsMax: number;
   /** Absent in tasks of the first release. */
   readonly origin?: TaskOrigin;
+  /** Nothing is sent before a second operator has approved it. */
+  readonly approval?: { readonly startedBy: string | null; readonly timeoutMs: number };
 }
 
 export interface ShardInput extends TaskInput {
@@ -57,12 +61,20 @@ export interface DeviceUpdateInput {
   readonly policy: UpdatePolicy;
 }
 
+/** What a task's run answers. */
+export interface TaskResult extends OutcomeCounts {
+  /** A second operator did not approve it. */
+  readonly rejected?: true;
+}
+
 /** Device updates by their end. */
 export interface OutcomeCounts {
   readonly succeeded: number;
   readonly failed: number;
   readonly cancelled: number;
 }
+
+export const NO_OUTCOMES: OutcomeCounts = { succeeded: 0, failed: 0, cancelled: 0 };
 
 const KEYS = {
   productKey: defineSearchAttributeKey(SEARCH_ATTRIBUTES.productKey, 'KEYWORD'),

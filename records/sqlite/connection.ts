@@ -1,6 +1,7 @@
 import Database from 'better-sqlite3';
 import { drizzle, type BetterSQLite3Database } from 'drizzle-orm/better-sqlite3';
 import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
+import type { Sealer } from '../sealing.js';
 import * as schema from './schema.js';
 import { WriteQueue } from './write-queue.js';
 
@@ -9,18 +10,21 @@ export interface SqliteOptions {
   /** `normal`: committed changes survive a killed process; `full`: also a power cut. */
   readonly synchronous: 'normal' | 'full';
   readonly migrationsFolder: string;
+  /** Hides device secrets. */
+  readonly sealer: Sealer;
 }
 
 export interface Connection {
   readonly sqlite: Database.Database;
   readonly db: BetterSQLite3Database<typeof schema>;
   readonly writes: WriteQueue;
+  readonly sealer: Sealer;
 }
 
 const BUSY_TIMEOUT_MS = 5_000;
 
 /** @throws Error that names the file, when it can't be opened or is no database of Ferry's */
-export function connect({ path, synchronous, migrationsFolder }: SqliteOptions): Connection {
+export function connect({ path, synchronous, migrationsFolder, sealer }: SqliteOptions): Connection {
   let sqlite: Database.Database | undefined;
   try {
     sqlite = new Database(path, { timeout: BUSY_TIMEOUT_MS });
@@ -30,7 +34,7 @@ export function connect({ path, synchronous, migrationsFolder }: SqliteOptions):
     const db = drizzle(sqlite, { schema });
     migrate(db, { migrationsFolder });
     sqlite.prepare('INSERT OR IGNORE INTO change_counter (id, value) VALUES (1, 0)').run();
-    return { sqlite, db, writes: new WriteQueue(sqlite) };
+    return { sqlite, db, writes: new WriteQueue(sqlite), sealer };
   } catch (error) {
     sqlite?.close();
     throw new Error(`The database ${path} can't be opened: ${String(error)}`, { cause: error });

@@ -3,12 +3,13 @@ import { and, asc, desc, eq, gt, inArray, sql, type SQL } from 'drizzle-orm';
 import { FerryError, notFound } from '../../domain/errors.js';
 import type { DeviceKey } from '../../domain/ids.js';
 import { DEFAULT_MODULE } from '../../domain/names.js';
-import type { Device, DeviceFilter, NewDevice, Page, PageRequest, Product, Records } from '../records.js';
+import type { Device, DeviceFilter, NewDevice, NewProduct, Page, PageRequest, Product, Records } from '../records.js';
 import { isUniqueViolation, type Connection } from './connection.js';
 import { deviceUpdateFinder } from './device-updates.js';
 import { requireProduct } from './firmware.js';
 import { createOnce } from './idempotency.js';
 import { behind, pageOf, readCursor } from './paging.js';
+import { deviceOwner, sealAll } from './device-secrets.js';
 import { devices, deviceVersions, products } from './schema.js';
 import { noteSoak } from './soak.js';
 
@@ -17,10 +18,14 @@ type DeviceRecords = Pick<
   | 'createProduct'
   | 'getProduct'
   | 'listProducts'
+  | 'trustKeys'
   | 'registerDevices'
   | 'getDevice'
   | 'listDevices'
   | 'deviceSecret'
+  | 'rotateDeviceSecret'
+  | 'revokeDevice'
+  | 'resealSecrets'
   | 'deviceConnected'
   | 'deviceDisconnected'
   | 'allDevicesDisconnected'
@@ -32,12 +37,12 @@ type DeviceRow = typeof devices.$inferSelect;
 const NAMES_SHOWN_MAX = 20;
 
 export function deviceRecords(connection: Connection): DeviceRecords {
-  const { db, writes } = connection;
+  const { db, writes, sealer } = connection;
   const find = deviceUpdateFinder(connection);
   const isDevice = ({ productKey, deviceName }: DeviceKey) =>
     and(eq(devices.productKey, productKey), eq(devices.deviceName, deviceName));
   const secretOf = db
-    .select({ secret: devices.deviceSecret })
+    .select({ secret: devices.deviceSecret, revokedAtMs: devices.revokedAtMs })
     .from(devices)
     .where(
       and(eq(devices.productKey, sql.placeholder('productKey')), eq(devices.deviceName, sql.placeholder('deviceName'))),
@@ -50,6 +55,17 @@ export function deviceRecords(connection: Connection): DeviceRecords {
   };
   const reports = reportStatements(connection);
   const isKnown = (key: DeviceKey): boolean => secretOf.get({ ...key }) !== undefined;
+  const getDevice = (key: DeviceKey): Device | undefined => {
+    const row = db.select().from(devices).where(isDevice(key)).get();
+    return row && devicesOf(connection, find, [row])[0];
+  };
+  const change = (key: DeviceKey, set: Partial<DeviceRow>): Promise<Device> =>
+    writes.run(() => {
+      db.update(devices).set(set).where(isDevice(key)).run();
+      const changed = getDevice(key);
+      if (!changed) throw notFound(`The device ${key.deviceName} of product ${key.productKey}`);
+      return changed;
+    });
 
   return {
     createProduct: (product, idempotency) =>
@@ -78,6 +94,12 @@ export function deviceRecords(connection: Connection): DeviceRecords {
       return pageOf(rows, page, { key: (row) => [row.createdAtMs, row.productKey], item: (row) => row });
     },
 
+    trustKeys: (productKey, trustedKeys) =>
+      writes.run(() => {
+        db.update(products).set({ trustedKeys }).where(eq(products.productKey, productKey)).run();
+        return existingProduct(productKey);
+      }),
+
     registerDevices: (productKey, added, createdAtMs, idempotency) =>
       writes.run(() =>
         createOnce<readonly NewDevice[]>(connection, {
@@ -94,14 +116,20 @@ export function deviceRecords(connection: Connection): DeviceRecords {
         }),
       ),
 
-    async getDevice(key) {
-      const row = db.select().from(devices).where(isDevice(key)).get();
-      return row && devicesOf(connection, find, [row])[0];
-    },
+    getDevice: async (key) => getDevice(key),
 
     listDevices: async (productKey, filter, page) => listDevices(connection, { productKey, filter, page }, find),
 
-    deviceSecret: async ({ productKey, deviceName }) => secretOf.get({ productKey, deviceName })?.secret,
+    async deviceSecret({ productKey, deviceName }) {
+      const row = secretOf.get({ productKey, deviceName });
+      if (!row || row.revokedAtMs !== null) return undefined;
+      return sealer.open(row.secret, deviceOwner({ productKey, deviceName }));
+    },
+
+    rotateDeviceSecret: (key, deviceSecret) =>
+      change(key, { deviceSecret: sealer.seal(deviceSecret, deviceOwner(key)), registration: null }),
+    revokeDevice: (key, revokedAtMs) => change(key, { revokedAtMs }),
+    resealSecrets: () => writes.run(() => sealAll(connection)),
 
     deviceConnected: (key, connectionId, atMs) =>
       writes.run(() => {
@@ -161,7 +189,7 @@ function reportStatements({ db }: Connection) {
   };
 }
 
-function insertProduct({ db }: Connection, product: Product): string {
+function insertProduct({ db }: Connection, product: NewProduct): string {
   try {
     db.insert(products).values(product).run();
   } catch (error) {
@@ -184,7 +212,10 @@ interface Registration {
   readonly registration: string | null;
 }
 
-function insertDevices({ db }: Connection, { productKey, added, createdAtMs, registration }: Registration): void {
+function insertDevices(
+  { db, sealer }: Connection,
+  { productKey, added, createdAtMs, registration }: Registration,
+): void {
   const taken: string[] = [];
   const insert = db
     .insert(devices)
@@ -195,7 +226,8 @@ function insertDevices({ db }: Connection, { productKey, added, createdAtMs, reg
     .onConflictDoNothing()
     .prepare();
   for (const { deviceName, deviceSecret, protocol } of added) {
-    const { changes } = insert.run({ deviceName, deviceSecret, protocol });
+    const sealed = sealer.seal(deviceSecret, deviceOwner({ productKey, deviceName }));
+    const { changes } = insert.run({ deviceName, deviceSecret: sealed, protocol });
     if (changes === 0) taken.push(deviceName);
   }
   if (taken.length === 0) return;
@@ -206,13 +238,18 @@ function insertDevices({ db }: Connection, { productKey, added, createdAtMs, reg
   );
 }
 
-const registeredBy = ({ db }: Connection, registration: string): NewDevice[] =>
+const registeredBy = ({ db, sealer }: Connection, registration: string): NewDevice[] =>
   db
-    .select({ deviceName: devices.deviceName, deviceSecret: devices.deviceSecret, protocol: devices.protocol })
+    .select()
     .from(devices)
     .where(eq(devices.registration, registration))
     .orderBy(sql`rowid`)
-    .all();
+    .all()
+    .map((row) => ({
+      deviceName: row.deviceName,
+      deviceSecret: sealer.open(row.deviceSecret, deviceOwner(row)),
+      protocol: row.protocol,
+    }));
 
 interface DeviceList {
   readonly productKey: string;
@@ -282,6 +319,7 @@ function devicesOf(
       modules,
       online: row.online,
       lastSeenAtMs: row.lastSeenAtMs,
+      revokedAtMs: row.revokedAtMs,
       createdAtMs: row.createdAtMs,
       currentUpdate: find.open(row, null)?.record ?? null,
     };

@@ -1,7 +1,7 @@
 import { and, count, desc, eq, isNull, sql } from 'drizzle-orm';
 import { FerryError, notFound } from '../../domain/errors.js';
 import type { FirmwareStatus } from '../../domain/update-task.js';
-import type { Firmware, NewFirmware, Records } from '../records.js';
+import type { Firmware, NewFirmware, Product, Records } from '../records.js';
 import { isUniqueViolation, type Connection } from './connection.js';
 import { createOnce } from './idempotency.js';
 import { behind, pageOf, readCursor } from './paging.js';
@@ -30,7 +30,7 @@ export function firmwareRecords(connection: Connection): FirmwareRecords {
   const countAll = () => db.select({ count: count() }).from(firmware).get()?.count ?? 0;
 
   const insert = (added: NewFirmware, firmwareMax: number): string => {
-    requireProduct(connection, added.productKey);
+    requireSigned(requireProduct(connection, added.productKey), added);
     if (countAll() >= firmwareMax) {
       throw new FerryError(
         'firmware-quota-exceeded',
@@ -106,9 +106,29 @@ export function firmwareRecords(connection: Connection): FirmwareRecords {
 }
 
 /** @throws FerryError `not-found` */
-export function requireProduct({ db }: Pick<Connection, 'db'>, productKey: string): void {
-  const found = db.select({ key: products.productKey }).from(products).where(eq(products.productKey, productKey)).get();
+export function requireProduct({ db }: Pick<Connection, 'db'>, productKey: string): Product {
+  const found = db.select().from(products).where(eq(products.productKey, productKey)).get();
   if (!found) throw notFound(`Product ${productKey}`);
+  return found;
+}
+
+/**
+ * The signature itself was checked against a key when the firmware came; here it counts whether the product trusts that
+ * key now.
+ *
+ * @throws FerryError `firmware-signature-invalid`
+ */
+export function requireSigned(
+  { productKey, trustedKeys }: Product,
+  { signatureKeyId }: Pick<NewFirmware, 'signatureKeyId'>,
+): void {
+  if (trustedKeys.length === 0 || trustedKeys.some(({ keyId }) => keyId === signatureKeyId)) return;
+  const why = signatureKeyId ? `is signed by key ${signatureKeyId}` : 'is not signed';
+  throw new FerryError(
+    'firmware-signature-invalid',
+    `signature: product ${productKey} takes only firmware signed by ${trustedKeys.map(({ keyId }) => keyId).join(' or ')}; this one ${why}. Sign it with "ferry firmware sign".`,
+    { errors: [{ field: 'signature', message: why }] },
+  );
 }
 
 const openTasksOf = ({ db }: Pick<Connection, 'db'>, firmwareId: string): string[] =>

@@ -14,6 +14,7 @@ type OutboxRecords = Pick<
   | 'requestTaskCancel'
   | 'requestVerificationEnd'
   | 'requestDeviceCancel'
+  | 'decideTask'
   | 'undeliveredTasks'
   | 'undeliveredTask'
   | 'undeliveredDeviceCancels'
@@ -24,7 +25,8 @@ type OutboxRecords = Pick<
 const HAS_UNDELIVERED = sql`${tasks.endedAtMs} IS NULL AND (
   ${tasks.startDelivered} = 0
   OR (${tasks.cancelRequestedAtMs} IS NOT NULL AND ${tasks.cancelDelivered} = 0)
-  OR (${tasks.endRequestedAtMs} IS NOT NULL AND ${tasks.endDelivered} = 0))`;
+  OR (${tasks.endRequestedAtMs} IS NOT NULL AND ${tasks.endDelivered} = 0)
+  OR (${tasks.approval} IS NOT NULL AND ${tasks.approvalDelivered} = 0))`;
 
 export function outboxRecords(connection: Connection): OutboxRecords {
   const { db, writes } = connection;
@@ -79,6 +81,22 @@ export function outboxRecords(connection: Connection): OutboxRecords {
         return deviceUpdateOf(find.row(taskId, deviceName) ?? row);
       }),
 
+    decideTask: (taskId, approval) =>
+      writes.run(({ nextChange, touched }) => {
+        const task = existing(taskId);
+        if (task.approval?.decision === approval.decision && task.approval.by === approval.by) return task;
+        requireUndecided(task);
+        if (task.startedBy === approval.by) {
+          throw new FerryError(
+            'second-operator-required',
+            `Task ${taskId} was created by ${approval.by}; somebody else must decide. Sign in with another operator's token.`,
+          );
+        }
+        db.update(tasks).set({ approval, change: nextChange() }).where(eq(tasks.id, taskId)).run();
+        touched(taskId);
+        return existing(taskId);
+      }),
+
     async undeliveredTasks(limit) {
       const rows = undelivered().where(HAS_UNDELIVERED).orderBy(asc(tasks.createdAtMs)).limit(limit).all();
       return rows.map(undeliveredOf);
@@ -106,9 +124,12 @@ export function outboxRecords(connection: Connection): OutboxRecords {
 
     delivered: (taskId, what) =>
       writes.run(() => {
-        const set = { start: { startDelivered: true }, cancel: { cancelDelivered: true }, end: { endDelivered: true } }[
-          what
-        ];
+        const set = {
+          start: { startDelivered: true },
+          cancel: { cancelDelivered: true },
+          end: { endDelivered: true },
+          approval: { approvalDelivered: true },
+        }[what];
         db.update(tasks).set(set).where(eq(tasks.id, taskId)).run();
       }),
 
@@ -125,5 +146,16 @@ function undeliveredOf({ tasks: task, firmware: used }: { tasks: TaskRow; firmwa
     start: !task.startDelivered,
     cancel: task.cancelRequestedAtMs !== null && !task.cancelDelivered,
     end: task.endRequestedAtMs !== null && !task.endDelivered,
+    approval: task.approvalDelivered ? null : task.approval,
   };
+}
+
+function requireUndecided({ id, status, needsApproval, approval }: TaskRecord): void {
+  if (needsApproval && approval === null && isTaskOpen(status)) return;
+  const why = !needsApproval
+    ? 'needs no approval'
+    : approval === null
+      ? `is ${status}`
+      : `was ${approval.decision} by ${approval.by}`;
+  throw new FerryError('task-not-awaiting-approval', `Task ${id} ${why}; there is nothing to decide.`);
 }

@@ -1,4 +1,4 @@
-import { and, desc, eq, gte, inArray, isNotNull, isNull, sql } from 'drizzle-orm';
+import { and, desc, eq, gte, inArray, isNotNull, isNull, sql, type Column, type SQL } from 'drizzle-orm';
 import type { FailureCause } from '../../domain/causes.js';
 import type { Records, VersionCount } from '../records.js';
 import { conflictsOf } from './claims.js';
@@ -61,28 +61,40 @@ export function overviewRecords(connection: Connection): OverviewRecords {
       });
     },
 
-    async countFailuresSince(sinceMs) {
+    async countFailuresSince(sinceMs, productKey) {
       return db
         .select({ cause: sql<FailureCause>`${deviceUpdates.cause}`, count: sql<number>`count(*)` })
         .from(deviceUpdates)
-        .where(and(isNotNull(deviceUpdates.cause), gte(deviceUpdates.endedAtMs, sinceMs)))
+        .where(
+          and(
+            isNotNull(deviceUpdates.cause),
+            gte(deviceUpdates.endedAtMs, sinceMs),
+            only(deviceUpdates.productKey, productKey),
+          ),
+        )
         .groupBy(deviceUpdates.cause)
         .orderBy(desc(sql`count(*)`))
         .all();
     },
 
-    async latestFailures(sinceMs, limit) {
+    async latestFailures(sinceMs, limit, productKey) {
       return db
         .select()
         .from(deviceUpdates)
-        .where(and(isNotNull(deviceUpdates.cause), gte(deviceUpdates.endedAtMs, sinceMs)))
+        .where(
+          and(
+            isNotNull(deviceUpdates.cause),
+            gte(deviceUpdates.endedAtMs, sinceMs),
+            only(deviceUpdates.productKey, productKey),
+          ),
+        )
         .orderBy(desc(deviceUpdates.endedAtMs))
         .limit(limit)
         .all()
         .map(deviceUpdateOf);
     },
 
-    async tasksToReinitiate(sinceMs, limit) {
+    async tasksToReinitiate(sinceMs, limit, productKey) {
       return db
         .select()
         .from(tasks)
@@ -90,6 +102,7 @@ export function overviewRecords(connection: Connection): OverviewRecords {
         .where(
           and(
             gte(tasks.createdAtMs, sinceMs),
+            only(tasks.productKey, productKey),
             inArray(tasks.status, ['completed', 'cancelled']),
             sql`${tasks.failed} > 0`,
             sql`NOT EXISTS (SELECT 1 FROM tasks later WHERE later.reinitiates = ${tasks.id})`,
@@ -101,7 +114,7 @@ export function overviewRecords(connection: Connection): OverviewRecords {
         .map((row) => taskOf(row.tasks, row.firmware));
     },
 
-    async firmwareToValidate(limit) {
+    async firmwareToValidate(limit, productKey) {
       return db
         .select()
         .from(firmware)
@@ -109,6 +122,7 @@ export function overviewRecords(connection: Connection): OverviewRecords {
           and(
             isNull(firmware.deletedAtMs),
             isNull(firmware.verifiedAtMs),
+            only(firmware.productKey, productKey),
             sql`NOT EXISTS (SELECT 1 FROM tasks t WHERE t.firmware_id = ${firmware.id} AND t.ended_at_ms IS NULL)`,
           ),
         )
@@ -119,6 +133,10 @@ export function overviewRecords(connection: Connection): OverviewRecords {
     },
   };
 }
+
+/** The condition of one product; none for all. */
+const only = (column: Column, productKey: string | undefined): SQL | undefined =>
+  productKey === undefined ? undefined : eq(column, productKey);
 
 function countVersions({ sqlite }: Connection, productKey: string, module: string): VersionCount[] {
   const reported = sqlite

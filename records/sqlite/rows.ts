@@ -49,6 +49,10 @@ export function taskOf(task: TaskRow, { id, name, productKey, module, version }:
     endedAtMs: task.endedAtMs,
     cancelRequestedAtMs: task.cancelRequestedAtMs,
     endRequestedAtMs: task.endRequestedAtMs,
+    pausedCause: task.pausedCause,
+    pausedAtMs: task.pausedAtMs,
+    needsApproval: task.needsApproval,
+    approval: task.approval,
     change: task.change,
   };
 }

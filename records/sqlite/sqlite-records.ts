@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { eq } from 'drizzle-orm';
 import type { Records } from '../records.js';
+import { auditRecords } from './audit.js';
 import { changeRecords } from './changes.js';
 import { connect, type SqliteOptions } from './connection.js';
 import { doctorRecords } from './doctor.js';
@@ -12,9 +13,11 @@ import { importRecords } from './import.js';
 import { outboxRecords } from './outbox.js';
 import { restoreRecords } from './restore.js';
 import { overviewRecords } from './overview.js';
+import { pauseRecords } from './pauses.js';
 import { settings } from './schema.js';
 import { sessionRecords } from './sessions.js';
 import { taskRecords } from './tasks.js';
+import { tokenRecords } from './tokens.js';
 
 /**
  * Records in a SQLite file, brought to the newest schema.
@@ -36,6 +39,9 @@ export function openSqliteRecords(
     ...deviceUpdateRecords(connection),
     ...overviewRecords(connection),
     ...sessionRecords(connection),
+    ...tokenRecords(connection),
+    ...auditRecords(connection),
+    ...pauseRecords(connection),
     ...outboxRecords(connection),
     ...changeRecords(connection),
     ...doctorRecords(connection),

@@ -7,6 +7,7 @@ import type { Created, NewTask, Records, TaskRecord } from '../records.js';
 import { claimVersions } from './claims.js';
 import type { Connection } from './connection.js';
 import { neverBegun } from './device-updates.js';
+import { requireProduct, requireSigned } from './firmware.js';
 import { createOnce } from './idempotency.js';
 import { behind, pageOf, readCursor } from './paging.js';
 import { taskOf, type FirmwareRow } from './rows.js';
@@ -31,7 +32,7 @@ export function taskRecords(connection: Connection): TaskRecords {
   return {
     createTask: (task) => writes.run((context) => createTask(connection, task, context)),
 
-    reinitiateTask: ({ id, reinitiates, deviceNames, createdAtMs, startedBy, idempotency }) =>
+    reinitiateTask: ({ id, reinitiates, deviceNames, createdAtMs, startedBy, approvalAbove, idempotency }) =>
       writes.run((context) =>
         createOnce(connection, {
           idempotency,
@@ -52,7 +53,7 @@ export function taskRecords(connection: Connection): TaskRecords {
             insertTask(connection, task, row, context);
             if (targets) insertTargets(connection, { task, firmware: row }, targets, context);
             else insertFailed(connection, { task, firmware: row, of: reinitiates }, context);
-            return finish(connection, id);
+            return finish(connection, { id, kind, approvalAbove });
           },
         }),
       ),
@@ -88,7 +89,7 @@ export function taskRecords(connection: Connection): TaskRecords {
         if (!isTaskOpen(task.status)) return task;
         db.update(tasks)
           .set({
-            status: 'running',
+            ...(isBegun(task) ? {} : { status: mayRun(task) ? 'running' : 'awaiting-approval' }),
             runId,
             startedAtMs: task.startedAtMs ?? atMs,
             startDelivered: true,
@@ -109,7 +110,10 @@ export function taskRecords(connection: Connection): TaskRecords {
           .set({ releasedAtMs: atMs })
           .where(and(eq(claims.taskId, id), sql`${claims.releasedAtMs} IS NULL`))
           .run();
-        db.update(tasks).set({ status, endedAtMs: atMs, change: context.nextChange() }).where(eq(tasks.id, id)).run();
+        db.update(tasks)
+          .set({ status, endedAtMs: atMs, pausedCause: null, pausedAtMs: null, change: context.nextChange() })
+          .where(eq(tasks.id, id))
+          .run();
         if (task.kind === 'verification' && status === 'completed') {
           // Once verified, always verified, whatever the results [seed: validate].
           db.update(firmware)
@@ -122,6 +126,10 @@ export function taskRecords(connection: Connection): TaskRecords {
       }),
   };
 }
+
+const isBegun = ({ status }: TaskRecord): boolean => status === 'running' || status === 'paused';
+const mayRun = ({ needsApproval, approval }: TaskRecord): boolean =>
+  !needsApproval || approval?.decision === 'approved';
 
 export function taskFinder({ db }: Pick<Connection, 'db'>) {
   const byId = db
@@ -162,21 +170,22 @@ function createTask(connection: Connection, task: NewTask, context: WriteContext
       if (task.deviceNames === null) insertRunning(connection, { task, firmware: row }, context);
       else
         insertTargets(connection, { task, firmware: row }, listedTargets(connection, { task, firmware: row }), context);
-      return finish(connection, task.id);
+      return finish(connection, task);
     },
   });
 }
 
 /** The firmware, if this task may use it and its numbers are right. */
 export function requireUsable(
-  { db }: Connection,
+  connection: Connection,
   task: TaskDraft & { readonly deviceNames?: readonly string[] | null },
 ): FirmwareRow {
-  const row = db.select().from(firmware).where(eq(firmware.id, task.firmwareId)).get();
+  const row = connection.db.select().from(firmware).where(eq(firmware.id, task.firmwareId)).get();
   if (!row) throw notFound(`Firmware ${task.firmwareId}`);
   if (row.deletedAtMs !== null) {
     throw new FerryError('firmware-deleted', `Firmware ${row.name} ${row.version} is deleted; add it again to use it.`);
   }
+  requireSigned(requireProduct(connection, row.productKey), row);
   if (task.kind === 'batch') requireBatchable(row, task);
   else requireFew(task.deviceNames);
   return row;
@@ -229,8 +238,11 @@ function insertTask(
   if (kind === 'batch') claimVersions(connection, { taskId: id, productKey, module, sourceVersions });
 }
 
-/** Counts the task's devices, once they are in. */
-function finish({ db }: Connection, id: string): string {
+/** Counts the task's devices, once they are in: so many of them need a second operator. */
+function finish(
+  { db }: Connection,
+  { id, kind, approvalAbove }: Pick<NewTask, 'id' | 'kind' | 'approvalAbove'>,
+): string {
   const total = db.select({ count: count() }).from(deviceUpdates).where(eq(deviceUpdates.taskId, id)).get()?.count ?? 0;
   if (total === 0) {
     throw new FerryError(
@@ -238,7 +250,8 @@ function finish({ db }: Connection, id: string): string {
       'No device of the product runs one of the source versions; nothing to update.',
     );
   }
-  db.update(tasks).set({ pending: total, total }).where(eq(tasks.id, id)).run();
+  const needsApproval = kind === 'batch' && total > (approvalAbove ?? Infinity);
+  db.update(tasks).set({ pending: total, total, needsApproval }).where(eq(tasks.id, id)).run();
   return id;
 }
 

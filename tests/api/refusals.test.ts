@@ -231,7 +231,10 @@ describe('A token without the permission of a route', () => {
     const router = newRouter();
     router.onError(answerErrors({ debug: () => 0, info: () => 0, warn: () => 0, error: () => 0 } as never));
     router.use(async (c, next) => {
-      c.set('principal', { name: 'viewer', permissions: new Set(['read']) });
+      c.set('principal', {
+        ...{ id: '1', name: 'viewer', role: 'viewer', permissions: new Set(['read']) },
+        ...{ productKey: null, credential: '', expiresAtMs: null },
+      });
       await next();
     });
     router.get('/read', requirePermission('read'), (c) => c.text('ok'));
@@ -288,7 +291,7 @@ describe('The OpenAPI document', () => {
       .filter(({ method, path }) => method !== 'ALL' && path.startsWith('/v1/'))
       .map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`);
     expect(new Set(listed)).toEqual(new Set(routed));
-    expect(listed).toHaveLength(31);
+    expect(listed).toHaveLength(43);
   });
 
   it('names, somewhere, every refusal that a route can answer, under its status', () => {

@@ -73,6 +73,8 @@ export class World {
       },
       workflowHistory: () => Promise.reject(notFound('The history')),
       examine: () => Promise.reject(notFound('The doctor')),
+      cutOff: async () => undefined,
+      approvalAbove: null,
       adminToken: TOKEN,
       limits: DEFAULT_FIRMWARE_LIMITS,
       temporalUi: { url: 'http://ui.test', namespace: 'default' },

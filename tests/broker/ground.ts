@@ -3,7 +3,8 @@ import { EventEmitter, once } from 'node:events';
 import { connectAsync, type IClientOptions, type MqttClient } from 'mqtt';
 import { Registry } from 'prom-client';
 import type { DeviceUpdateRun, DeviceUpdateSignals } from '../../broker/device-update-signals.js';
-import { startEmbeddedBroker, type EmbeddedBroker } from '../../broker/embedded-broker.js';
+import type { BrokerLimits } from '../../broker/limits.js';
+import { startEmbeddedBroker, type BrokerTls, type EmbeddedBroker } from '../../broker/embedded-broker.js';
 import { Gateway } from '../../broker/gateway.js';
 import { createBrokerMetrics, type BrokerMetrics } from '../../broker/metrics.js';
 import type { OnlineRetry } from '../../broker/online-signals.js';
@@ -137,6 +138,8 @@ export interface GroundOptions {
   readonly downloadUrl?: (update: OpenDeviceUpdate) => string;
   /** Stands between gateway and records, to break them. */
   readonly spoil?: (records: Records) => Records;
+  readonly limits?: Partial<BrokerLimits>;
+  readonly tls?: BrokerTls;
 }
 
 /** A broker over real records, with an engine that records what it is told. */
@@ -155,7 +158,13 @@ export class Ground {
     private readonly closeRecords: () => Promise<void>,
   ) {}
 
-  static async start({ onlineRetry, downloadUrl = urlOf, spoil = (r) => r }: GroundOptions = {}): Promise<Ground> {
+  static async start({
+    onlineRetry,
+    downloadUrl = urlOf,
+    spoil = (r) => r,
+    limits,
+    tls,
+  }: GroundOptions = {}): Promise<Ground> {
     const { records, close } = await openTestRecords();
     await records.createProduct({ productKey: PRODUCT, name: 'Lights', createdAtMs: 1 });
     const devices = [1, 2, 3].map((n) => ({
@@ -178,12 +187,18 @@ export class Ground {
       gateway,
       metrics,
       log,
+      limits,
+      tls,
     });
     return new Ground(records, signals, gateway, broker, registry, metrics, logged, close);
   }
 
   get url(): string {
-    return `mqtt://127.0.0.1:${this.broker.port}`;
+    return `mqtt://127.0.0.1:${this.port}`;
+  }
+
+  get port(): number {
+    return this.broker.port ?? 0;
   }
 
   async connect(key: DeviceKey, credentials: Credentials, options: IClientOptions = {}): Promise<TestDevice> {

@@ -13,7 +13,7 @@ beforeEach(async () => {
 afterEach(() => ground.stop());
 
 function open(): { readonly socket: Socket; readonly closed: Promise<void> } {
-  const socket = connect(ground.broker.port, '127.0.0.1');
+  const socket = connect(ground.port, '127.0.0.1');
   socket.on('error', () => undefined);
   socket.resume();
   return { socket, closed: new Promise((resolve) => socket.once('close', () => resolve())) };

@@ -197,6 +197,7 @@ describe('the notification', () => {
     const published: unknown[] = [];
     const link = {
       isReachable: () => true,
+      cutOff: async () => undefined,
       publishNotification: async (...message: unknown[]) => published.push(message) > 0,
     };
     const device = { productKey: 'PK', deviceName: 'DN' };

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSignInPath } from '../../api/sessions.js';
+import { NO_SECRETS } from '../../records/sealing.js';
 import { openSqliteRecords } from '../../records/sqlite/sqlite-records.js';
 import { ADMIN_TOKEN, Ground } from './ground.js';
 
@@ -36,7 +37,11 @@ describe('Signing in', () => {
   });
 
   it('with a link works once, and leaves its secret nowhere', async () => {
-    const records = openSqliteRecords({ path: `${ground.ferry.folder}/ferry.db`, synchronous: 'normal' });
+    const records = openSqliteRecords({
+      path: `${ground.ferry.folder}/ferry.db`,
+      synchronous: 'normal',
+      sealer: NO_SECRETS,
+    });
     const path = await createSignInPath(records, Date.now());
     await records.close();
     const asked: string[] = [];

@@ -6,24 +6,24 @@ import { describe, expect, it, vi } from 'vitest';
 import { failed, initialState, notified } from '../../domain/device-update.js';
 import type { Records } from '../../records/records.js';
 import { openSqliteRecords } from '../../records/sqlite/sqlite-records.js';
-import { openTestRecords } from '../support/records.js';
+import { openTestRecords, testSealer } from '../support/records.js';
 import { Builder } from './builder.js';
 import { describeRecords } from './contract.js';
 
 describeRecords('SQLite', async () => {
   const { records, path, close } = await openTestRecords();
-  return { records, close, again: async () => openSqliteRecords({ path, synchronous: 'normal' }) };
+  return { records, close, again: async () => openSqliteRecords({ path, synchronous: 'normal', sealer: testSealer }) };
 });
 
 describe('a database file', () => {
   it('that can’t be opened or is no database is refused, by its name', async () => {
-    expect(() => openSqliteRecords({ path: '/nonexistent/ferry.db', synchronous: 'normal' })).toThrow(
-      '/nonexistent/ferry.db',
-    );
+    expect(() =>
+      openSqliteRecords({ path: '/nonexistent/ferry.db', synchronous: 'normal', sealer: testSealer }),
+    ).toThrow('/nonexistent/ferry.db');
     const folder = await mkdtemp(join(tmpdir(), 'ferry-records-'));
     const path = join(folder, 'ferry.db');
     await writeFile(path, 'this is no database, but long enough to be taken for one'.repeat(20));
-    expect(() => openSqliteRecords({ path, synchronous: 'normal' })).toThrow(path);
+    expect(() => openSqliteRecords({ path, synchronous: 'normal', sealer: testSealer })).toThrow(path);
     await rm(folder, { recursive: true });
   });
 
@@ -33,7 +33,7 @@ describe('a database file', () => {
     await build.product();
     const id = await build.firmware('2.0.0');
     await records.close();
-    const reopened = openSqliteRecords({ path, synchronous: 'full' });
+    const reopened = openSqliteRecords({ path, synchronous: 'full', sealer: testSealer });
     expect(await reopened.getFirmware(id)).toMatchObject({ version: '2.0.0' });
     await reopened.close();
     await close();

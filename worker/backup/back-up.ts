@@ -5,7 +5,15 @@ import { loadConfig, type Config } from '../config.js';
 import { BackupError } from './backup-error.js';
 import { copyFile, settleFile } from './copying.js';
 import { copyFirmware, MISSING, refuseDamaged, type Damaged } from './firmware-files.js';
-import { ADMIN_TOKEN, RECORDS, RUNS, writeManifest, type Manifest, type ManifestFile } from './manifest.js';
+import {
+  ADMIN_TOKEN,
+  RECORDS,
+  RUNS,
+  SECRET_KEYS,
+  writeManifest,
+  type Manifest,
+  type ManifestFile,
+} from './manifest.js';
 import { fillFolder } from './target-folder.js';
 
 export interface BackUpOptions {
@@ -46,7 +54,14 @@ async function fill(config: Config, partial: string, options: BackUpOptions): Pr
     changeBeforeRuns,
     counts: readRecords(join(partial, RECORDS), (copy) => copy.counts()),
     damaged: [...damaged],
-    files: [...runs, records, ...(await copyToken(config, partial)), ...firmware],
+    files: [
+      ...runs,
+      records,
+      ...(await copyIfThere(config.paths.adminToken, partial, ADMIN_TOKEN)),
+      // After the records: a newer file opens them too.
+      ...(await copyIfThere(config.paths.secretKeys, partial, SECRET_KEYS)),
+      ...firmware,
+    ],
   });
 }
 
@@ -83,10 +98,10 @@ const DAMAGE = /^SQLITE_(CORRUPT|NOTADB)/;
 const damagedDatabase = (path: string, fault: string) =>
   new BackupError(`The database ${path} is damaged (${fault}). Restore an earlier backup, or repair it with sqlite3.`);
 
-/** None where FERRY_ADMIN_TOKEN has always been set. */
-async function copyToken({ paths }: Config, folder: string): Promise<ManifestFile[]> {
+/** Neither is there where the environment has always given it. */
+async function copyIfThere(path: string, folder: string, name: string): Promise<ManifestFile[]> {
   try {
-    return [{ path: ADMIN_TOKEN, ...(await copyFile(paths.adminToken, join(folder, ADMIN_TOKEN))) }];
+    return [{ path: name, ...(await copyFile(path, join(folder, name))) }];
   } catch (error) {
     if ((error as { code?: string }).code === 'ENOENT') return [];
     throw error;

@@ -12,6 +12,7 @@ const FORMAT = 1;
 export const RECORDS = 'ferry.db';
 export const RUNS = 'temporal.db';
 export const ADMIN_TOKEN = 'admin-token';
+export const SECRET_KEYS = 'secret-keys';
 export const MANIFEST = 'manifest.json';
 export const firmwarePath = (sha256: string): string => `files/${sha256.slice(0, 2)}/${sha256.slice(2, 4)}/${sha256}`;
 
@@ -21,7 +22,8 @@ const Path = z
   .string()
   .refine(
     (path) =>
-      [RECORDS, RUNS, ADMIN_TOKEN].includes(path) || /^files\/[0-9a-f]{2}\/[0-9a-f]{2}\/[0-9a-f]{64}$/.test(path),
+      [RECORDS, RUNS, ADMIN_TOKEN, SECRET_KEYS].includes(path) ||
+      /^files\/[0-9a-f]{2}\/[0-9a-f]{2}\/[0-9a-f]{64}$/.test(path),
     'is no path of a backup',
   );
 const Count = z.int().min(0);

@@ -1,6 +1,7 @@
 import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { databaseFault, RecordsFile } from '../../records/sqlite/backup.js';
+import { NO_SECRETS } from '../../records/sealing.js';
 import { openSqliteRecords } from '../../records/sqlite/sqlite-records.js';
 import { loadConfig, type Config } from '../config.js';
 import { claimDataFolder, RESTORING } from '../data-folder.js';
@@ -134,6 +135,7 @@ const damaged = (from: string, what: string): BackupError =>
 async function makeReady(path: string, { temporal, changeBeforeRuns }: Manifest): Promise<void> {
   const records = openSqliteRecords({
     path,
+    sealer: NO_SECRETS,
     synchronous: 'full',
     migrationsFolder: MIGRATIONS,
   });

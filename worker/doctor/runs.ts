@@ -101,10 +101,15 @@ async function examineTask(deps: RunDeps, { id, workflowId }: TaskRecord): Promi
       for await (const update of begunUpdates(deps, id)) {
         if ((await statusOf(client, update.workflowId, update.runId)) === 'RUNNING') return false;
       }
-      await records.taskEnded(id, status === 'COMPLETED' ? 'completed' : 'cancelled', now());
+      await records.taskEnded(id, endOfTask(status, task), now());
       return true;
     },
   };
+}
+
+function endOfTask(status: RunStatus, { needsApproval, approval }: TaskRecord): 'completed' | 'cancelled' | 'rejected' {
+  if (status !== 'COMPLETED') return 'cancelled';
+  return needsApproval && approval?.decision !== 'approved' ? 'rejected' : 'completed';
 }
 
 async function examineDeviceUpdate(

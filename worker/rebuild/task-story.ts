@@ -1,9 +1,9 @@
 import type { ShardDevice } from '../../activities/activities.js';
 import { failed, initialState, cancelled, type DeviceUpdateState } from '../../domain/device-update.js';
 import { wholePolicy } from '../../domain/policy.js';
-import type { TaskStatus } from '../../domain/update-task.js';
+import type { Approval, TaskStatus } from '../../domain/update-task.js';
 import type { DeviceUpdateSnapshot, TaskSnapshot } from '../../records/records.js';
-import type { ShardInput, TaskInput } from '../../workflows/task-input.js';
+import type { ShardInput, TaskInput, TaskResult } from '../../workflows/task-input.js';
 import { atMsOf, localActivityOf, valueOf, type HistoryEvent } from '../replay/decode.js';
 import type { History } from '../replay/replay-history.js';
 
@@ -80,7 +80,9 @@ export function rebuiltTask({ runId, status, history, parents, deviceRuns }: Tas
   const snapshot: TaskSnapshot = {
     id: input.taskId,
     kind: input.kind,
-    status: statusOf(status, events),
+    status: statusOf(status, events, input),
+    needsApproval: input.approval !== undefined,
+    approval: approvalOf(events),
     sourceVersions: input.origin?.sourceVersions ?? [],
     policy: wholePolicy(input.policy),
     reinitiates: input.origin?.reinitiates ?? null,
@@ -99,10 +101,24 @@ export function rebuiltTask({ runId, status, history, parents, deviceRuns }: Tas
 }
 
 /** As the doctor ends a task: only a run that completed has completed its task. */
-function statusOf(status: TaskParts['status'], events: readonly HistoryEvent[]): TaskStatus {
-  if (status === 'COMPLETED') return 'completed';
+function statusOf(status: TaskParts['status'], events: readonly HistoryEvent[], input: TaskInput): TaskStatus {
+  if (status === 'COMPLETED') return isRejected(events) ? 'rejected' : 'completed';
   if (status === 'OTHER') return 'cancelled';
-  return events.some((event) => localActivityOf(event)?.name === 'beginTask') ? 'running' : 'pending';
+  if (!events.some((event) => localActivityOf(event)?.name === 'beginTask')) return 'pending';
+  return input.approval && approvalOf(events)?.decision !== 'approved' ? 'awaiting-approval' : 'running';
+}
+
+const isRejected = (events: readonly HistoryEvent[]): boolean =>
+  events.some((event) => {
+    const { result } = event.workflowExecutionCompletedEventAttributes ?? {};
+    return (valueOf(result) as TaskResult | undefined)?.rejected === true;
+  });
+
+/** The decision that the run took, if it has one. */
+function approvalOf(events: readonly HistoryEvent[]): Approval | null {
+  const taken = events.find((event) => event.workflowExecutionUpdateAcceptedEventAttributes);
+  const input = taken?.workflowExecutionUpdateAcceptedEventAttributes?.acceptedRequest?.input?.args;
+  return (valueOf(input) as Approval | undefined) ?? null;
 }
 
 /** By the run's own clock, which ticks with its workflow tasks. */

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import type { Records } from '../../../records/records.js';
+import { NO_SECRETS } from '../../../records/sealing.js';
 import { openSqliteRecords } from '../../../records/sqlite/sqlite-records.js';
 import { firmwarePath, type Manifest } from '../../../worker/backup/manifest.js';
 
@@ -33,7 +34,11 @@ export class World {
   }
 
   async records<T>(use: (records: Records) => Promise<T>): Promise<T> {
-    const records = openSqliteRecords({ path: join(this.dataDir, 'ferry.db'), synchronous: 'normal' });
+    const records = openSqliteRecords({
+      path: join(this.dataDir, 'ferry.db'),
+      synchronous: 'normal',
+      sealer: NO_SECRETS,
+    });
     try {
       return await use(records);
     } finally {

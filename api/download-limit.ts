@@ -1,0 +1,32 @@
+/** How many times its size a device may fetch of its firmware in a minute. */
+export const DOWNLOADS_PER_MINUTE = 60;
+
+const MINUTE_MS = 60_000;
+/** Device updates remembered; the one that began a download the longest ago is forgotten first. */
+const REMEMBERED_MAX = 20_000;
+
+/**
+ * Counts what each device update asks for, over a minute, in parts of its file: so that a device which fetches in a
+ * thousand ranges, or goes on after lost connections, comes no nearer to the limit than one that fetches all at once.
+ */
+export class DownloadLimit {
+  private readonly begun = new Map<number, { sinceMs: number; files: number }>();
+
+  constructor(private readonly perMinute: number) {}
+
+  /** @param part of the file that is asked for, 0 to 1. @returns seconds to wait; 0: go on */
+  waitSeconds(deviceUpdateId: number, part: number, nowMs: number): number {
+    const known = this.begun.get(deviceUpdateId);
+    if (!known || nowMs - known.sinceMs >= MINUTE_MS) {
+      this.begun.delete(deviceUpdateId);
+      this.begun.set(deviceUpdateId, { sinceMs: nowMs, files: part });
+      for (const oldest of this.begun.keys()) {
+        if (this.begun.size <= REMEMBERED_MAX) break;
+        this.begun.delete(oldest);
+      }
+      return 0;
+    }
+    known.files += part;
+    return known.files <= this.perMinute ? 0 : Math.ceil((known.sinceMs + MINUTE_MS - nowMs) / 1_000);
+  }
+}

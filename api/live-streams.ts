@@ -1,0 +1,23 @@
+/** Streams that are open, by what they rest on: they end at once when that does. */
+export class LiveStreams {
+  private readonly ends = new Map<string, Set<() => void>>();
+
+  /**
+   * @param grounds a token's digest, a session's digest
+   * @returns how to forget the stream
+   */
+  add(grounds: readonly string[], end: () => void): () => void {
+    for (const ground of grounds) this.ends.set(ground, (this.ends.get(ground) ?? new Set()).add(end));
+    return () => {
+      for (const ground of grounds) {
+        const rest = this.ends.get(ground);
+        rest?.delete(end);
+        if (rest?.size === 0) this.ends.delete(ground);
+      }
+    };
+  }
+
+  endOf(ground: string): void {
+    for (const end of this.ends.get(ground) ?? []) end();
+  }
+}

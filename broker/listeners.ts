@@ -1,0 +1,122 @@
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer, TLSSocket, type SecureContextOptions } from 'node:tls';
+import type { Logger } from 'pino';
+
+/** A port on which devices connect. */
+export interface Listener {
+  readonly port: number;
+  readonly isListening: boolean;
+  /** @throws Error naming port, variable and remedy, if the port can't be listened on */
+  listen(): Promise<void>;
+  /** Takes no connections any more; resolves when the last one has ended. */
+  close(): Promise<void>;
+}
+
+/** Certificate and key, which may be exchanged while the service runs. */
+export interface TlsContext {
+  /** Certificate, key and the authority of clients' certificates. */
+  readonly options: SecureContextOptions;
+  /** @param exchanged called with the new ones, from then on good for new connections; answers how to stop */
+  onExchange(exchanged: (options: SecureContextOptions) => void): () => void;
+}
+
+interface ListenerOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly log: Pick<Logger, 'warn'>;
+  readonly accept: (socket: Socket) => void;
+}
+
+export const plainListener = (options: ListenerOptions): Listener =>
+  listenerOf(createServer(options.accept), options, 'FERRY_MQTT_PORT');
+
+/** A handshake takes milliseconds; who does not go on with it is dropped. */
+const HANDSHAKE_TIMEOUT_MS = 10_000;
+
+interface SecureOptions extends ListenerOptions {
+  readonly context: TlsContext;
+  readonly clientCertificates: 'none' | 'optional' | 'required';
+  /** A connection for which there is no room: no handshake is begun. */
+  readonly isRefused: (socket: Socket) => boolean;
+}
+
+/** TLS 1.2 and newer. */
+export function secureListener(options: SecureOptions): Listener {
+  const { context, clientCertificates, isRefused, accept } = options;
+  const server = createTlsServer({
+    ...context.options,
+    minVersion: 'TLSv1.2',
+    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+    requestCert: clientCertificates !== 'none',
+    rejectUnauthorized: clientCertificates === 'required',
+  });
+  server.prependListener('connection', (socket: Socket) => {
+    if (isRefused(socket)) socket.destroy();
+  });
+  server.on('secureConnection', (socket) => {
+    // An optional certificate that is shown must be good.
+    if (hasCertificate(socket) && !socket.authorized) socket.destroy();
+    else accept(socket);
+  });
+  // Broken handshakes are everyday business on an open port.
+  server.on('tlsClientError', (_error, socket) => socket.destroy());
+  const listener = listenerOf(server, options, 'FERRY_MQTTS_PORT');
+  const stop = context.onExchange((exchanged) => server.setSecureContext({ ...exchanged, minVersion: 'TLSv1.2' }));
+  return {
+    ...listener,
+    get port() {
+      return listener.port;
+    },
+    get isListening() {
+      return listener.isListening;
+    },
+    close() {
+      stop();
+      return listener.close();
+    },
+  };
+}
+
+const hasCertificate = (socket: TLSSocket): boolean => Object.keys(socket.getPeerCertificate()).length > 0;
+
+/** The common name of the certificate that a client has shown; undefined where it has shown none. */
+export function certifiedName(socket: Socket): string | undefined {
+  if (!(socket instanceof TLSSocket) || !hasCertificate(socket)) return undefined;
+  // Of several, the first one; a name that is none equals no device's.
+  const { CN } = socket.getPeerCertificate().subject as { CN?: string | string[] };
+  return String(Array.isArray(CN) ? CN[0] : CN);
+}
+
+function listenerOf(server: Server, { host, port, log }: ListenerOptions, variable: string): Listener {
+  return {
+    get port() {
+      return (server.address() as AddressInfo).port;
+    },
+    get isListening() {
+      return server.listening;
+    },
+    async listen() {
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', (error: NodeJS.ErrnoException) => reject(portError(error, { host, port, variable })));
+        server.listen({ host, port }, resolve);
+      });
+      server.removeAllListeners('error');
+      server.on('error', (error) => log.warn({ error: error.message }, 'MQTT server error'));
+    },
+    close: () => new Promise<void>((resolve) => server.close(() => resolve())),
+  };
+}
+
+interface Place {
+  readonly host: string;
+  readonly port: number;
+  readonly variable: string;
+}
+
+function portError(error: NodeJS.ErrnoException, { host, port, variable }: Place): Error {
+  const problem =
+    error.code === 'EADDRINUSE'
+      ? `port ${port} on ${host} is in use`
+      : `can't listen on ${host}:${port} (${error.code})`;
+  return new Error(`The MQTT broker can't start: ${problem}. Set ${variable} to a free port, or to 0 for any.`);
+}

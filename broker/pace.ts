@@ -1,0 +1,51 @@
+/** Seconds' worth of messages that may come at once: a device tells its whole story when it is back. */
+const BURST_SECONDS = 2;
+
+/** How fast a device's messages are taken: a bucket of tokens, one a message. */
+export class Pace {
+  private tokens: number;
+  private atMs: number | undefined;
+
+  constructor(private readonly perSecond: number) {
+    this.tokens = perSecond * BURST_SECONDS;
+  }
+
+  /** Takes one message into account. @returns how long it is to wait, in ms; 0: not at all */
+  waitMs(nowMs: number): number {
+    const passed = Math.max(0, nowMs - (this.atMs ?? nowMs));
+    this.tokens = Math.min(this.perSecond * BURST_SECONDS, this.tokens + (passed * this.perSecond) / 1_000) - 1;
+    this.atMs = nowMs;
+    return this.tokens >= 0 ? 0 : (-this.tokens * 1_000) / this.perSecond;
+  }
+
+  /** It has not been in a hurry: nothing is lost when it is forgotten. */
+  isRested(nowMs: number): boolean {
+    const passed = nowMs - (this.atMs ?? nowMs);
+    return this.tokens + (passed * this.perSecond) / 1_000 >= this.perSecond * BURST_SECONDS;
+  }
+}
+
+/** Remembered over a device's connections, so that a new one is no new beginning; bounded. */
+const PACES_MAX = 20_000;
+
+export class Paces {
+  private readonly paces = new Map<string, Pace>();
+
+  constructor(private readonly perSecond: number) {}
+
+  of(device: string): Pace {
+    const known = this.paces.get(device);
+    if (known) return known;
+    const pace = new Pace(this.perSecond);
+    this.paces.set(device, pace);
+    for (const oldest of this.paces.keys()) {
+      if (this.paces.size <= PACES_MAX) break;
+      this.paces.delete(oldest);
+    }
+    return pace;
+  }
+
+  left(device: string, nowMs: number): void {
+    if (this.paces.get(device)?.isRested(nowMs)) this.paces.delete(device);
+  }
+}

@@ -1,0 +1,30 @@
+import { and, eq } from 'drizzle-orm';
+import type { DeviceKey } from '../../domain/ids.js';
+import type { Connection } from './connection.js';
+import { devices } from './schema.js';
+
+/** What a device's sealed secret is bound to. */
+export const deviceOwner = ({ productKey, deviceName }: DeviceKey): string => `${productKey}/${deviceName}`;
+
+/**
+ * Within a write. What is replaced is overwritten in the file, not only released.
+ *
+ * @returns how many secrets were not sealed by the newest key
+ */
+export function sealAll({ db, sealer, sqlite }: Connection): number {
+  const { productKey, deviceName, deviceSecret } = devices;
+  const stale = db
+    .select({ productKey, deviceName, deviceSecret })
+    .from(devices)
+    .all()
+    .filter((row) => !sealer.isCurrent(row.deviceSecret));
+  if (stale.length > 0) sqlite.pragma('secure_delete = ON');
+  for (const row of stale) {
+    const sealed = sealer.seal(sealer.open(row.deviceSecret, deviceOwner(row)), deviceOwner(row));
+    db.update(devices)
+      .set({ deviceSecret: sealed })
+      .where(and(eq(productKey, row.productKey), eq(deviceName, row.deviceName)))
+      .run();
+  }
+  return stale.length;
+}

@@ -1,0 +1,74 @@
+import { desc, eq, isNull, and } from 'drizzle-orm';
+import { FerryError, notFound } from '../../domain/errors.js';
+import type { Records, Token } from '../records.js';
+import { isUniqueViolation, type Connection } from './connection.js';
+import { requireProduct } from './firmware.js';
+import { behind, pageOf, readCursor } from './paging.js';
+import { sessions, tokens } from './schema.js';
+
+type TokenRecords = Pick<Records, 'addToken' | 'listTokens' | 'getToken' | 'tokenByHash' | 'revokeToken' | 'tokenUsed'>;
+type TokenRow = typeof tokens.$inferSelect;
+
+export function tokenRecords(connection: Connection): TokenRecords {
+  const { db, writes } = connection;
+  const get = (id: string): TokenRow | undefined => db.select().from(tokens).where(eq(tokens.id, id)).get();
+
+  return {
+    addToken: (token) =>
+      writes.run(() => {
+        if (token.productKey !== null) requireProduct(connection, token.productKey);
+        try {
+          return tokenOf(db.insert(tokens).values(token).returning().get());
+        } catch (error) {
+          if (!isUniqueViolation(error)) throw error;
+          throw new FerryError(
+            'token-exists',
+            `name: a token named ${token.name} exists; choose another name, or revoke that one first.`,
+            { errors: [{ field: 'name', message: 'is taken' }] },
+          );
+        }
+      }),
+
+    async listTokens(page) {
+      const cursor = readCursor(page.cursor, ['number', 'string']);
+      const rows = db
+        .select()
+        .from(tokens)
+        .where(behind([tokens.createdAtMs, tokens.id], cursor))
+        .orderBy(desc(tokens.createdAtMs), desc(tokens.id))
+        .limit(page.limit + 1)
+        .all();
+      return pageOf(rows, page, { key: (row) => [row.createdAtMs, row.id], item: tokenOf });
+    },
+
+    async getToken(id) {
+      const row = get(id);
+      return row && tokenOf(row);
+    },
+
+    async tokenByHash(hash) {
+      const row = db.select().from(tokens).where(eq(tokens.hash, hash)).get();
+      return row && tokenOf(row);
+    },
+
+    revokeToken: (id, atMs) =>
+      writes.run(() => {
+        const row = get(id);
+        if (!row) throw notFound(`Token ${id}`);
+        db.update(tokens)
+          .set({ revokedAtMs: atMs })
+          .where(and(eq(tokens.id, id), isNull(tokens.revokedAtMs)))
+          .run();
+        db.delete(sessions).where(eq(sessions.credential, row.hash)).run();
+        return tokenOf(get(id) ?? row);
+      }),
+
+    tokenUsed: (id, atMs) =>
+      writes.run(() => void db.update(tokens).set({ lastUsedAtMs: atMs }).where(eq(tokens.id, id)).run()),
+  };
+}
+
+/** Its digest stays here. */
+function tokenOf({ hash: _, ...token }: TokenRow): Token {
+  return token;
+}
