@@ -64,10 +64,10 @@ function importRows({ db }: Connection, task: TaskSnapshot, { nextChange, touche
         startedAtMs: task.startedAtMs,
         endedAtMs,
       },
-      ...{ needsApproval: task.needsApproval, approval: task.approval },
+      ...{ needsApproval: task.needsApproval, approval: task.approval, approvalDelivered: task.approval != null },
       ...{ cancelRequestedAtMs: task.cancelRequestedAtMs, endRequestedAtMs: task.endRequestedAtMs },
       // Its run is there: the engine knows what it was told.
-      ...{ startDelivered: true, cancelDelivered: true, endDelivered: true, approvalDelivered: true },
+      ...{ startDelivered: true, cancelDelivered: true, endDelivered: true },
       ...{ ...counts, total: task.deviceUpdates.length, change: nextChange() },
     })
     .run();

@@ -16,7 +16,7 @@ import { DEFAULT_FIRMWARE_LIMITS } from '../../domain/policy.js';
 import { initialState, notified, failed, succeeded, type DeviceUpdateState } from '../../domain/device-update.js';
 import type { FailureCause } from '../../domain/causes.js';
 import type { Records } from '../../records/records.js';
-import { openTestRecords } from '../support/records.js';
+import { openTestRecords, type TestRecords } from '../support/records.js';
 
 export const TOKEN = 'the-admin-token-of-this-test';
 export const PRODUCT = 'lamps';
@@ -61,7 +61,9 @@ export class World {
   }
 
   static async open(overrides: Partial<ApiDeps> = {}): Promise<World> {
-    const { records, close } = await openTestRecords();
+    const own = overrides.records ? undefined : await openTestRecords();
+    const records = overrides.records ?? (own as TestRecords).records;
+    const close = async () => own?.close();
     const filesFolder = await mkdtemp(join(tmpdir(), 'ferry-files-'));
     const delivered: string[] = [];
     const deps: ApiDeps = {

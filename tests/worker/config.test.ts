@@ -39,9 +39,41 @@ describe('the configuration', () => {
   });
 
   it('asks for the public URL when the service listens on every address: devices download from it', () => {
-    expect(() => loadConfig({ FERRY_HOST: '0.0.0.0' })).toThrow('FERRY_PUBLIC_URL');
-    expect(loadConfig({ FERRY_HOST: '0.0.0.0', FERRY_PUBLIC_URL: 'http://updates.example/' })).toMatchObject({
-      publicUrl: 'http://updates.example',
+    expect(() => loadConfig({ FERRY_HOST: '0.0.0.0', FERRY_INSECURE: '1' })).toThrow('FERRY_PUBLIC_URL');
+    const env = { FERRY_HOST: '0.0.0.0', FERRY_INSECURE: '1', FERRY_PUBLIC_URL: 'http://updates.example/' };
+    expect(loadConfig(env)).toMatchObject({ publicUrl: 'http://updates.example' });
+  });
+
+  it('lets strangers listen in only when that is asked for', () => {
+    const open = { FERRY_HOST: '192.0.2.1' };
+    const tls = { FERRY_TLS_CERT: 'c.pem', FERRY_TLS_KEY: 'k.pem' };
+    expect(() => loadConfig(open)).toThrow('FERRY_INSECURE=1');
+    expect(loadConfig({ ...open, FERRY_INSECURE: '1' })).toMatchObject({ mqttPlain: true });
+    expect(loadConfig({ ...open, ...tls })).toMatchObject({ mqttPlain: false });
+    expect(loadConfig({ ...open, ...tls, FERRY_MQTT_PLAIN: 'on' })).toMatchObject({ mqttPlain: true });
+    for (const host of ['127.0.0.1', '127.1.2.3', 'localhost', '::1']) {
+      expect(loadConfig({ FERRY_HOST: host })).toMatchObject({ mqttPlain: true });
+    }
+  });
+
+  it.each([
+    [{ FERRY_TLS_CERT: 'c.pem' }, 'FERRY_TLS_KEY'],
+    [{ FERRY_TLS_CLIENT_CA: 'ca.pem' }, 'FERRY_TLS_CERT'],
+    [{ FERRY_TLS_CERT: 'c', FERRY_TLS_KEY: 'k', FERRY_TLS_CLIENT_AUTH: 'required' }, 'FERRY_TLS_CLIENT_CA'],
+    [{ FERRY_MQTT_PLAIN: 'off' }, 'no device could connect'],
+    [{ FERRY_SIGN_METHODS: 'sha256,rot13' }, 'FERRY_SIGN_METHODS'],
+    [{ FERRY_SECRET_KEY: 'short' }, 'FERRY_SECRET_KEY'],
+  ])('%j is refused, naming what is missing', (env, word) => {
+    expect(() => loadConfig(env)).toThrow(word);
+  });
+
+  it('takes several secret keys, and some of the sign methods', () => {
+    const key = Buffer.alloc(32, 7).toString('base64');
+    const { secretKeys, brokerLimits } = loadConfig({
+      FERRY_SECRET_KEY: `${key}, ${key}`,
+      FERRY_SIGN_METHODS: 'sha256, sha1',
     });
+    expect(secretKeys).toHaveLength(2);
+    expect(brokerLimits.signMethods).toEqual(['sha256', 'sha1']);
   });
 });

@@ -7,7 +7,7 @@ import type { Publisher } from '../../activities/publisher.js';
 import type { FailureCause } from '../../domain/causes.js';
 import type { DeviceProtocol } from '../../domain/device-update.js';
 import { deviceUpdateWorkflowId, SEARCH_ATTRIBUTES, TASK_QUEUE, type TaskKind } from '../../domain/ids.js';
-import { resolvePolicy, type UpdatePolicy } from '../../domain/policy.js';
+import { APPROVAL_TIMEOUT_MS, resolvePolicy, type UpdatePolicy } from '../../domain/policy.js';
 import type { DeviceUpdateRecord, OpenDeviceUpdate, Records, TaskRecord } from '../../records/records.js';
 import { failureSignal, fetchedSignal, onlineSignal, progressSignal, versionSignal } from '../../workflows/messages.js';
 import { taskRunOptions } from '../../workflows/task-input.js';
@@ -179,6 +179,24 @@ export class World {
     return this.task('batch', ['1.0.0'], null, policy, shardDevices);
   }
 
+  /** A batch for which one operator is too few. */
+  async batchForApproval(startedBy: string): Promise<TaskRecord> {
+    await this.makeVerified();
+    const { value: task } = await this.records.createTask({
+      id: `task-${this.firmwareId}-approval`,
+      kind: 'batch',
+      firmwareId: this.firmwareId,
+      sourceVersions: ['1.0.0'],
+      deviceNames: null,
+      policy: resolvePolicy('batch'),
+      createdAtMs: await this.env.currentTimeMs(),
+      startedBy,
+      approvalAbove: 0,
+    });
+    await this.startRun(task);
+    return task;
+  }
+
   /** A verification that ends at once, without a run: enough to make the firmware verified. */
   async makeVerified(): Promise<void> {
     const id = `warm-up-${this.firmwareId}`;
@@ -227,6 +245,7 @@ export class World {
       devicesTotal: task.counts.total,
       shardDevices,
       unconfirmedStartsMax: 4,
+      ...(task.needsApproval && { approval: { startedBy: task.startedBy, timeoutMs: APPROVAL_TIMEOUT_MS } }),
     });
     await this.env.client.workflow.start(task.kind === 'batch' ? 'batchUpdate' : 'verification', options);
   }

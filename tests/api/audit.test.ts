@@ -1,0 +1,140 @@
+import Database from 'better-sqlite3';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openTestRecords, type TestRecords } from '../support/records.js';
+import { PRODUCT, World } from './world.js';
+
+interface Entry {
+  readonly actor: string;
+  readonly action: string;
+  readonly target: string | null;
+  readonly outcome: string;
+  readonly before: unknown;
+  readonly after: Record<string, unknown> | null;
+}
+
+let world: World;
+let opened: TestRecords;
+beforeEach(async () => {
+  opened = await openTestRecords();
+  world = await World.open({ records: opened.records });
+  await world.product();
+});
+afterEach(async () => {
+  await world.close();
+  await opened.close();
+});
+
+/** Oldest first. */
+async function entries(query = ''): Promise<Entry[]> {
+  const { body } = await world.get<{ items: Entry[] }>(`/v1/audit${query}`);
+  return body.items.toReversed();
+}
+const verification = async () => (await world.get('/v1/audit/verification')).body;
+
+describe('The audit log', () => {
+  it('has who did what to what, with what came of it', async () => {
+    const taskId = await world.batch();
+    await world.post(`/v1/tasks/${taskId}/cancel`);
+    const log = await entries();
+    expect(log.map(({ action, target, outcome }) => [action, target, outcome])).toEqual([
+      ['product.create', 'product/lamps', 'done'],
+      ['device.register', 'product/lamps', 'done'],
+      ['firmware.add', expect.stringMatching(/^firmware\/\w{16}$/), 'done'],
+      ['verification.create', expect.stringMatching(/^firmware\/\w{16}$/), 'done'],
+      ['batch.create', expect.stringMatching(/^firmware\/\w{16}$/), 'done'],
+      ['task.cancel', `task/${taskId}`, 'done'],
+    ]);
+    expect(log.every(({ actor }) => actor === 'admin')).toBe(true);
+    expect(log.at(-1)).toMatchObject({ before: { status: 'running' }, after: { id: taskId, status: 'running' } });
+    expect(log[4]?.after).toMatchObject({ policy: { allowDowngrade: false }, counts: { total: 3 } });
+  });
+
+  it('has refusals too, by strangers too', async () => {
+    await world.post(`/v1/tasks/nothing/cancel`);
+    await world.api.app.request('/v1/products', { method: 'POST', headers: { authorization: 'Bearer wrong' } });
+    await world.post('/v1/products', {});
+    const { body: viewer } = await world.post<{ token: string }>('/v1/tokens', { name: 'Vera', role: 'viewer' });
+    await world.send('POST', '/v1/products', { headers: { authorization: `Bearer ${viewer.token}` } });
+    expect((await entries()).slice(2).map(({ actor, action, outcome }) => [actor, action, outcome])).toEqual([
+      ['admin', 'task.cancel', 'not-found'],
+      ['unknown', 'product.create', 'unauthorized'],
+      ['admin', 'product.create', 'invalid-request'],
+      ['admin', 'token.create', 'done'],
+      ['Vera', 'product.create', 'forbidden'],
+    ]);
+  });
+
+  it('has downgrades that were allowed', async () => {
+    await world.runs('lamp-1', '3.0.0');
+    const firmwareId = await world.firmware('2.0.0');
+    const path = `/v1/firmware/${firmwareId}/verifications`;
+    await world.post(path, { deviceNames: ['lamp-1'] });
+    await world.post(path, { deviceNames: ['lamp-1'], policy: { allowDowngrade: true } });
+    const [refused, allowed] = (await entries('?action=verification.create')).slice(-2);
+    expect(refused).toMatchObject({ outcome: 'downgrade-not-allowed' });
+    expect(allowed).toMatchObject({ outcome: 'done', after: { policy: { allowDowngrade: true } } });
+  });
+
+  it('has no secrets in it', async () => {
+    const { body } = await world.post<{ devices: { deviceSecret: string }[] }>(`/v1/products/${PRODUCT}/devices`, {
+      devices: [{ deviceName: 'lamp-9' }, { deviceName: 'lamp-10', deviceSecret: 'given-by-hand-123' }],
+    });
+    const { body: rotated } = await world.post<{ deviceSecret: string }>(
+      `/v1/products/${PRODUCT}/devices/lamp-9/secret`,
+      {},
+    );
+    const text = await (await world.request('/v1/audit')).text();
+    const secrets = [...body.devices.map(({ deviceSecret }) => deviceSecret), rotated.deviceSecret];
+    for (const secret of secrets) expect(text).not.toContain(secret);
+    expect(text).toContain('device.rotate-secret');
+  });
+
+  it('does not have what only reads', async () => {
+    const count = (await entries()).length;
+    await world.get('/v1/tasks');
+    await world.post(`/v1/firmware/x/batch-updates/preview`, { sourceVersions: ['1'] });
+    expect(await entries()).toHaveLength(count);
+  });
+
+  it('is a chain in which a change, a gap and a wrong order show', async () => {
+    for (const name of ['a', 'b', 'c']) await world.post('/v1/products', { name });
+    const { fault, entries: count } = await verification();
+    expect({ fault, count }).toEqual({ fault: null, count: 5 });
+    const db = new Database(opened.path);
+    db.exec('DROP TRIGGER audit_entries_keep; DROP TRIGGER audit_entries_stay');
+    const was = db.prepare('SELECT actor FROM audit_entries WHERE id = 3').pluck().get();
+    db.exec("UPDATE audit_entries SET actor = 'nobody' WHERE id = 3");
+    expect(await verification()).toMatchObject({ entries: 2, fault: { id: 3 } });
+    db.prepare('UPDATE audit_entries SET actor = ? WHERE id = 3').run(was);
+    expect(await verification()).toMatchObject({ fault: null });
+    db.exec('DELETE FROM audit_entries WHERE id = 4');
+    expect(await verification()).toMatchObject({ entries: 3, fault: { id: 5 } });
+    db.close();
+  });
+
+  it('refuses to be changed by anybody who has the database', () => {
+    const db = new Database(opened.path);
+    expect(() => db.exec("UPDATE audit_entries SET actor = 'nobody'")).toThrow('append-only');
+    expect(() => db.exec('DELETE FROM audit_entries')).toThrow('append-only');
+    db.close();
+  });
+
+  it('filters, pages, and exports as CSV in which no cell is a formula', async () => {
+    const { body } = await world.post<{ token: string }>('/v1/tokens', { name: '=cmd|calc', role: 'operator' });
+    const headers = { authorization: `Bearer ${body.token}`, 'content-type': 'application/json' };
+    await world.send('POST', '/v1/products', { headers, body: '{"name":"x"}' });
+    expect(await entries('?actor=%3Dcmd%7Ccalc')).toMatchObject([{ action: 'product.create' }]);
+    const { body: page } = await world.get<{ items: Entry[]; nextCursor: string }>('/v1/audit?limit=2');
+    const { body: next } = await world.get<{ items: Entry[] }>(`/v1/audit?limit=2&cursor=${page.nextCursor}`);
+    expect([...page.items, ...next.items].map(({ action }) => action)).toEqual([
+      'product.create',
+      'token.create',
+      'device.register',
+      'product.create',
+    ]);
+    const csv = await (await world.request('/v1/audit.csv')).text();
+    expect(csv.split('\n')[0]).toContain('actor,action');
+    expect(csv).toContain("'=cmd|calc");
+    expect(csv).not.toMatch(/(^|,)=cmd/m);
+  });
+});

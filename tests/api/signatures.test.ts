@@ -1,0 +1,119 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createHash } from 'node:crypto';
+import { generateSigningKey, keyIdOf, signFirmware } from '../../firmware/signature.js';
+import { PRODUCT, World, type ProblemBody } from './world.js';
+
+const FILE = Buffer.from('a firmware');
+const SHA256 = createHash('sha256').update(FILE).digest('hex');
+
+let world: World;
+const maker = generateSigningKey();
+beforeEach(async () => {
+  world = await World.open();
+  await world.product();
+});
+afterEach(() => world.close());
+
+const trust = (...publicKeys: string[]) =>
+  world.call<{ trustedKeys: { keyId: string }[] }>('PUT', `/v1/products/${PRODUCT}/trusted-keys`, { publicKeys });
+
+const STATEMENT = { productKey: PRODUCT, module: 'default', version: '2.0.0', sizeBytes: FILE.length, sha256: SHA256 };
+const signed = (change: Partial<typeof STATEMENT> = {}, key = maker) =>
+  signFirmware(key.privateKey, { ...STATEMENT, ...change }).signature;
+const add = (signature?: string, change: Record<string, string> = {}) =>
+  world.upload<ProblemBody & { id: string; signature: { keyId: string; value: string } | null }>(
+    { name: 'lamp', productKey: PRODUCT, version: '2.0.0', ...(signature !== undefined && { signature }), ...change },
+    FILE,
+  );
+
+describe('A product that trusts a key', () => {
+  it('takes firmware that is signed by it, and shows by which', async () => {
+    expect((await trust(maker.publicKey)).body.trustedKeys).toEqual([
+      { keyId: keyIdOf(maker.publicKey), publicKey: maker.publicKey },
+    ]);
+    const { status, body } = await add(signed());
+    expect(status).toBe(201);
+    expect(body.signature).toEqual({ keyId: keyIdOf(maker.publicKey), value: signed() });
+  });
+
+  it.each([
+    ['no signature', undefined],
+    ['the signature of another file', signed({ sha256: 'ab'.repeat(32) })],
+    ['the signature of another size', signed({ sizeBytes: 11 })],
+    ['the signature of another version', signed({ version: '2.0.1' })],
+    ['the signature of another product', signed({ productKey: 'ovens' })],
+    ['the signature of another module', signed({ module: 'MCU' })],
+    ['the signature of a stranger', signed({}, generateSigningKey())],
+  ])('refuses firmware with %s, and keeps nothing of it', async (_, signature) => {
+    await trust(maker.publicKey);
+    const { status, body } = await add(signature);
+    expect({ status, code: body.code }).toEqual({ status: 422, code: 'firmware-signature-invalid' });
+    expect(body.errors).toMatchObject([{ field: 'signature' }]);
+    expect(await world.files()).toEqual([]);
+  });
+
+  it('refuses what is no signature at all', async () => {
+    await trust(maker.publicKey);
+    for (const signature of ['', 'nonsense', signed().slice(1), `${signed()}\n`]) {
+      const { status, body } = await add(signature);
+      expect({ status, code: body.code }).toEqual({ status: 400, code: 'invalid-request' });
+    }
+  });
+
+  it('starts no task with firmware that was there unsigned, or whose key it trusts no more', async () => {
+    const unsigned = await world.verifiedFirmware('1.5.0');
+    await trust(maker.publicKey);
+    const { body: firmware } = await add(signed());
+    const start = async (id: string) => {
+      const { status, body } = await world.post<ProblemBody>(`/v1/firmware/${id}/verifications`, {
+        deviceNames: ['lamp-2'],
+      });
+      return status === 202 ? 'started' : body.code;
+    };
+    expect(await start(unsigned)).toBe('firmware-signature-invalid');
+    expect(await start(firmware.id)).toBe('started');
+    await trust(generateSigningKey().publicKey);
+    expect(await start(firmware.id)).toBe('firmware-signature-invalid');
+    const batch = await world.post<ProblemBody>(`/v1/firmware/${unsigned}/batch-updates`, {
+      sourceVersions: ['1.0.0'],
+    });
+    expect(batch.body.code).toBe('firmware-signature-invalid');
+  });
+
+  it('takes unsigned firmware again when it trusts none', async () => {
+    await trust(maker.publicKey);
+    await trust();
+    expect((await add()).status).toBe(201);
+  });
+
+  it.each(['', 'x', Buffer.alloc(31).toString('base64'), Buffer.alloc(33).toString('base64'), maker.privateKey])(
+    'does not take %j for a public key',
+    async (key) => {
+      expect(await trust(key)).toMatchObject({ status: 400, body: { code: 'invalid-request' } });
+    },
+  );
+});
+
+describe('A product that trusts no key', () => {
+  it('refuses a signature that it can’t check, rather than to keep it unchecked', async () => {
+    expect((await add(signed())).body.code).toBe('firmware-signature-invalid');
+  });
+});
+
+describe('Who sets the keys', () => {
+  it('is an admin, and it is in the audit log with what was before', async () => {
+    const { body } = await world.post<{ token: string }>('/v1/tokens', { name: 'Ada', role: 'operator' });
+    const refused = await world.send('PUT', `/v1/products/${PRODUCT}/trusted-keys`, {
+      headers: { authorization: `Bearer ${body.token}` },
+    });
+    expect(refused.status).toBe(403);
+    await trust(maker.publicKey);
+    await trust();
+    const { body: log } = await world.get<{ items: unknown[] }>('/v1/audit?action=product.trust');
+    expect(log.items).toMatchObject([
+      { outcome: 'done', before: { trustedKeys: [{ publicKey: maker.publicKey }] }, after: { trustedKeys: [] } },
+      { outcome: 'done', before: { trustedKeys: [] } },
+      { outcome: 'forbidden', actor: 'Ada' },
+    ]);
+  });
+});
