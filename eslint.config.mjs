@@ -82,5 +82,6 @@ export default tseslint.config(
   // The client runs in browsers too; the rest of the API is there for its types.
   may('console', ['domain'], { types: ['api'], except: ['api/client-core.js', 'api/client-events.js'] }),
   may('worker', ['domain', 'workflows', 'activities', 'records', 'firmware', 'broker', 'api']),
-  may('cli', ['domain', 'api', 'worker']),
+  // Firmware is signed where it is built, by the command alone.
+  may('cli', ['domain', 'api', 'worker', 'firmware']),
 );

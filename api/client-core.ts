@@ -5,13 +5,17 @@ import { followEvents, piecesOf, type ApiEvent, type FollowOptions } from './cli
 import type {
   CreateBatchUpdateRequest,
   CreateProductRequest,
+  CreateTokenRequest,
   CreateVerificationRequest,
+  DecideRequest,
   NewDeviceRequest,
   PageParams,
   ReinitiateRequest,
   SignInRequest,
 } from './requests.js';
 import type {
+  AuditEntryAnswer,
+  AuditVerificationAnswer,
   BatchPreviewAnswer,
   DeviceAnswer,
   DeviceDetailAnswer,
@@ -19,16 +23,19 @@ import type {
   DoctorAnswer,
   FirmwareAnswer,
   FirmwarePageAnswer,
+  NewTokenAnswer,
   OverviewAnswer,
   PageAnswer,
   Problem,
   ProductAnswer,
   ReadinessAnswer,
+  RegisteredDeviceAnswer,
   RegisteredDevicesAnswer,
   SessionAnswer,
   TaskAnswer,
   TaskDetailAnswer,
   TimelineAnswer,
+  TokenAnswer,
   VersionsAnswer,
 } from './schemas.js';
 
@@ -89,6 +96,12 @@ export interface TaskQuery extends PageParams {
   productKey?: string;
   kind?: 'verification' | 'batch';
   status?: TaskAnswer['status'];
+}
+export interface AuditQuery {
+  actor?: string | undefined;
+  action?: string | undefined;
+  target?: string | undefined;
+  productKey?: string | undefined;
 }
 export interface DeviceUpdateQuery extends PageParams {
   status?: DeviceUpdateStatus;
@@ -200,11 +213,8 @@ export function createClientCore({ url, headers }: ClientCoreOptions) {
     listDeviceUpdates: (taskId: string, query: DeviceUpdateQuery = {}) =>
       call<PageAnswer<DeviceUpdateAnswer>>('GET', `${task(taskId)}/devices`, { query: { ...query } }),
     /** The device updates as CSV, piece by piece. */
-    async *deviceUpdatesCsv(taskId: string, query: Omit<DeviceUpdateQuery, keyof PageParams> = {}) {
-      const response = await send('GET', `${task(taskId)}/devices.csv`, { query: { ...query } });
-      const decoder = new TextDecoder();
-      for await (const bytes of piecesOf(response)) yield decoder.decode(bytes, { stream: true });
-    },
+    deviceUpdatesCsv: (taskId: string, query: Omit<DeviceUpdateQuery, keyof PageParams> = {}) =>
+      textOf(send('GET', `${task(taskId)}/devices.csv`, { query: { ...query } })),
     reinitiate: (taskId: string, json: ReinitiateRequest = {}, options: CreationOptions = {}) =>
       call<TaskAnswer>('POST', `${task(taskId)}/reinitiate`, { json, headers: created(options) }),
     cancelTask: (taskId: string) => call<TaskAnswer>('POST', `${task(taskId)}/cancel`),
@@ -223,6 +233,34 @@ export function createClientCore({ url, headers }: ClientCoreOptions) {
     workflowHistory: (workflowId: string, runId?: string) =>
       call<unknown>('GET', 'v1/workflow-history', { query: { workflowId, runId } }),
 
+    approveTask: (taskId: string, json: DecideRequest = {}) =>
+      call<TaskAnswer>('POST', `${task(taskId)}/approve`, { json }),
+    rejectTask: (taskId: string, json: DecideRequest = {}) =>
+      call<TaskAnswer>('POST', `${task(taskId)}/reject`, { json }),
+
+    /** @param publicKeys all of them: those that are not named are trusted no more */
+    trustKeys: (productKey: string, publicKeys: readonly string[]) =>
+      call<ProductAnswer>('PUT', `${product(productKey)}/trusted-keys`, { json: { publicKeys } }),
+    /** Another secret; generated if none is given. The device is cut off. */
+    rotateDeviceSecret: (productKey: string, deviceName: string, deviceSecret?: string) =>
+      call<RegisteredDeviceAnswer>('POST', `${product(productKey)}/devices/${encodeURIComponent(deviceName)}/secret`, {
+        json: { deviceSecret },
+      }),
+    revokeDevice: (productKey: string, deviceName: string) =>
+      call<DeviceAnswer>('POST', `${product(productKey)}/devices/${encodeURIComponent(deviceName)}/revoke`),
+    restoreDevice: (productKey: string, deviceName: string) =>
+      call<DeviceAnswer>('POST', `${product(productKey)}/devices/${encodeURIComponent(deviceName)}/restore`),
+
+    createToken: (json: CreateTokenRequest) => call<NewTokenAnswer>('POST', 'v1/tokens', { json }),
+    listTokens: (query: PageParams = {}) => call<PageAnswer<TokenAnswer>>('GET', 'v1/tokens', { query: { ...query } }),
+    revokeToken: (id: string) => call<TokenAnswer>('DELETE', `v1/tokens/${encodeURIComponent(id)}`),
+
+    listAudit: (query: AuditQuery & PageParams = {}) =>
+      call<PageAnswer<AuditEntryAnswer>>('GET', 'v1/audit', { query: { ...query } }),
+    verifyAudit: () => call<AuditVerificationAnswer>('GET', 'v1/audit/verification'),
+    /** The audit log as CSV, piece by piece. */
+    auditCsv: (query: AuditQuery = {}) => textOf(send('GET', 'v1/audit.csv', { query: { ...query } })),
+
     /** What is not as it should be between records, runs, claims and files. */
     examine: (fix: boolean) => call<DoctorAnswer>('POST', 'v1/doctor', { json: { fix } }),
 
@@ -234,6 +272,11 @@ export function createClientCore({ url, headers }: ClientCoreOptions) {
       return response.json() as Promise<ReadinessAnswer>;
     },
   };
+}
+
+async function* textOf(answer: Promise<Response>): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  for await (const bytes of piecesOf(await answer)) yield decoder.decode(bytes, { stream: true });
 }
 
 /** The problem document of a refusal; empty when it is none. */

@@ -60,21 +60,9 @@ export function secureListener(options: SecureOptions): Listener {
   });
   // Broken handshakes are everyday business on an open port.
   server.on('tlsClientError', (_error, socket) => socket.destroy());
-  const listener = listenerOf(server, options, 'FERRY_MQTTS_PORT');
   const stop = context.onExchange((exchanged) => server.setSecureContext({ ...exchanged, minVersion: 'TLSv1.2' }));
-  return {
-    ...listener,
-    get port() {
-      return listener.port;
-    },
-    get isListening() {
-      return listener.isListening;
-    },
-    close() {
-      stop();
-      return listener.close();
-    },
-  };
+  server.once('close', stop);
+  return listenerOf(server, options, 'FERRY_MQTTS_PORT');
 }
 
 const hasCertificate = (socket: TLSSocket): boolean => Object.keys(socket.getPeerCertificate()).length > 0;

@@ -125,7 +125,8 @@ function parseId(value: unknown): string | number | undefined {
 
 // ── downwards ───────────────────────────────────────────────────────────────────────────────────
 
-export type NotifiedFirmware = Pick<Firmware, 'sizeBytes' | 'sign' | 'signMethod' | 'version' | 'module'>;
+export type NotifiedFirmware = Pick<Firmware, 'sizeBytes' | 'sign' | 'signMethod' | 'version' | 'module'> &
+  Partial<Pick<Firmware, 'sha256' | 'signature' | 'signatureKeyId'>>;
 
 /** `MD5` breaks two SDKs [protocol: the notification]. */
 const WIRE_SIGN_METHODS: Readonly<Record<DigestMethod, string>> = { MD5: 'Md5', SHA256: 'SHA256' };
@@ -163,7 +164,8 @@ export const formatClockReply = (
   { receivedAtMs, sentAtMs }: { readonly receivedAtMs: number; readonly sentAtMs: number },
 ): string => JSON.stringify({ deviceSendTime, serverRecvTime: String(receivedAtMs), serverSendTime: String(sentAtMs) });
 
-function firmwareMembers({ sizeBytes, sign, signMethod, version, module }: NotifiedFirmware, url: string): Json {
+function firmwareMembers(firmware: NotifiedFirmware, url: string): Json {
+  const { sizeBytes, sign, signMethod, version, module } = firmware;
   if (url.length > URL_CHARACTERS_MAX) {
     throw new Error(
       `The download URL has ${url.length} characters; devices take at most ${URL_CHARACTERS_MAX}. Shorten FERRY_PUBLIC_URL.`,
@@ -178,5 +180,11 @@ function firmwareMembers({ sizeBytes, sign, signMethod, version, module }: Notif
     // C SDK 3 reads only this digest.
     ...(signMethod === 'MD5' ? { md5: sign.toLowerCase() } : {}),
     ...(module === DEFAULT_MODULE ? {} : { module }),
+    ...extDataOf(firmware),
   };
+}
+
+/** What a device needs to check a signature (docs/firmware-signing.md); of signed firmware only, and last [protocol]. */
+function extDataOf({ sha256, signature, signatureKeyId }: NotifiedFirmware): Json {
+  return signature ? { extData: { sha256, signature, signatureKeyId } } : {};
 }

@@ -1,4 +1,6 @@
 import { Command, CommanderError, Help, type Option } from 'commander';
+import { approveCommand, rejectCommand } from './commands/approvals.js';
+import { auditCommand } from './commands/audit.js';
 import { backupCommand } from './commands/backup.js';
 import { batchCommand } from './commands/batch.js';
 import { demoCommand } from './commands/demo.js';
@@ -7,6 +9,7 @@ import { devicesCommand } from './commands/devices.js';
 import { doctorCommand } from './commands/doctor.js';
 import { failuresCommand } from './commands/failures.js';
 import { firmwareCommand } from './commands/firmware.js';
+import { keysCommand } from './commands/keys.js';
 import { productCommand } from './commands/product.js';
 import { recordsCommand } from './commands/records.js';
 import { replayCommand } from './commands/replay.js';
@@ -14,6 +17,8 @@ import { cancelCommand, endCommand, reinitiateCommand } from './commands/request
 import { restoreCommand } from './commands/restore.js';
 import { simulateCommand } from './commands/simulate.js';
 import { taskCommand, tasksCommand, watchCommand } from './commands/tasks.js';
+import { tlsCommand } from './commands/tls.js';
+import { tokenCommand } from './commands/token.js';
 import { startService, upCommand, type StartService } from './commands/up.js';
 import { verifyCommand } from './commands/verify.js';
 import type { Io } from './io.js';
@@ -25,7 +30,14 @@ export interface ProgramOptions {
   readonly start: StartService;
 }
 
-const GROUPS = { run: 'Run:', prepare: 'Prepare:', update: 'Update:', follow: 'Follow:', keep: 'Keep:' } as const;
+const GROUPS = {
+  run: 'Run:',
+  prepare: 'Prepare:',
+  update: 'Update:',
+  follow: 'Follow:',
+  keep: 'Keep:',
+  secure: 'Secure:',
+} as const;
 
 /** The `ferry` command; `runCli` runs it. */
 export function createProgram(io: Io, { version, start }: ProgramOptions): Command {
@@ -39,9 +51,11 @@ export function createProgram(io: Io, { version, start }: ProgramOptions): Comma
     commands.forEach((command) => program.addCommand(command.helpGroup(group)));
   add(GROUPS.run, [upCommand(io, start), demoCommand(io, start), simulateCommand(io)]);
   add(GROUPS.prepare, [productCommand(io), deviceCommand(io), devicesCommand(io), firmwareCommand(io)]);
-  add(GROUPS.update, [verifyCommand(io), batchCommand(io), reinitiateCommand(io), cancelCommand(io), endCommand(io)]);
+  add(GROUPS.update, [verifyCommand(io), batchCommand(io), approveCommand(io), rejectCommand(io)]);
+  add(GROUPS.update, [reinitiateCommand(io), cancelCommand(io), endCommand(io)]);
   add(GROUPS.follow, [tasksCommand(io), taskCommand(io), watchCommand(io), failuresCommand(io), replayCommand(io)]);
   add(GROUPS.keep, [doctorCommand(io), recordsCommand(io), backupCommand(io), restoreCommand(io)]);
+  add(GROUPS.secure, [tokenCommand(io), auditCommand(io), keysCommand(io), tlsCommand(io)]);
   each(program, (command) => {
     command.exitOverride().configureOutput({
       writeOut: (text) => void io.out.write(text),

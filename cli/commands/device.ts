@@ -11,11 +11,14 @@ import { devicesCommand } from './devices.js';
 
 export const deviceCommand = (io: Io): Command =>
   new Command('device')
-    .description('register and show devices')
+    .description('register and show devices, and say who may sign in')
     .addCommand(add(io))
     .addCommand(importCsv(io))
     .addCommand(devicesCommand(io, 'list'))
-    .addCommand(show(io));
+    .addCommand(show(io))
+    .addCommand(rotate(io))
+    .addCommand(revoke(io))
+    .addCommand(restore(io));
 
 const PRODUCT = new Argument('<product>', 'product key');
 
@@ -107,8 +110,47 @@ function deviceText(device: DeviceDetailAnswer): string {
     ['runs', modules.join(', ') || 'no version reported yet'],
     ['online', device.online ? 'yes' : 'no'],
     ['last seen', localTime(device.lastSeenAt)],
+    ...(device.revokedAt === null ? [] : ([['revoked', localTime(device.revokedAt)]] as const)),
     ['registered', localTime(device.createdAt)],
   ]);
   const { items } = device.history;
   return items.length === 0 ? facts : `${facts}\n\nUpdates, newest first:\n${deviceUpdatesTable(items)}`;
 }
+
+const DEVICE = new Argument('<deviceName>', 'name of the device');
+
+const rotate = (io: Io): Command =>
+  operatingCommand('rotate', 'give a device another secret, shown this once; the old one is void at once', [
+    'ferry device rotate thermostat T-0001',
+  ])
+    .addArgument(PRODUCT)
+    .addArgument(DEVICE)
+    .option('--secret <secret>', 'the new secret (default: generated)')
+    .option('--out <file>', 'write name and secret to a CSV file instead')
+    .action(async (productKey: string, deviceName: string, options: { secret?: string; out?: string }) => {
+      const session = openSession(io, options);
+      const device = await session.api.rotateDeviceSecret(productKey, deviceName, options.secret);
+      await answerSecrets(session, { devices: [device] }, options.out);
+    });
+
+const revoke = (io: Io): Command =>
+  operatingCommand('revoke', 'keep a device out: it is cut off at once, and may not sign in', [
+    'ferry device revoke thermostat T-0001',
+  ])
+    .addArgument(PRODUCT)
+    .addArgument(DEVICE)
+    .action(async (productKey: string, deviceName: string, options: object) => {
+      const session = openSession(io, options);
+      const device = await session.api.revokeDevice(productKey, deviceName);
+      session.answer(device, () => `${device.deviceName} is cut off and may not sign in.`);
+    });
+
+const restore = (io: Io): Command =>
+  operatingCommand('restore', 'let a revoked device sign in again', ['ferry device restore thermostat T-0001'])
+    .addArgument(PRODUCT)
+    .addArgument(DEVICE)
+    .action(async (productKey: string, deviceName: string, options: object) => {
+      const session = openSession(io, options);
+      const device = await session.api.restoreDevice(productKey, deviceName);
+      session.answer(device, () => `${device.deviceName} may sign in again.`);
+    });

@@ -1,9 +1,12 @@
+import { createHash } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import { Argument, Command, Option } from 'commander';
 import type { FirmwareAnswer } from '../../api/schemas.js';
+import { keyIdOf, signFirmware } from '../../firmware/signature.js';
 import { findFirmware, firmwareName } from '../firmware-name.js';
 import type { Io } from '../io.js';
-import { operatingCommand } from '../operating-command.js';
+import { exampleText, operatingCommand } from '../operating-command.js';
 import { addPagingOptions, pageOf, pageText, type PagingOptions } from '../paging.js';
 import { localTime, size } from '../printable.js';
 import { openSession } from '../session.js';
@@ -12,10 +15,11 @@ import { uploadBar } from '../upload-bar.js';
 
 export const firmwareCommand = (io: Io): Command =>
   new Command('firmware')
-    .description('add, list, show and delete firmware')
+    .description('add, list, show, sign and delete firmware')
     .addCommand(add(io))
     .addCommand(list(io))
     .addCommand(show(io))
+    .addCommand(sign(io))
     .addCommand(remove(io));
 
 export const FIRMWARE = new Argument('<firmware>', 'id, or name@version');
@@ -26,6 +30,7 @@ interface AddOptions {
   readonly name?: string;
   readonly module?: string;
   readonly signMethod: 'MD5' | 'SHA256';
+  readonly signature?: string;
 }
 
 const add = (io: Io): Command =>
@@ -41,6 +46,7 @@ const add = (io: Io): Command =>
     .addOption(
       new Option('--sign-method <method>', 'digest that devices check').choices(['MD5', 'SHA256']).default('SHA256'),
     )
+    .option('--signature <file>', 'file with its signature, as "ferry firmware sign" has made it')
     .action(async (file: string, options: AddOptions) => {
       const session = openSession(io, options);
       const bar = session.isJson ? undefined : uploadBar(io.err);
@@ -51,6 +57,7 @@ const add = (io: Io): Command =>
           productKey: options.product,
           version: options.version,
           signMethod: options.signMethod,
+          ...(options.signature === undefined ? {} : { signature: (await readFile(options.signature, 'utf8')).trim() }),
           ...(options.module === undefined ? {} : { module: options.module }),
           ...(bar ? { onProgress: bar.show } : {}),
         })
@@ -60,6 +67,39 @@ const add = (io: Io): Command =>
         () =>
           `${firmwareName(firmware)} added: ${firmware.id}, ${size(firmware.sizeBytes)}, ${firmware.signMethod} ${firmware.sign}\n` +
           `Try it on a few devices next: ferry verify ${firmwareName(firmware)} --devices …`,
+      );
+    });
+
+interface SignOptions {
+  readonly key: string;
+  readonly product: string;
+  readonly version: string;
+  readonly module: string;
+  readonly out?: string;
+}
+
+const sign = (io: Io): Command =>
+  new Command('sign')
+    .description('sign a firmware; needs no service: to be done where the private key is')
+    .argument('<file>', 'the firmware file')
+    .requiredOption('--key <file>', 'the private key, as "ferry keys generate" has made it')
+    .requiredOption('--product <key>', 'product that it is for')
+    .requiredOption('--version <version>', 'its version')
+    .option('--module <module>', 'module of the device', 'default')
+    .option('--out <file>', 'where the signature goes (default: <file>.sig)')
+    .addHelpText(
+      'after',
+      exampleText(['ferry firmware sign main.bin --key release.key --product thermostat --version 2.0.0']),
+    )
+    .action(async (file: string, { key, product, version, module, out = `${file}.sig` }: SignOptions) => {
+      const bytes = await readFile(file);
+      const sha256 = createHash('sha256').update(bytes).digest('hex');
+      const statement = { productKey: product, module, version, sizeBytes: bytes.length, sha256 };
+      const { signature, publicKey } = signFirmware(await readFile(key, 'utf8'), statement);
+      await writeFile(out, `${signature}\n`);
+      io.out.write(
+        `Signed by key ${keyIdOf(publicKey)}: ${out}\n` +
+          `Next: ferry firmware add ${file} --product ${product} --version ${version} --signature ${out}\n`,
       );
     });
 
@@ -119,6 +159,7 @@ const show = (io: Io): Command =>
           ['status', firmware.status],
           ['size', `${size(firmware.sizeBytes)} (${firmware.sizeBytes} bytes)`],
           [firmware.signMethod, firmware.sign],
+          ['signed by', firmware.signature?.keyId ?? 'nobody'],
           ['open tasks', firmware.openTasks],
           ['added', localTime(firmware.createdAt)],
           ['verified', localTime(firmware.verifiedAt)],

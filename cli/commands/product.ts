@@ -1,13 +1,22 @@
-import { Command } from 'commander';
+import { readFile } from 'node:fs/promises';
+import { Argument, Command } from 'commander';
+import { eachItem } from '../../api/client.js';
+import type { ProductAnswer } from '../../api/schemas.js';
 import type { Io } from '../io.js';
 import { operatingCommand } from '../operating-command.js';
 import { addPagingOptions, pageOf, pageText, type PagingOptions } from '../paging.js';
 import { localTime } from '../printable.js';
-import { openSession } from '../session.js';
+import { openSession, type Session } from '../session.js';
 import { table } from '../table.js';
+import { CommandFailed } from '../usage-error.js';
 
 export const productCommand = (io: Io): Command =>
-  new Command('product').description('create and list products').addCommand(create(io)).addCommand(list(io));
+  new Command('product')
+    .description('create and list products, and whose signatures their firmware needs')
+    .addCommand(create(io))
+    .addCommand(list(io))
+    .addCommand(trust(io))
+    .addCommand(untrust(io));
 
 const create = (io: Io): Command =>
   operatingCommand('create [productKey]', 'create a product; its key is generated if none is given', [
@@ -31,10 +40,61 @@ const list = (io: Io): Command =>
           none: 'There is no product yet: ferry product create KEY',
           text: (items) =>
             table(
-              ['product', 'name', 'created'],
-              items.map(({ productKey, name, createdAt }) => [productKey, name, localTime(createdAt)]),
+              ['product', 'name', 'trusts', 'created'],
+              items.map(({ productKey, name, trustedKeys, createdAt }) => [
+                productKey,
+                name,
+                trustedKeys.map(({ keyId }) => keyId).join(', ') || 'any firmware',
+                localTime(createdAt),
+              ]),
             ),
         }),
       );
     },
   );
+
+const PRODUCT = new Argument('<product>', 'product key');
+
+const trust = (io: Io): Command =>
+  operatingCommand('trust', 'from now on, its firmware must be signed: by this key, or another one that it trusts', [
+    'ferry product trust thermostat release.key.pub',
+  ])
+    .addArgument(PRODUCT)
+    .argument('<file>', 'the public key, as "ferry keys generate" has made it')
+    .action(async (productKey: string, file: string, options: object) => {
+      const publicKey = (await readFile(file, 'utf8')).trim();
+      const session = openSession(io, options);
+      const trusted = await trustedBy(session, productKey);
+      const product = await session.api.trustKeys(productKey, [...trusted.map((key) => key.publicKey), publicKey]);
+      session.answer(product, () => trustText(product));
+    });
+
+const untrust = (io: Io): Command =>
+  operatingCommand('untrust', 'trust a key no more; without any, unsigned firmware is taken again', [
+    'ferry product untrust thermostat 3f9a0c5d2b7e8a10',
+  ])
+    .addArgument(PRODUCT)
+    .argument('<keyId>', 'of the key, as "ferry product list" shows it')
+    .action(async (productKey: string, keyId: string, options: object) => {
+      const session = openSession(io, options);
+      const trusted = await trustedBy(session, productKey);
+      const rest = trusted.filter((key) => key.keyId !== keyId);
+      if (rest.length === trusted.length) throw new CommandFailed(`Product ${productKey} does not trust key ${keyId}.`);
+      const product = await session.api.trustKeys(
+        productKey,
+        rest.map((key) => key.publicKey),
+      );
+      session.answer(product, () => trustText(product));
+    });
+
+async function trustedBy({ api }: Session, productKey: string): Promise<ProductAnswer['trustedKeys']> {
+  for await (const product of eachItem(api.listProducts)) {
+    if (product.productKey === productKey) return product.trustedKeys;
+  }
+  throw new CommandFailed(`There is no product ${productKey}: ferry product list shows them.`);
+}
+
+const trustText = ({ productKey, trustedKeys }: ProductAnswer): string =>
+  trustedKeys.length === 0
+    ? `Product ${productKey} takes unsigned firmware.`
+    : `Product ${productKey} takes only firmware signed by ${trustedKeys.map(({ keyId }) => keyId).join(' or ')}.`;

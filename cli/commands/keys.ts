@@ -1,0 +1,53 @@
+import { writeFile } from 'node:fs/promises';
+import { Command } from 'commander';
+import { generateSigningKey, keyIdOf } from '../../firmware/signature.js';
+import type { Io } from '../io.js';
+import { exampleText } from '../operating-command.js';
+import { CommandFailed } from '../usage-error.js';
+
+export const keysCommand = (io: Io): Command =>
+  new Command('keys')
+    .description('the key that signs firmware, and the keys that seal device secrets')
+    .addCommand(generate(io))
+    .addCommand(rotateSecrets(io));
+
+const generate = (io: Io): Command =>
+  new Command('generate')
+    .description('make a key pair that signs firmware; to be done, and kept, where firmware is built')
+    .argument('<file>', 'where the private key goes; the public one goes to <file>.pub')
+    .addHelpText('after', exampleText(['ferry keys generate release.key']))
+    .action(async (file: string) => {
+      const { privateKey, publicKey } = generateSigningKey();
+      await writeFile(file, privateKey, { mode: 0o600, flag: 'wx' }).catch(isThere(file));
+      await writeFile(`${file}.pub`, `${publicKey}\n`, { flag: 'wx' }).catch(isThere(`${file}.pub`));
+      io.out.write(
+        `Key ${keyIdOf(publicKey)}: private in ${file}, public in ${file}.pub.\n` +
+          `Keep the private one away from the service. Next: ferry product trust PRODUCT ${file}.pub\n`,
+      );
+    });
+
+const isThere =
+  (file: string) =>
+  (error: unknown): never => {
+    if ((error as { code?: string }).code !== 'EEXIST') throw error;
+    throw new CommandFailed(`${file} is there already. Name another file: a key is never overwritten.`);
+  };
+
+const rotateSecrets = (io: Io): Command =>
+  new Command('rotate')
+    .description(
+      'add a key that seals device secrets, in the data folder; the next start uses it and forgets the older one',
+    )
+    .addHelpText('after', exampleText(['FERRY_DATA_DIR=/srv/ferry ferry keys rotate']))
+    .action(async () => {
+      const { loadConfig } = await import('../../worker/config.js');
+      const { addSecretKey } = await import('../../worker/secret-keys.js');
+      const { paths, secretKeys } = loadConfig(io.env);
+      if (secretKeys !== undefined) {
+        throw new CommandFailed(
+          'FERRY_SECRET_KEY is set: put a new key before the old one there, separated by a comma.',
+        );
+      }
+      addSecretKey(paths.secretKeys);
+      io.out.write(`A new key is in ${paths.secretKeys}. Restart the service: it seals every secret by it.\n`);
+    });
