@@ -631,6 +631,7 @@ export interface Records {
   pauseTasksOf(sha256: string, cause: PauseCause, atMs: number): Promise<readonly string[]>;
   /** The file is as it should be again. @returns the ids of the tasks that go on */
   resumeTasksOf(sha256: string): Promise<readonly string[]>;
+  countTasks(status: TaskStatus): Promise<number>;
   /** The files of paused tasks. */
   pausedFiles(): Promise<readonly string[]>;
 

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { Counter, Registry, collectDefaultMetrics } from 'prom-client';
+import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
 import { createApi } from '../api/api.js';
 import { createDownloadHandler } from '../api/downloads.js';
 import { closeHttpServer, createHttpServer } from '../api/http-server.js';
@@ -126,6 +126,14 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
     name: 'ferry_firmware_files_damaged_total',
     help: 'Stored firmware files found damaged',
     registers: [metrics],
+  });
+  new Gauge({
+    name: 'ferry_tasks_paused',
+    help: 'Tasks that send nothing at present; alarm on it',
+    registers: [metrics],
+    async collect() {
+      this.set(await records.countTasks('paused'));
+    },
   });
   const pause = (sha256: string) =>
     records

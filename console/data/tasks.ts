@@ -50,6 +50,11 @@ export const useCancelTask = (taskId: string) => useTaskAction(taskId, (_: void)
 export const useEndVerification = (taskId: string) => useTaskAction(taskId, (_: void) => api.endVerification(taskId));
 export const useCancelDeviceUpdate = (taskId: string) =>
   useTaskAction(taskId, (deviceName: string) => api.cancelDeviceUpdate(taskId, deviceName));
+/** The two-person rule: what a second operator says. */
+export const useDecide = (taskId: string) =>
+  useTaskAction(taskId, ({ decision, remark }: { decision: 'approve' | 'reject'; remark: string }) =>
+    decision === 'approve' ? api.approveTask(taskId, { remark }) : api.rejectTask(taskId, { remark }),
+  );
 /** Answers the new task. */
 export const useReinitiate = (taskId: string) =>
   useTaskAction(taskId, ({ idempotencyKey, ...request }: ReinitiateRequest & { idempotencyKey: string }) =>

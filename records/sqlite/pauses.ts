@@ -3,7 +3,7 @@ import type { Records } from '../records.js';
 import type { Connection } from './connection.js';
 import { firmware, tasks } from './schema.js';
 
-type PauseRecords = Pick<Records, 'pauseTasksOf' | 'resumeTasksOf' | 'pausedFiles'>;
+type PauseRecords = Pick<Records, 'pauseTasksOf' | 'resumeTasksOf' | 'pausedFiles' | 'countTasks'>;
 
 /** Tasks that send nothing at present. Their runs find out by themselves, whenever they would send something. */
 export function pauseRecords({ db, writes }: Connection): PauseRecords {
@@ -33,6 +33,7 @@ export function pauseRecords({ db, writes }: Connection): PauseRecords {
       change(() => tasksOf(sha256, 'running'), { status: 'paused', pausedCause: cause, pausedAtMs: atMs }),
     resumeTasksOf: (sha256) =>
       change(() => tasksOf(sha256, 'paused'), { status: 'running', pausedCause: null, pausedAtMs: null }),
+    countTasks: async (status) => db.$count(tasks, eq(tasks.status, status)),
     pausedFiles: async () =>
       db
         .selectDistinct({ sha256: firmware.sha256 })

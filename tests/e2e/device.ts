@@ -32,7 +32,14 @@ export class Device {
     });
   }
 
-  static async connect(mqttUrl: string, productKey: string, deviceName: string, deviceSecret: string): Promise<Device> {
+  /** @param ca of the service's certificate, where it speaks TLS */
+  static async connect(
+    mqttUrl: string,
+    productKey: string,
+    deviceName: string,
+    deviceSecret: string,
+    ca?: string,
+  ): Promise<Device> {
     const base = `${productKey}.${deviceName}`;
     const content = `clientId${base}deviceName${deviceName}productKey${productKey}`;
     const client = await connectAsync(mqttUrl, {
@@ -41,7 +48,9 @@ export class Device {
       password: createHmac('sha256', deviceSecret).update(content).digest('hex').toUpperCase(),
       protocolVersion: 4,
       reconnectPeriod: 0,
+      ...(ca === undefined ? {} : { ca }),
     });
+    client.on('error', () => undefined);
     return new Device(deviceName, productKey, client);
   }
 
@@ -98,6 +107,12 @@ export class Device {
     await this.progress(100);
     await this.runs(notification.data.version);
     return notification;
+  }
+
+  /** Resolves when its connection has ended, by whomever. */
+  async cut(): Promise<void> {
+    if (!this.client.connected) return;
+    await new Promise<void>((resolve) => this.client.once('close', () => resolve()));
   }
 
   async leave(): Promise<void> {

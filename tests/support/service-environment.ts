@@ -7,6 +7,7 @@ export const serviceEnvironment = (folder: string, env: NodeJS.ProcessEnv = {}):
   FERRY_DATA_DIR: folder,
   FERRY_HTTP_PORT: '0',
   FERRY_MQTT_PORT: '0',
+  FERRY_MQTTS_PORT: '0',
   FERRY_TEMPORAL_PORT: '0',
   FERRY_TEMPORAL_UI_PORT: '0',
   ...env,

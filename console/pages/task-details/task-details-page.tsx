@@ -1,4 +1,4 @@
-import { Alert, Skeleton } from 'antd';
+import { Skeleton } from 'antd';
 import { Link, useParams } from 'react-router';
 import type { TaskDetailAnswer } from '../../../api/schemas.js';
 import { firmwarePath, taskPath } from '../../app/paths.js';
@@ -16,6 +16,7 @@ import { useTexts } from '../../texts/language.js';
 import { DeviceUpdates } from './device-updates.js';
 import styles from './task-details-page.module.css';
 import { TaskActions } from './task-actions.js';
+import { TaskNotices } from './task-notices.js';
 
 /** In the address: `tab`, `search`, `cause`. */
 export function Component() {
@@ -45,9 +46,7 @@ function Details({ task }: { task: TaskDetailAnswer }) {
         text={task.startedBy === null ? undefined : texts.startedBy(task.startedBy)}
         actions={<TaskActions task={task} />}
       />
-      {task.waitingFor !== null && (
-        <Alert type="warning" showIcon title={texts.engineAway} description={texts.engineAwayText} />
-      )}
+      <TaskNotices task={task} />
       <div className={styles['grid']}>
         <Panel title={texts.progress}>
           <CountsBar counts={task.counts} legend />
