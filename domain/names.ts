@@ -5,7 +5,8 @@ export const DEFAULT_MODULE = 'default';
 
 const FIRMWARE_NAME = /^[\p{Script=Han}A-Za-z0-9_]+$/u;
 const PRODUCT_KEY = /^[A-Za-z0-9_-]{1,32}$/;
-const DEVICE_NAME = /^[A-Za-z0-9_.:@-]{1,64}$/;
+/** Not only dots: `..` means another place in a URL. */
+const DEVICE_NAME = /^(?!\.+$)[A-Za-z0-9_.:@-]{1,64}$/;
 const MODULE = /^[A-Za-z0-9_.-]{1,64}$/;
 /** Device secrets are HMAC keys; vendor tools write them as letters and digits. */
 const DEVICE_SECRET = /^[\x21-\x7e]{8,128}$/;
@@ -28,7 +29,7 @@ const rule = (pattern: RegExp, sentence: string) => (text: string) => (pattern.t
 export const productKeyProblem = rule(PRODUCT_KEY, 'must be 1 to 32 English letters, digits, "_" or "-"');
 export const deviceNameProblem = rule(
   DEVICE_NAME,
-  'must be 1 to 64 English letters, digits, "_", "-", ".", ":" or "@"',
+  'must be 1 to 64 English letters, digits, "_", "-", ".", ":" or "@", and not only dots',
 );
 export const moduleProblem = rule(MODULE, 'must be 1 to 64 English letters, digits, "_", "-" or "."');
 export const versionProblem = rule(

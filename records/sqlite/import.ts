@@ -64,7 +64,7 @@ function importRows({ db }: Connection, task: TaskSnapshot, { nextChange, touche
         startedAtMs: task.startedAtMs,
         endedAtMs,
       },
-      ...{ needsApproval: task.needsApproval, approval: task.approval, approvalDelivered: task.approval != null },
+      ...{ needsApproval: task.needsApproval, approval: task.approval, approvalDelivered: Boolean(task.approval) },
       ...{ cancelRequestedAtMs: task.cancelRequestedAtMs, endRequestedAtMs: task.endRequestedAtMs },
       // Its run is there: the engine knows what it was told.
       ...{ startDelivered: true, cancelDelivered: true, endDelivered: true },

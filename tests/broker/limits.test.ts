@@ -67,8 +67,8 @@ describe('Connections', () => {
     const [first, second] = [await ground.device(light(1)), await ground.device(light(2))];
     await closed(open());
     expect(await ground.irregularities('too-many-connections')).toBe(1);
-    expect(first?.client.connected && second?.client.connected).toBe(true);
-    await first?.client.endAsync();
+    expect(first.client.connected && second.client.connected).toBe(true);
+    await first.client.endAsync();
     await ground.device(light(3));
   });
 
@@ -170,7 +170,7 @@ describe('A device that does not read', () => {
     const query = generate({
       ...{ cmd: 'publish', topic: `/ext/ntp/${light(1).productKey}/${light(1).deviceName}/request`, qos: 0 },
       ...{ payload: JSON.stringify({ deviceSendTime: '1' }), dup: false, retain: false },
-    } as Packet);
+    });
     const many = Buffer.concat(Array.from({ length: 2_000 }, () => query));
     const ended = new Promise<void>((resolve) => socket.once('close', () => resolve()));
     const pour = () => {

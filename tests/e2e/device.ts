@@ -68,11 +68,18 @@ export class Device {
   }
 
   /** Reports a percentage; `closed` when the connection ends without its PUBACK. */
-  async tryProgress(step: number): Promise<'acknowledged' | 'closed'> {
+  tryProgress(step: number): Promise<'acknowledged' | 'closed'> {
+    return this.unlessClosed(this.progress(step));
+  }
+  tryRuns(version: string): Promise<'acknowledged' | 'closed'> {
+    return this.unlessClosed(this.runs(version));
+  }
+
+  private async unlessClosed(sent: Promise<void>): Promise<'acknowledged' | 'closed'> {
     let onClose = () => undefined as void;
     const closed = new Promise<'closed'>((resolve) => (onClose = () => resolve('closed')));
     this.client.once('close', onClose);
-    const acknowledged = this.progress(step).then(() => 'acknowledged' as const);
+    const acknowledged = sent.then(() => 'acknowledged' as const);
     return Promise.race([acknowledged, closed]).finally(() => this.client.off('close', onClose));
   }
 

@@ -135,8 +135,8 @@ describe('The service with a certificate', () => {
       });
     await call('POST', '/v1/products', { productKey: 'lamps', name: 'Lamp' });
     const added = await call('POST', '/v1/products/lamps/devices', { deviceName: 'lamp-1' });
-    const [{ deviceSecret = '' } = {}] = (added.body as unknown as RegisteredDevicesAnswer).devices;
-    const device = await Device.connect(ferry.mqttUrl, 'lamps', 'lamp-1', deviceSecret, ca);
+    const [registered] = (added.body as unknown as RegisteredDevicesAnswer).devices;
+    const device = await Device.connect(ferry.mqttUrl, 'lamps', 'lamp-1', registered?.deviceSecret ?? '', ca);
     devices.push(device);
     await device.runs('1.0.0');
     expect((await call('GET', '/v1/products/lamps/devices/lamp-1')).body).toMatchObject({

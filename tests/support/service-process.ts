@@ -54,6 +54,10 @@ export class ServiceProcess {
   get output(): string {
     return join(this.folder, 'service.log');
   }
+  /** Of the present process. */
+  get pid(): number {
+    return this.child?.pid ?? 0;
+  }
   get isRunning(): boolean {
     return this.child !== undefined && this.child.exitCode === null && this.child.signalCode === null;
   }
