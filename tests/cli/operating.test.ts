@@ -32,7 +32,9 @@ describe('products and devices', () => {
   it('creates and lists products', async () => {
     expect((await ferry('product create lamps --name Lamp')).out).toBe('Product lamps created.\n');
     expect((await json<{ productKey: string }>('product create')).productKey).toMatch(/.+/);
-    expect((await ferry('product list')).out).toMatch(/PRODUCT +NAME +CREATED\n[^]*lamps +Lamp +\d{4}-/);
+    expect((await ferry('product list')).out).toMatch(
+      /PRODUCT +NAME +TRUSTS +CREATED\n[^]*lamps +Lamp +any firmware +\d{4}-/,
+    );
     expect(await json('product list')).toMatchObject({ nextCursor: null });
   });
 

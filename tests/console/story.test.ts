@@ -150,7 +150,8 @@ describe('an operator', () => {
     const verification = await ground.ferry.post<{ id: string }>(`/v1/firmware/${added.body.id}/verifications`, {
       deviceNames: ['lamp-1'],
     });
-    await ground.ferry.post(`/v1/tasks/${verification.body.id}/end`);
+    expect(verification).toMatchObject({ status: 202 });
+    expect(await ground.ferry.post(`/v1/tasks/${verification.body.id}/end`)).toMatchObject({ status: 202 });
     await ground.ferry.until<{ status: string }>(
       `/v1/tasks/${verification.body.id}`,
       ({ status }) => status === 'completed',

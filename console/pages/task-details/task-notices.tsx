@@ -1,14 +1,12 @@
-import { Alert, Input, Modal, Space } from 'antd';
-import { useState } from 'react';
+import { Alert } from 'antd';
+import { lazy, Suspense, useState } from 'react';
 import type { TaskDetailAnswer } from '../../../api/schemas.js';
 import { isTaskOpen } from '../../../domain/update-task.js';
 import { ActionButton } from '../../components/action-button.js';
-import { ProblemAlert } from '../../components/problem-alert.js';
-import { useServerIsAway } from '../../data/connection.js';
-import { useDecide } from '../../data/tasks.js';
 import { useTexts } from '../../texts/language.js';
+import styles from './task-details-page.module.css';
 
-const REMARK_CHARACTERS_MAX = 500;
+const DecisionDialog = lazy(() => import('./decision-dialog.js'));
 
 /** Why a task does not go on, and what a person can do about it. */
 export function TaskNotices({ task }: { task: TaskDetailAnswer }) {
@@ -46,58 +44,19 @@ function AwaitingApproval({ task }: { task: TaskDetailAnswer }) {
         title={texts.awaitingApproval}
         description={texts.awaitingApprovalText(task.startedBy ?? '', task.counts.total)}
         action={
-          <Space>
+          <div className={styles['decisions']}>
             <ActionButton type="primary" onClick={() => setDecision('approve')}>
               {texts.approve}
             </ActionButton>
             <ActionButton danger onClick={() => setDecision('reject')}>
               {texts.reject}
             </ActionButton>
-          </Space>
+          </div>
         }
       />
-      {decision && <DecisionDialog task={task} decision={decision} onClose={() => setDecision(undefined)} />}
+      <Suspense fallback={null}>
+        {decision && <DecisionDialog task={task} decision={decision} onClose={() => setDecision(undefined)} />}
+      </Suspense>
     </>
-  );
-}
-
-interface DecisionDialogProps {
-  readonly task: TaskDetailAnswer;
-  readonly decision: 'approve' | 'reject';
-  readonly onClose: () => void;
-}
-
-function DecisionDialog({ task, decision, onClose }: DecisionDialogProps) {
-  const { taskDetails: texts, frame } = useTexts();
-  const isAway = useServerIsAway();
-  const decide = useDecide(task.id);
-  const [remark, setRemark] = useState('');
-  const isApproval = decision === 'approve';
-  const confirm = async () => {
-    await decide.mutateAsync({ decision, remark });
-    onClose();
-  };
-  return (
-    <Modal
-      open
-      title={isApproval ? texts.approveTitle(task.counts.total) : texts.rejectTitle}
-      okText={isApproval ? texts.approve : texts.reject}
-      okButtonProps={{ danger: !isApproval, disabled: isAway }}
-      confirmLoading={decide.isPending}
-      onOk={() => void confirm().catch(() => undefined)} // shown below
-      cancelText={frame.keep}
-      onCancel={onClose}
-    >
-      <label>
-        {texts.remark}
-        <Input.TextArea
-          value={remark}
-          rows={3}
-          maxLength={REMARK_CHARACTERS_MAX}
-          onChange={(event) => setRemark(event.target.value)}
-        />
-      </label>
-      <ProblemAlert error={decide.error} />
-    </Modal>
   );
 }

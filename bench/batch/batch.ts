@@ -1,0 +1,55 @@
+import { readyFleet, untilTask } from '../lib/fleet.js';
+import { CpuMeter, residentMb } from '../lib/process.js';
+import { Service } from '../lib/service.js';
+
+export interface BatchOptions {
+  readonly devices: number;
+  /** Progress reports of each device, 0 and 100 included. */
+  readonly reports: number;
+  readonly profile?: string | undefined;
+}
+
+/** One batch of online devices, the whole way: start, notification, progress, version report, outcome in the records. */
+export async function runBatch({ devices, reports, profile }: BatchOptions) {
+  const service = await Service.start({ FERRY_MQTT_MESSAGES_PER_SECOND: '100000' }, profile);
+  try {
+    const steps = Array.from({ length: reports }, (_, n) => Math.round((100 * n) / (reports - 1)));
+    const { load, firmwareId } = await readyFleet(service, devices, steps);
+    const before = await service.databaseBytes();
+    const meter = new CpuMeter({ service: service.pid, temporal: service.temporalPid, load: load.pid });
+    const startedMs = performance.now();
+    const batch = await service.api.createBatchUpdate(firmwareId, { sourceVersions: ['1.0.0'] });
+    const { counts, workflow } = await untilTask(service.api, batch.id, (status) => status === 'completed');
+    const seconds = (performance.now() - startedMs) / 1_000;
+    const cpu = meter.read();
+    if (counts.succeeded !== devices) throw new Error(`Only ${counts.succeeded} of ${devices} succeeded`);
+    const after = await service.databaseBytes();
+    const histories = await historiesOf(service, batch.id, workflow.id);
+    const peakMb = residentMb(service.pid, 'VmHWM');
+    load.stop();
+    const perDeviceMs = (cpuSeconds: number) => (1_000 * cpuSeconds) / devices;
+    return {
+      'devices/s': devices / seconds,
+      'CPU ms/device': perDeviceMs(cpu.service + cpu.temporal),
+      'of the service': perDeviceMs(cpu.service),
+      'of Temporal': perDeviceMs(cpu.temporal),
+      'of the load': perDeviceMs(cpu.load),
+      'peak MB': peakMb,
+      'records bytes/device': (after.records - before.records) / devices,
+      'engine bytes/device': (after.engine - before.engine) / devices,
+      ...histories,
+    };
+  } finally {
+    await service.stop();
+  }
+}
+
+async function historiesOf({ api }: Service, taskId: string, batchId: string) {
+  const [update] = (await api.listDeviceUpdates(taskId, { limit: 1 })).items;
+  const size = async (workflowId: string) => {
+    const history = (await api.workflowHistory(workflowId)) as { events: unknown[] };
+    return { events: history.events.length, kb: JSON.stringify(history).length / 1_024 };
+  };
+  const [shard, device] = [await size(`${batchId}/shard-0`), await size(update?.workflow.id ?? '')];
+  return { 'shard events': shard.events, 'shard kB': shard.kb, 'device events': device.events };
+}

@@ -1,0 +1,66 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Load } from './load.js';
+import type { LoadDevice } from './load-process.js';
+import type { Service } from './service.js';
+
+const REGISTERED_AT_ONCE = 5_000;
+const PRODUCT = 'bench';
+
+/** A service with connected devices on 1.0.0 and a verified firmware 2.0.0: ready for a batch of all of them. */
+export interface ReadyFleet {
+  readonly load: Load;
+  readonly firmwareId: string;
+  readonly devices: readonly LoadDevice[];
+}
+
+/** @param steps percentages that each device reports on its way; none: it stays silent when it is notified */
+export async function readyFleet(service: Service, count: number, steps: readonly number[]): Promise<ReadyFleet> {
+  const { api } = service;
+  await api.createProduct({ productKey: PRODUCT, name: 'Bench' });
+  const devices = await register(service, count);
+  const [pioneer] = await register(service, 1, 'pioneer');
+  const load = Load.start();
+  await load.connect(service.mqttUrl, devices, steps);
+  return { load, devices, firmwareId: await verifiedFirmware(service, pioneer?.deviceName ?? '') };
+}
+
+async function register({ api }: Service, count: number, word = 'device'): Promise<LoadDevice[]> {
+  const devices: LoadDevice[] = [];
+  for (let from = 0; from < count; from += REGISTERED_AT_ONCE) {
+    const names = Array.from({ length: Math.min(REGISTERED_AT_ONCE, count - from) }, (_, n) => `${word}-${from + n}`);
+    const registered = await api.registerDevices(
+      PRODUCT,
+      names.map((deviceName) => ({ deviceName })),
+    );
+    for (const { deviceName, deviceSecret } of registered.devices) {
+      devices.push({ productKey: PRODUCT, deviceName, deviceSecret });
+    }
+  }
+  return devices;
+}
+
+/** By a verification of a device that is not there, ended early. */
+async function verifiedFirmware({ api }: Service, pioneer: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'ferry-bench-firmware-'));
+  const file = join(folder, 'firmware.bin');
+  await writeFile(file, Buffer.alloc(10_240, 7));
+  const { id } = await api.addFirmware({ name: 'bench', productKey: PRODUCT, version: '2.0.0', file });
+  await rm(folder, { recursive: true });
+  const task = await api.createVerification(id, { deviceNames: [pioneer] });
+  await untilTask(api, task.id, (status) => status === 'running');
+  await api.endVerification(task.id);
+  await untilTask(api, task.id, (status) => status === 'completed');
+  return id;
+}
+
+const POLL_MS = 100;
+
+export async function untilTask(api: Service['api'], id: string, wanted: (status: string) => boolean) {
+  for (;;) {
+    const task = await api.getTask(id);
+    if (wanted(task.status)) return task;
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}

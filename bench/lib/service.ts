@@ -1,0 +1,69 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createApiClient, type ApiClient } from '../../api/client.js';
+import { PROJECT_FOLDER } from '../../worker/paths.js';
+
+const TOKEN = 'bench-bench-bench';
+
+/** The whole service as a process of its own, on any free ports and a fresh data folder. */
+export class Service {
+  private constructor(
+    readonly folder: string,
+    readonly url: string,
+    readonly mqttUrl: string,
+    readonly pid: number,
+    readonly temporalPid: number,
+    private readonly child: ChildProcess,
+  ) {}
+
+  /** @param profile folder into which a CPU profile is written when the service stops */
+  static async start(env: NodeJS.ProcessEnv = {}, profile?: string): Promise<Service> {
+    const folder = await mkdtemp(join(tmpdir(), 'ferry-bench-'));
+    const profiling = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
+    const child = spawn(process.execPath, [...profiling, join(PROJECT_FOLDER, 'bin', 'ferry.mjs'), 'up'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: {
+        ...process.env,
+        ...{ FERRY_HTTP_PORT: '0', FERRY_MQTT_PORT: '0', FERRY_TEMPORAL_PORT: '0', FERRY_TEMPORAL_UI_PORT: '0' },
+        ...{ FERRY_DATA_DIR: folder, FERRY_ADMIN_TOKEN: TOKEN, FERRY_LOG_LEVEL: 'error' },
+        ...env,
+      },
+    });
+    const [, url = '', mqttUrl = ''] = await new Promise<RegExpExecArray>((resolve, reject) => {
+      let text = '';
+      child.stdout.setEncoding('utf8').on('data', (piece: string) => {
+        text += piece;
+        const found = /(http:\S+)\/v1\n\s+MQTT\s+(\S+)/.exec(text);
+        if (found) resolve(found);
+      });
+      child.once('exit', () => reject(new Error(`The service has ended: ${text}`)));
+    });
+    const note = JSON.parse(await readFile(join(folder, 'temporal.json'), 'utf8')) as { pid: number };
+    return new Service(folder, url, mqttUrl, child.pid ?? 0, note.pid, child);
+  }
+
+  get api(): ApiClient {
+    return createApiClient({ url: this.url, token: TOKEN });
+  }
+
+  /** Bytes of records and engine. */
+  async databaseBytes(): Promise<{ readonly records: number; readonly engine: number }> {
+    const sizes = { records: 0, engine: 0 };
+    for (const name of await readdir(this.folder)) {
+      const { size } = await stat(join(this.folder, name));
+      if (name.startsWith('ferry.db')) sizes.records += size;
+      if (name.startsWith('temporal.db')) sizes.engine += size;
+    }
+    return sizes;
+  }
+
+  async stop(): Promise<void> {
+    const ended = once(this.child, 'exit');
+    this.child.kill('SIGTERM');
+    await ended;
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,125 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { PROJECT_FOLDER } from '../worker/paths.js';
+import { runBatch } from './batch/batch.js';
+import { runDownloads } from './downloads/downloads.js';
+import { cellsOf, tableOf, writeResult } from './lib/stats.js';
+import { runNotification } from './notification/notification.js';
+import { runReads } from './reads/reads.js';
+import { reportsToBareAedes, reportsToFerry } from './reports/reports.js';
+
+/* `npm run bench -- [1 1b 2 3 4 6 7] [--runs N] [--size small|full] [--profile]`; numbers as in docs/performance.md. */
+
+type Figures = Readonly<Record<string, number>>;
+type Size = 'small' | 'full';
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: {
+    runs: { type: 'string', default: '3' },
+    size: { type: 'string', default: 'full' },
+    out: { type: 'string', default: join(PROJECT_FOLDER, 'bench', 'results') },
+    profile: { type: 'boolean', default: false },
+  },
+});
+const runs = Number(values.runs);
+const size = values.size as Size;
+const of = (small: number, full: number): number => (size === 'small' ? small : full);
+const profile = values.profile ? join(values.out, 'profiles') : undefined;
+if (profile !== undefined) mkdirSync(profile, { recursive: true });
+
+/** Each once, then each again: so that what disturbs the machine disturbs all of them. */
+async function compare(subjects: Readonly<Record<string, () => Promise<Figures>>>) {
+  const results: Record<string, Figures[]> = {};
+  for (let n = 0; n < runs; n++) {
+    for (const [name, run] of Object.entries(subjects)) (results[name] ??= []).push(await run());
+  }
+  return Object.fromEntries(Object.entries(results).map(([name, figures]) => [name, cellsOf(figures)]));
+}
+
+async function rawEngine(children: number): Promise<Figures> {
+  const child = fork(join(import.meta.dirname, 'raw-engine-process.mjs'), [String(children)]);
+  const [figures] = (await once(child, 'message')) as [Figures];
+  await once(child, 'exit');
+  return figures;
+}
+
+const benches: Readonly<
+  Record<string, { title: string; run: () => Promise<Record<string, ReturnType<typeof cellsOf>>> }>
+> = {
+  '1': {
+    title: '1: a batch of online devices, 3 reports each, and the raw engine',
+    run: () => {
+      const devices = of(40, 1_000);
+      return compare({
+        'raw engine': () => rawEngine(devices),
+        Ferry: () => runBatch({ devices, reports: 3, profile }),
+      });
+    },
+  },
+  '1b': {
+    title: '1b: the same with 5 and with 20 reports a device',
+    run: () => {
+      const devices = of(40, 1_000);
+      return compare({
+        '5 reports': () => runBatch({ devices, reports: 5 }),
+        '20 reports': () => runBatch({ devices, reports: 20 }),
+      });
+    },
+  },
+  '2': {
+    title: '2: the same with more devices',
+    run: () =>
+      compare(
+        Object.fromEntries(
+          [of(20, 1_000), of(60, 5_000), ...(size === 'full' ? [20_000] : [])].map((devices) => [
+            `${devices} devices`,
+            () => runBatch({ devices, reports: 3 }),
+          ]),
+        ),
+      ),
+  },
+  '3': {
+    title: '3: progress reports, acknowledged once durable, and bare aedes',
+    run: () => {
+      const options = { connections: of(20, 500), messages: of(10, 100), profile };
+      return compare({
+        'bare aedes': () => reportsToBareAedes(options),
+        Ferry: () => reportsToFerry(options),
+      });
+    },
+  },
+  '4': {
+    title: '4: from the acceptance of a batch to notifications',
+    run: () => compare({ Ferry: () => runNotification({ devices: of(20, 1_000) }) }),
+  },
+  '6': {
+    title: '6: reads of large records, and the bare query (p99)',
+    run: async () => {
+      const options = { tasks: of(20, 2_000), devicesATask: of(100, 500), repeats: of(20, 300) };
+      const results: Record<string, Figures[]> = {};
+      for (let n = 0; n < runs; n++) {
+        for (const [name, figures] of Object.entries(await runReads(options))) (results[name] ??= []).push(figures);
+      }
+      return Object.fromEntries(Object.entries(results).map(([name, figures]) => [name, cellsOf(figures)]));
+    },
+  },
+  '7': {
+    title: '7: downloads at once, and node:http',
+    run: () => {
+      const options = { downloads: of(10, 200), bytes: of(100_000, 10 * 1024 * 1024) };
+      return compare({ 'node:http': () => runDownloads('bare', options), Ferry: () => runDownloads('ferry', options) });
+    },
+  },
+};
+
+for (const name of positionals.length === 0 ? Object.keys(benches) : positionals) {
+  const bench = benches[name];
+  if (!bench) throw new Error(`There is no bench ${name}: ${Object.keys(benches).join(', ')}`);
+  const cells = await bench.run();
+  console.log(tableOf(bench.title, cells));
+  writeResult(values.out, `${name}-${size}`, { title: bench.title, runs, cells });
+}

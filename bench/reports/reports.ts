@@ -1,0 +1,69 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { readyFleet } from '../lib/fleet.js';
+import { Load } from '../lib/load.js';
+import { CpuMeter } from '../lib/process.js';
+import { Service } from '../lib/service.js';
+import { percentile } from '../lib/stats.js';
+
+interface ReportOptions {
+  readonly connections: number;
+  /** Of each connection, one after the other's acknowledgement. */
+  readonly messages: number;
+  readonly profile?: string | undefined;
+}
+
+/** Progress reports of devices in mid-update: each is acknowledged once it is in the records. */
+export async function reportsToFerry({ connections, messages, profile }: ReportOptions) {
+  const service = await Service.start({ FERRY_MQTT_MESSAGES_PER_SECOND: '100000' }, profile);
+  try {
+    const { load, firmwareId } = await readyFleet(service, connections, []);
+    const { id } = await service.api.createBatchUpdate(firmwareId, { sourceVersions: ['1.0.0'] });
+    while ((await service.api.getTask(id)).counts.notified < connections) {
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+    await load.ask({ do: 'pump', messages: 2 }); // the first one tells the runs
+    const figures = await pump(load, { service: service.pid }, messages, connections);
+    const { counts } = await service.api.getTask(id);
+    if (counts.upgrading !== connections) throw new Error(`Only ${counts.upgrading} of ${connections} are upgrading`);
+    load.stop();
+    return figures;
+  } finally {
+    await service.stop();
+  }
+}
+
+/** The same messages of the same clients to a broker without any hook. */
+export async function reportsToBareAedes({ connections, messages }: ReportOptions) {
+  const child = fork(join(import.meta.dirname, 'bare-aedes-process.mjs'));
+  try {
+    const [{ port }] = (await once(child, 'message')) as [{ port: number }];
+    const load = Load.start();
+    const devices = Array.from({ length: connections }, (_, n) => ({
+      ...{ productKey: 'bench', deviceName: `device-${n}`, deviceSecret: 'none' },
+    }));
+    await load.connect(`mqtt://127.0.0.1:${port}`, devices, []);
+    await load.ask({ do: 'pump', messages: 2 });
+    const figures = await pump(load, { service: child.pid ?? 0 }, messages, connections);
+    load.stop();
+    return figures;
+  } finally {
+    child.kill();
+  }
+}
+
+async function pump(load: Load, pids: { readonly service: number }, messages: number, connections: number) {
+  const meter = new CpuMeter({ ...pids, load: load.pid });
+  const { seconds = NaN, acks = [] } = await load.ask({ do: 'pump', messages });
+  const cpu = meter.read();
+  const total = messages * connections;
+  if (acks.length !== total) throw new Error(`Only ${acks.length} of ${total} were acknowledged`);
+  return {
+    'messages/s': total / seconds,
+    'CPU µs/message': (1e6 * cpu.service) / total,
+    'load µs/message': (1e6 * cpu.load) / total,
+    'p50 ack ms': percentile(acks, 0.5),
+    'p99 ack ms': percentile(acks, 0.99),
+  };
+}

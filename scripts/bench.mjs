@@ -1,0 +1,22 @@
+/** Bundles the benches and runs them: `npm run bench -- [1 1b 2 3 4 6 7] [--runs N] [--size small|full] [--profile]`. */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+
+const ROOT = join(import.meta.dirname, '..');
+const OUT = join(ROOT, 'dist', 'bench');
+
+await build({
+  entryPoints: [
+    'bench/main.ts',
+    'bench/lib/load-process.ts',
+    'bench/raw-engine/raw-engine-process.ts',
+    'bench/reports/bare-aedes-process.ts',
+    'bench/downloads/download-process.ts',
+  ].map((path) => join(ROOT, path)),
+  ...{ bundle: true, packages: 'external', platform: 'node', format: 'esm', target: 'node20' },
+  ...{ outdir: OUT, entryNames: '[name]', outExtension: { '.js': '.mjs' } },
+});
+
+const { status } = spawnSync(process.execPath, [join(OUT, 'main.mjs'), ...process.argv.slice(2)], { stdio: 'inherit' });
+process.exit(status ?? 1);
