@@ -1,7 +1,19 @@
 import { defineConfig } from 'vitest/config';
 
 /** Folders whose tests need Temporal, the built command or the built console; the others start at once. */
-const STACK = ['workflows', 'replay', 'worker', 'cli', 'e2e', 'chaos', 'reliability', 'upgrade', 'console', 'fuzz'];
+const STACK = [
+  'workflows',
+  'replay',
+  'worker',
+  'cli',
+  'e2e',
+  'chaos',
+  'reliability',
+  'upgrade',
+  'console',
+  'fuzz',
+  'bench',
+];
 
 /** Saves histories when asked to (`npm run histories`); no test. */
 const RECORDER = 'tests/replay/record-histories.test.ts';

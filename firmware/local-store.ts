@@ -15,6 +15,8 @@ import {
 } from './store.js';
 
 const SHA256 = /^[0-9a-f]{64}$/;
+/** Read at once for a download: twice as much as Node does by itself, which makes up for what the handler costs (docs/performance.md). */
+const PIECE_BYTES = 128 * 1_024;
 /** On the same file system as the files: a link or a rename is then one step. */
 const INCOMING = 'incoming';
 
@@ -75,7 +77,7 @@ class LocalStore implements FirmwareStore {
     // Opened here rather than by the stream: what is wrong with the file is known before any header is sent.
     const file = await openExisting(this.pathOf(sha256));
     const integrity = await this.integrityOf(sha256, file);
-    if (file && integrity === 'intact') return file.createReadStream(range ?? {});
+    if (file && integrity === 'intact') return file.createReadStream({ ...range, highWaterMark: PIECE_BYTES });
     await file?.close();
     throw damaged(integrity === 'intact' ? 'missing' : integrity);
   }
