@@ -7,6 +7,9 @@ import { runCli } from './program.js';
 /** After the command is done: time for what is still open to close by itself. */
 const LINGER_MS = 3_000;
 
+// What it writes is for its owner only: records, backups, keys. Temporal inherits it.
+process.umask(0o077);
+
 // `ferry tasks | head` closes the pipe early: that is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
 

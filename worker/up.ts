@@ -40,6 +40,8 @@ import { startWorkflowWorker, type WorkflowWorker } from './workflow-worker.js';
 export interface Running {
   readonly httpUrl: string;
   readonly mqttUrl: string;
+  /** With TLS; null where there is none. */
+  readonly mqttsUrl: string | null;
   /** Null where an outside Temporal's UI is not known. */
   readonly temporalUiUrl: string | null;
   readonly temporalAddress: string;
@@ -272,6 +274,7 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
   return {
     httpUrl,
     mqttUrl: mqttUrlOf(config, broker),
+    mqttsUrl: broker.tlsPort === null ? null : mqttsUrlOf(config, broker.tlsPort),
     temporalUiUrl: temporal.uiUrl,
     temporalAddress: temporal.address,
     adminToken: admin.token,
@@ -304,8 +307,10 @@ async function resumeMended(records: Records, store: FirmwareStore): Promise<voi
   }
 }
 
-const mqttUrlOf = ({ host }: Config, { port, tlsPort }: EmbeddedBroker): string =>
-  port === null ? `mqtts://${urlHost(host)}:${tlsPort ?? 0}` : `mqtt://${urlHost(host)}:${port}`;
+const mqttsUrlOf = ({ host }: Config, port: number): string => `mqtts://${urlHost(host)}:${port}`;
+
+const mqttUrlOf = (config: Config, { port, tlsPort }: EmbeddedBroker): string =>
+  port === null ? mqttsUrlOf(config, tlsPort ?? 0) : `mqtt://${urlHost(config.host)}:${port}`;
 
 async function listen(server: Server, { host, httpPort, tls }: Config): Promise<string> {
   try {

@@ -43,12 +43,14 @@ async function runUntil(signal: AbortSignal, io: Io, start: StartService): Promi
   }
 }
 
-export function banner({ httpUrl, mqttUrl, temporalUiUrl, adminToken, adminTokenIsNew, signInUrl }: Running): string {
+export function banner(running: Running): string {
+  const { httpUrl, mqttUrl, mqttsUrl, temporalUiUrl, adminToken, adminTokenIsNew, signInUrl } = running;
   const lines = [
     ['Console', signInUrl === null ? httpUrl : `${signInUrl}   (signs in once, within a day)`],
     ['API docs', `${httpUrl}/docs`],
     ['API', `${httpUrl}/v1`],
     ['MQTT', mqttUrl],
+    ...(mqttsUrl === null || mqttsUrl === mqttUrl ? [] : [['MQTT by TLS', mqttsUrl]]),
     ...(temporalUiUrl === null ? [] : [['Temporal UI', temporalUiUrl]]),
     ...(adminTokenIsNew ? [['Admin token', `${adminToken}   (shown this once; kept in the data folder)`]] : []),
   ];

@@ -9,6 +9,7 @@ function service(changes: Partial<Running> = {}) {
   const running: Running = {
     httpUrl: 'http://127.0.0.1:8080',
     mqttUrl: 'mqtt://127.0.0.1:1883',
+    mqttsUrl: null,
     temporalUiUrl: 'http://127.0.0.1:8233',
     temporalAddress: '127.0.0.1:7233',
     adminToken: 'the-token',

@@ -1,20 +1,23 @@
-import { mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { NewTokenAnswer, RegisteredDevicesAnswer, TaskAnswer } from '../../api/schemas.js';
 import { createDevCertificates } from '../../worker/dev-certificates.js';
+import { ServiceProcess } from '../support/service-process.js';
 import { Device } from './device.js';
 import { Ferry } from './ferry.js';
 
 /* The whole service, as strangers, thieves and careless operators meet it. */
 
 let ferry: Ferry;
+let started: Ferry | undefined;
 const devices: Device[] = [];
 afterEach(async () => {
   for (const device of devices.splice(0)) await device.leave();
-  await ferry.stop();
+  await started?.stop();
+  started = undefined;
 });
 
 async function lamps(...names: string[]): Promise<Map<string, string>> {
@@ -32,7 +35,7 @@ const task = (id: string, wanted: (task: TaskAnswer) => boolean) => ferry.until<
 
 describe('A batch above the limit of one operator', () => {
   it('reaches no device before a second one has approved it, also over a restart', async () => {
-    ferry = await Ferry.start({ FERRY_APPROVAL_ABOVE: '1' });
+    ferry = started = await Ferry.start({ FERRY_APPROVAL_ABOVE: '1' });
     const secrets = await lamps('lamp-1', 'lamp-2', 'lamp-3');
     for (const name of secrets.keys()) await (await connect(name, secrets.get(name))).runs('1.0.0');
     const { body: firmware } = await ferry.addFirmware('lamps', 'main', '2.0.0');
@@ -69,7 +72,7 @@ describe('A batch above the limit of one operator', () => {
 
 describe('A device', () => {
   it('is cut off in mid-connection when it is revoked, or its secret is rotated', async () => {
-    ferry = await Ferry.start();
+    ferry = started = await Ferry.start();
     const secrets = await lamps('lamp-1');
     const device = await connect('lamp-1', secrets.get('lamp-1'));
     const cut = device.cut();
@@ -88,7 +91,7 @@ describe('A device', () => {
 
 describe('A firmware file that was changed on disk', () => {
   it('is not sent: its task pauses with the cause, an alarm counts it, and it goes on when the file is added again', async () => {
-    ferry = await Ferry.start();
+    ferry = started = await Ferry.start();
     const secrets = await lamps('lamp-1');
     await (await connect('lamp-1', secrets.get('lamp-1'))).runs('1.0.0');
     await devices.pop()?.leave();
@@ -118,7 +121,11 @@ describe('The service with a certificate', () => {
   it('speaks TLS to operators and devices, and to nobody without', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'ferry-tls-'));
     const made = await createDevCertificates(folder, { hosts: ['localhost', '127.0.0.1'] });
-    ferry = await Ferry.start({ FERRY_TLS_CERT: made.cert, FERRY_TLS_KEY: made.key, FERRY_MQTT_PLAIN: 'off' });
+    ferry = started = await Ferry.start({
+      FERRY_TLS_CERT: made.cert,
+      FERRY_TLS_KEY: made.key,
+      FERRY_MQTT_PLAIN: 'off',
+    });
     const ca = await readFile(made.ca, 'utf8');
     expect(ferry.url).toMatch(/^https:/);
     expect(ferry.mqttUrl).toMatch(/^mqtts:/);
@@ -150,7 +157,7 @@ describe('The service with a certificate', () => {
 
 describe('What the service keeps', () => {
   it('is for its owner only, and has no secret in clear', async () => {
-    ferry = await Ferry.start();
+    ferry = started = await Ferry.start();
     const secrets = await lamps('lamp-1');
     await connect('lamp-1', secrets.get('lamp-1'));
     const mode = async (name: string) => (await stat(join(ferry.folder, name))).mode & 0o777;
@@ -161,6 +168,24 @@ describe('What the service keeps', () => {
       const bytes = await readFile(join(ferry.folder, name)).catch(() => Buffer.alloc(0));
       expect(bytes.includes(secret), name).toBe(false);
       expect(bytes.includes(ferry.adminToken), name).toBe(false);
+    }
+  });
+
+  it('is for nobody else, down to the last file, also in a folder that others may enter', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'ferry-modes-'));
+    await mkdir(join(folder, 'data'), { mode: 0o755 });
+    const service = await ServiceProcess.at(folder);
+    try {
+      await service.start();
+      const names = await readdir(join(folder, 'data'), { recursive: true });
+      expect(names).toContain('temporal.db');
+      for (const name of names) {
+        const { mode } = await stat(join(folder, 'data', name));
+        expect(mode & 0o077, name).toBe(0);
+      }
+    } finally {
+      await service.destroy();
+      await rm(folder, { recursive: true, force: true });
     }
   });
 });
