@@ -23,7 +23,7 @@ import { createRequestMeasure, measureRequests, type MeasureRequest } from './me
 import { answerErrors, answerUnknownRoutes } from './problem.js';
 import { overviewRoutes } from './overview.js';
 import { productRoutes } from './products.js';
-import { methodsOf } from './route-table.js';
+import { methodsOf, patternOf } from './route-table.js';
 import { newRouter } from './router.js';
 import { createSessions, sessionRoutes, signInRoutes } from './sessions.js';
 import { taskCreationRoutes } from './task-creation.js';
@@ -100,9 +100,7 @@ function actionsOf(app: OpenAPIHono<ApiEnv>): ReadonlyMap<string, string> {
   );
   return new Map(
     routes.flatMap(({ method, path, 'x-action': action }) =>
-      action === undefined
-        ? []
-        : [[`${method.toUpperCase()} ${path.replaceAll(/\{(.+?)\}/g, ':$1')}`, action] as const],
+      action === undefined ? [] : [[`${method.toUpperCase()} ${patternOf(path)}`, action] as const],
     ),
   );
 }

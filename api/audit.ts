@@ -8,19 +8,13 @@ import type { ApiEnv, ApiLog } from './deps.js';
 import { REPLAYED_HEADER } from './idempotency.js';
 import type { AuditEntryAnswer } from './schemas.js';
 
-/** What a handler knows better than the request and its answer tell. */
-export interface AuditNote {
-  readonly target?: string;
-  readonly productKey?: string;
-  /** Plain JSON, without secrets. */
-  readonly before?: unknown;
-  readonly after?: unknown;
-}
-
-/** Adds to the entry that the request leaves in the audit log. */
-export function noteAudit(c: Context<ApiEnv>, note: AuditNote): void {
-  c.set('audit', { ...c.get('audit'), ...note });
-}
+/**
+ * What was before, for the entry that the request leaves in the audit log: only the handler knows it. The rest is told by
+ * the request and its answer.
+ *
+ * @param before plain JSON, without secrets
+ */
+export const noteBefore = (c: Context<ApiEnv>, before: object): void => c.set('before', before);
 
 interface AuditDeps {
   readonly records: Pick<Records, 'addAudit'>;
@@ -49,19 +43,18 @@ export function auditRequests({ records, actionOf, log, now }: AuditDeps): Middl
 
 async function draftOf(c: Context<ApiEnv>, { action, atMs }: { action: string; atMs: number }): Promise<AuditDraft> {
   const principal = c.get('principal') as ApiEnv['Variables']['principal'] | undefined;
-  const note = c.get('audit') ?? {};
   const answer = await answerOf(c.res);
   const isDone = c.res.ok;
   return {
     atMs,
     actor: principal?.name ?? 'unknown',
     action,
-    target: note.target ?? targetOf(c, isDone ? answer : undefined),
-    productKey: note.productKey ?? c.req.param('productKey') ?? productOf(answer) ?? principal?.productKey ?? null,
+    target: targetOf(c, isDone ? answer : undefined),
+    productKey: c.req.param('productKey') ?? productOf(answer) ?? principal?.productKey ?? null,
     address: addressOf(c),
     outcome: isDone ? 'done' : (stringOf(answer?.['code']) ?? String(c.res.status)),
-    before: textOf(note.before),
-    after: isDone ? textOf(note.after ?? afterOf(c, answer)) : textOf({ detail: answer?.['detail'] }),
+    before: textOf(c.get('before')),
+    after: isDone ? textOf(afterOf(c, answer)) : textOf({ detail: answer?.['detail'] }),
   };
 }
 

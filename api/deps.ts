@@ -6,7 +6,6 @@ import type { FirmwareLimits } from '../domain/policy.js';
 import type { FirmwareStore } from '../firmware/store.js';
 import type { Records } from '../records/records.js';
 import type { Role } from '../domain/roles.js';
-import type { AuditNote } from './audit.js';
 import type { Permission } from './auth.js';
 import type { Owners } from './scope.js';
 import type { DoctorAnswer } from './schemas.js';
@@ -69,5 +68,5 @@ export interface SignedIn {
 export interface ApiEnv {
   /** Absent in `app.request`, which has no socket. */
   Bindings: Partial<HttpBindings>;
-  Variables: { principal: Principal; session?: SignedIn; owners: Owners; audit?: AuditNote };
+  Variables: { principal: Principal; session?: SignedIn; owners: Owners; before?: object };
 }

@@ -2,7 +2,7 @@ import { notFound } from '../domain/errors.js';
 import type { DeviceKey } from '../domain/ids.js';
 import type { Records } from '../records/records.js';
 import { isoOrNull, type Answers } from './answers.js';
-import { noteAudit } from './audit.js';
+import { noteBefore } from './audit.js';
 import { Permission } from './auth.js';
 import type { ApiDeps } from './deps.js';
 import { newDeviceSecret } from './ids.js';
@@ -78,14 +78,14 @@ export function deviceSecretRoutes({ records, answers, cutOff, now }: DeviceSecr
     })
     .openapi(revokeDevice, async (c) => {
       const key = c.req.valid('param');
-      noteAudit(c, { before: await revokedSince(key) });
+      noteBefore(c, await revokedSince(key));
       const device = await setRevoked(key, now());
       await cutOff(key);
       return c.json(device, 200);
     })
     .openapi(restoreDevice, async (c) => {
       const key = c.req.valid('param');
-      noteAudit(c, { before: await revokedSince(key) });
+      noteBefore(c, await revokedSince(key));
       return c.json(await setRevoked(key, null), 200);
     });
 }

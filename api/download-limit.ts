@@ -1,3 +1,5 @@
+import { RecentMap } from '../domain/recent-map.js';
+
 /** How many times its size a device may fetch of its firmware in a minute. */
 export const DOWNLOADS_PER_MINUTE = 60;
 
@@ -10,7 +12,7 @@ const REMEMBERED_MAX = 20_000;
  * thousand ranges, or goes on after lost connections, comes no nearer to the limit than one that fetches all at once.
  */
 export class DownloadLimit {
-  private readonly begun = new Map<number, { sinceMs: number; files: number }>();
+  private readonly begun = new RecentMap<number, { sinceMs: number; files: number }>(REMEMBERED_MAX);
 
   constructor(private readonly perMinute: number) {}
 
@@ -18,12 +20,7 @@ export class DownloadLimit {
   waitSeconds(deviceUpdateId: number, part: number, nowMs: number): number {
     const known = this.begun.get(deviceUpdateId);
     if (!known || nowMs - known.sinceMs >= MINUTE_MS) {
-      this.begun.delete(deviceUpdateId);
       this.begun.set(deviceUpdateId, { sinceMs: nowMs, files: part });
-      for (const oldest of this.begun.keys()) {
-        if (this.begun.size <= REMEMBERED_MAX) break;
-        this.begun.delete(oldest);
-      }
       return 0;
     }
     known.files += part;

@@ -3,7 +3,7 @@ import { notFound } from '../domain/errors.js';
 import type { FirmwareLimits } from '../domain/policy.js';
 import type { Records } from '../records/records.js';
 import { firmwareAnswer, pageAnswer } from './answers.js';
-import { noteAudit } from './audit.js';
+import { noteBefore } from './audit.js';
 import { Permission } from './auth.js';
 import type { FirmwareIntake } from './firmware-intake.js';
 import { IdempotencyHeaders, markReplay } from './idempotency.js';
@@ -109,7 +109,7 @@ export function firmwareRoutes(deps: {
     .openapi(deleteFirmware, async (c) => {
       const { id } = c.req.valid('param');
       const before = await records.getFirmware(id);
-      if (before) noteAudit(c, { before: firmwareAnswer(before) });
+      if (before) noteBefore(c, firmwareAnswer(before));
       const deleted = await records.deleteFirmware(id, now());
       await intake.release(deleted);
       return c.json(firmwareAnswer(deleted), 200);

@@ -5,6 +5,7 @@ import { FerryError, type ErrorCode } from '../domain/errors.js';
 import { requirePermission, type Permission } from './auth.js';
 import type { ApiEnv } from './deps.js';
 import { PROBLEMS } from './problem.js';
+import { patternOf } from './route-table.js';
 import { requireScope, type Scope } from './scope.js';
 import { ProblemSchema } from './schemas.js';
 
@@ -35,10 +36,7 @@ export function operation<const O extends Operation>(described: O): O {
   const middleware: MiddlewareHandler<ApiEnv>[] = [];
   if (permission !== null) {
     allProblems.push('unauthorized', 'forbidden', 'too-many-requests');
-    middleware.push(
-      requirePermission(permission),
-      requireScope(scope, (c) => c.get('owners')),
-    );
+    middleware.push(requirePermission(permission), requireScope(scope));
   }
   if (rest.method !== 'get') allProblems.push('storage-unavailable');
   if (request) allProblems.push('invalid-request');
@@ -70,7 +68,7 @@ export function mountUnvalidated(
 ): void {
   const { middleware, ...documented } = route as Operation & { readonly middleware: MiddlewareHandler<ApiEnv>[] };
   router.openAPIRegistry.registerPath(documented);
-  router.on([route.method], [route.path.replaceAll(/\{(.+?)\}/g, ':$1')], ...middleware, handler);
+  router.on([route.method], [patternOf(route.path)], ...middleware, handler);
 }
 
 const limitBody: MiddlewareHandler<ApiEnv> = bodyLimit({

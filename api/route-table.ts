@@ -1,6 +1,9 @@
 import type { Hono } from 'hono';
 import type { ApiEnv } from './deps.js';
 
+/** A path of OpenAPI as the router writes it: `/v1/tasks/{id}` is `/v1/tasks/:id`. */
+export const patternOf = (path: string): string => path.replaceAll(/\{(.+?)\}/g, ':$1');
+
 /** The methods that a path of ours takes; none if it is no path of ours. */
 export function methodsOf(app: Pick<Hono<ApiEnv>, 'routes'>, path: string): readonly string[] {
   const methods = new Set<string>();

@@ -29,21 +29,16 @@ export const ownersIn = (records: Pick<Records, 'getFirmware' | 'getTask'>): Own
 });
 
 /** Refuses a token of one product what is of another. */
-export function requireScope(scope: Scope, owners: (c: Context<ApiEnv>) => Owners): MiddlewareHandler<ApiEnv> {
+export function requireScope(scope: Scope): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {
     const { productKey } = c.get('principal');
-    if (productKey !== null) await check(c, { scope, productKey, owners: owners(c) });
+    if (productKey !== null) await check(c, scope, productKey);
     await next();
   };
 }
 
-interface Check {
-  readonly scope: Scope;
-  readonly productKey: string;
-  readonly owners: Owners;
-}
-
-async function check(c: Context<ApiEnv>, { scope, productKey, owners }: Check): Promise<void> {
+async function check(c: Context<ApiEnv>, scope: Scope, productKey: string): Promise<void> {
+  const owners = c.get('owners');
   const id = c.req.param('id') ?? '';
   switch (scope) {
     case 'product': {

@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi';
 import { notFound } from '../domain/errors.js';
 import type { Records, TaskRecord } from '../records/records.js';
 import { pageAnswer, type Answers } from './answers.js';
-import { noteAudit } from './audit.js';
+import { noteBefore } from './audit.js';
 import { Permission } from './auth.js';
 import type { ApiDeps } from './deps.js';
 import { deviceUpdatesCsv } from './device-updates-csv.js';
@@ -174,7 +174,7 @@ export function taskRoutes({ records, answers, deliver, now }: TaskRouteDeps) {
     .openapi(cancelTask, async (c) => {
       const { id } = c.req.valid('param');
       const { status, counts } = await requireTask(id);
-      noteAudit(c, { before: { status, counts } });
+      noteBefore(c, { status, counts });
       const task = await records.requestTaskCancel(id, now());
       void deliver(task.id);
       return c.json(answers.task(task), 202);

@@ -3,7 +3,7 @@ import { invalidField, notFound } from '../domain/errors.js';
 import type { Records, Token } from '../records/records.js';
 import { iso, isoOrNull, pageAnswer } from './answers.js';
 import { ADMIN_NAME, digest, Permission } from './auth.js';
-import { noteAudit } from './audit.js';
+import { noteBefore } from './audit.js';
 import { newId } from './ids.js';
 import type { LiveStreams } from './live-streams.js';
 import { json, jsonBody, operation } from './operation.js';
@@ -89,7 +89,7 @@ export function tokenRoutes({ records, streams, now }: TokenDeps) {
       const { id } = c.req.valid('param');
       const before = await records.getToken(id);
       if (!before) throw notFound(`Token ${id}`);
-      noteAudit(c, { before: tokenAnswer(before) });
+      noteBefore(c, tokenAnswer(before));
       const revoked = await records.revokeToken(id, now());
       streams.endOf(id);
       return c.json(tokenAnswer(revoked), 200);

@@ -2,7 +2,7 @@ import { notFound } from '../domain/errors.js';
 import { keyIdOf } from '../firmware/signature.js';
 import type { Records } from '../records/records.js';
 import { productAnswer } from './answers.js';
-import { noteAudit } from './audit.js';
+import { noteBefore } from './audit.js';
 import { Permission } from './auth.js';
 import { json, jsonBody, operation } from './operation.js';
 import { ProductParams, TrustKeys } from './requests.js';
@@ -31,7 +31,7 @@ export function trustedKeyRoutes({ records }: { readonly records: Pick<Records, 
     const { publicKeys } = c.req.valid('json');
     const before = await records.getProduct(productKey);
     if (!before) throw notFound(`The product ${productKey}`);
-    noteAudit(c, { before: { trustedKeys: before.trustedKeys } });
+    noteBefore(c, { trustedKeys: before.trustedKeys });
     const keys = Array.from(new Set(publicKeys), (publicKey) => ({ keyId: keyIdOf(publicKey), publicKey }));
     return c.json(productAnswer(await records.trustKeys(productKey, keys)), 200);
   });

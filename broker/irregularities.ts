@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { RecentMap } from '../domain/recent-map.js';
 import type { BrokerMetrics } from './metrics.js';
 
 /** What a device may do wrong. None of it changes any state. */
@@ -41,17 +42,13 @@ export function createIrregularities({
   readonly metrics: Pick<BrokerMetrics, 'irregularities'>;
   readonly log: Pick<Logger, 'warn'>;
 }): Irregularities {
-  const logged = new Set<string>();
+  const logged = new RecentMap<string, true>(SUBJECTS_MAX);
   return {
     note(kind, subject, detail) {
       metrics.irregularities.inc({ kind });
       const key = `${kind} ${subject}`;
-      if (logged.has(key)) return;
-      logged.add(key);
-      for (const oldest of logged) {
-        if (logged.size <= SUBJECTS_MAX) break;
-        logged.delete(oldest);
-      }
+      if (logged.get(key)) return;
+      logged.set(key, true);
       log.warn(
         { kind, subject, ...(detail === undefined ? {} : { detail: detail.slice(0, 200) }) },
         'device irregularity',

@@ -1,3 +1,5 @@
+import { RecentMap } from '../domain/recent-map.js';
+
 /** Seconds' worth of messages that may come at once: a device tells its whole story when it is back. */
 const BURST_SECONDS = 2;
 
@@ -12,16 +14,19 @@ export class Pace {
 
   /** Takes one message into account. @returns how long it is to wait, in ms; 0: not at all */
   waitMs(nowMs: number): number {
-    const passed = Math.max(0, nowMs - (this.atMs ?? nowMs));
-    this.tokens = Math.min(this.perSecond * BURST_SECONDS, this.tokens + (passed * this.perSecond) / 1_000) - 1;
+    this.tokens = this.refilled(nowMs) - 1;
     this.atMs = nowMs;
     return this.tokens >= 0 ? 0 : (-this.tokens * 1_000) / this.perSecond;
   }
 
   /** It has not been in a hurry: nothing is lost when it is forgotten. */
   isRested(nowMs: number): boolean {
-    const passed = nowMs - (this.atMs ?? nowMs);
-    return this.tokens + (passed * this.perSecond) / 1_000 >= this.perSecond * BURST_SECONDS;
+    return this.refilled(nowMs) >= this.perSecond * BURST_SECONDS;
+  }
+
+  private refilled(nowMs: number): number {
+    const passedMs = Math.max(0, nowMs - (this.atMs ?? nowMs));
+    return Math.min(this.perSecond * BURST_SECONDS, this.tokens + (passedMs * this.perSecond) / 1_000);
   }
 }
 
@@ -29,7 +34,7 @@ export class Pace {
 const PACES_MAX = 20_000;
 
 export class Paces {
-  private readonly paces = new Map<string, Pace>();
+  private readonly paces = new RecentMap<string, Pace>(PACES_MAX);
 
   constructor(private readonly perSecond: number) {}
 
@@ -38,10 +43,6 @@ export class Paces {
     if (known) return known;
     const pace = new Pace(this.perSecond);
     this.paces.set(device, pace);
-    for (const oldest of this.paces.keys()) {
-      if (this.paces.size <= PACES_MAX) break;
-      this.paces.delete(oldest);
-    }
     return pace;
   }
 

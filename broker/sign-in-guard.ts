@@ -1,4 +1,5 @@
 import { FailureBackoff } from '../domain/failure-backoff.js';
+import { RecentMap } from '../domain/recent-map.js';
 
 /** A typo in one device's secret is retried every few seconds, and must not lock out its neighbours. */
 const ADDRESS_RULE = { freeFailures: 50, firstMs: 1_000, maxMs: 60_000, forgetMs: 10 * 60_000 };
@@ -14,7 +15,7 @@ const KNOWN_MAX = 50_000;
 export class SignInGuard {
   private readonly addresses = new FailureBackoff(ADDRESS_RULE);
   private readonly devices = new FailureBackoff(DEVICE_RULE);
-  private readonly known = new Map<string, string>();
+  private readonly known = new RecentMap<string, string>(KNOWN_MAX);
 
   constructor(private readonly now: () => number) {}
 
@@ -31,12 +32,7 @@ export class SignInGuard {
 
   succeeded(address: string, device: string): void {
     this.devices.succeeded(device);
-    this.known.delete(device);
     this.known.set(device, address);
-    for (const oldest of this.known.keys()) {
-      if (this.known.size <= KNOWN_MAX) break;
-      this.known.delete(oldest);
-    }
   }
 
   /** Its secret is another one now: it has to prove itself anew. */

@@ -1,3 +1,5 @@
+import { RecentMap } from './recent-map.js';
+
 /** How failures hold back who fails. */
 export interface BackoffRule {
   /** That many are free. */
@@ -19,7 +21,7 @@ interface Failures {
 
 /** Counts failures per subject, and says how long each must wait. Its memory is bounded; times are the caller's. */
 export class FailureBackoff {
-  private readonly failures = new Map<string, Failures>();
+  private readonly failures = new RecentMap<string, Failures>(SUBJECTS_MAX);
 
   constructor(private readonly rule: BackoffRule) {}
 
@@ -36,12 +38,7 @@ export class FailureBackoff {
   failed(subject: string, nowMs: number): void {
     const known = this.failures.get(subject);
     const isForgotten = !known || nowMs - known.lastMs >= this.rule.forgetMs;
-    this.failures.delete(subject); // so that the order is that of the last failures
     this.failures.set(subject, { count: isForgotten ? 1 : known.count + 1, lastMs: nowMs });
-    for (const oldest of this.failures.keys()) {
-      if (this.failures.size <= SUBJECTS_MAX) break;
-      this.failures.delete(oldest);
-    }
   }
 
   succeeded(subject: string): void {

@@ -12,8 +12,8 @@ export interface Sealer {
    * @throws Error when no key opens it, or it was changed
    */
   open(stored: string, owner: string): string;
-  /** It is sealed, and by the newest key. */
-  isCurrent(stored: string): boolean;
+  /** What everything that is sealed by the newest key begins with. */
+  readonly mark: string;
 }
 
 export const SEALING_KEY_BYTES = 32;
@@ -28,7 +28,9 @@ const keyIdOf = (key: Buffer): string => createHash('sha256').update(key).digest
 export const NO_SECRETS: Sealer = {
   seal: () => noKeys(),
   open: () => noKeys(),
-  isCurrent: () => noKeys(),
+  get mark() {
+    return noKeys();
+  },
 };
 const noKeys = (): never => {
   throw new Error('Device secrets are not for this use of the records.');
@@ -46,13 +48,14 @@ export function createSealer(keys: readonly Buffer[]): Sealer {
     throw new Error(`Sealing keys have ${SEALING_KEY_BYTES} bytes each, and there is at least one.`);
   }
   const byId = new Map(keys.map((key) => [keyIdOf(key), key]));
-  const newestId = keyIdOf(newest);
+  const mark = `${MARK} ${keyIdOf(newest)} `;
   return {
+    mark,
     seal(secret, owner) {
       const iv = randomBytes(IV_BYTES);
       const cipher = createCipheriv('aes-256-gcm', newest, iv).setAAD(Buffer.from(owner));
       const sealed = Buffer.concat([iv, cipher.update(secret, 'utf8'), cipher.final(), cipher.getAuthTag()]);
-      return `${MARK} ${newestId} ${sealed.toString('base64')}`;
+      return `${mark}${sealed.toString('base64')}`;
     },
     open(stored, owner) {
       if (!stored.startsWith(`${MARK} `)) return stored;
@@ -66,6 +69,5 @@ export function createSealer(keys: readonly Buffer[]): Sealer {
       const secret = decipher.update(bytes.subarray(IV_BYTES, -TAG_BYTES), undefined, 'utf8');
       return secret + decipher.final('utf8');
     },
-    isCurrent: (stored) => stored.startsWith(`${MARK} ${newestId} `),
   };
 }

@@ -1,10 +1,11 @@
 import { Option, type Command } from 'commander';
+import { eachItem } from '../../api/client.js';
 import type { AuditEntryAnswer } from '../../api/schemas.js';
 import type { Io } from '../io.js';
 import { operatingCommand } from '../operating-command.js';
 import { addPagingOptions, pageOf, pageText, type PagingOptions } from '../paging.js';
 import { localTime } from '../printable.js';
-import { openSession } from '../session.js';
+import { openSession, type Session } from '../session.js';
 import { table } from '../table.js';
 import { CommandFailed } from '../usage-error.js';
 
@@ -70,7 +71,7 @@ const verify = (io: Io): Command =>
       if (found.fault) {
         throw new CommandFailed(`The audit log is broken: entry ${found.fault.id} ${found.fault.problem}.`);
       }
-      if (expect !== undefined && !(await hasHash(session.api.listAudit, expect))) {
+      if (expect !== undefined && !(await hasHash(session, expect))) {
         throw new CommandFailed(`No entry has the hash ${expect}: the log was written anew since then.`);
       }
       session.answer(
@@ -79,17 +80,7 @@ const verify = (io: Io): Command =>
       );
     });
 
-async function hasHash(
-  list: (query: {
-    limit: number;
-    cursor?: string;
-  }) => Promise<{ items: AuditEntryAnswer[]; nextCursor: string | null }>,
-  hash: string,
-): Promise<boolean> {
-  for (let cursor: string | undefined; ;) {
-    const page = await list(cursor === undefined ? { limit: 500 } : { limit: 500, cursor });
-    if (page.items.some((entry) => entry.hash === hash)) return true;
-    if (page.nextCursor === null) return false;
-    cursor = page.nextCursor;
-  }
+async function hasHash({ api }: Session, hash: string): Promise<boolean> {
+  for await (const entry of eachItem(api.listAudit)) if (entry.hash === hash) return true;
+  return false;
 }

@@ -1,4 +1,4 @@
-import { and, eq } from 'drizzle-orm';
+import { and, eq, sql } from 'drizzle-orm';
 import type { DeviceKey } from '../../domain/ids.js';
 import type { Connection } from './connection.js';
 import { devices } from './schema.js';
@@ -16,8 +16,8 @@ export function sealAll({ db, sealer, sqlite }: Connection): number {
   const stale = db
     .select({ productKey, deviceName, deviceSecret })
     .from(devices)
-    .all()
-    .filter((row) => !sealer.isCurrent(row.deviceSecret));
+    .where(sql`substr(${deviceSecret}, 1, ${sealer.mark.length}) <> ${sealer.mark}`)
+    .all();
   if (stale.length > 0) sqlite.pragma('secure_delete = ON');
   for (const row of stale) {
     const sealed = sealer.seal(sealer.open(row.deviceSecret, deviceOwner(row)), deviceOwner(row));

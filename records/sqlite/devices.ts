@@ -3,7 +3,7 @@ import { and, asc, desc, eq, gt, inArray, sql, type SQL } from 'drizzle-orm';
 import { FerryError, notFound } from '../../domain/errors.js';
 import type { DeviceKey } from '../../domain/ids.js';
 import { DEFAULT_MODULE } from '../../domain/names.js';
-import type { Device, DeviceFilter, NewDevice, NewProduct, Page, PageRequest, Product, Records } from '../records.js';
+import type { Device, DeviceFilter, NewDevice, NewProduct, Page, PageRequest, Records } from '../records.js';
 import { isUniqueViolation, type Connection } from './connection.js';
 import { deviceUpdateFinder } from './device-updates.js';
 import { requireProduct } from './firmware.js';
@@ -48,11 +48,6 @@ export function deviceRecords(connection: Connection): DeviceRecords {
       and(eq(devices.productKey, sql.placeholder('productKey')), eq(devices.deviceName, sql.placeholder('deviceName'))),
     )
     .prepare();
-  const existingProduct = (productKey: string): Product => {
-    const found = db.select().from(products).where(eq(products.productKey, productKey)).get();
-    if (!found) throw notFound(`Product ${productKey}`);
-    return found;
-  };
   let decoy: string | undefined;
   const reports = reportStatements(connection);
   const isKnown = (key: DeviceKey): boolean => secretOf.get({ ...key }) !== undefined;
@@ -75,7 +70,7 @@ export function deviceRecords(connection: Connection): DeviceRecords {
           idempotency,
           atMs: product.createdAtMs,
           create: () => insertProduct(connection, product),
-          read: existingProduct,
+          read: (productKey) => requireProduct(connection, productKey),
         }),
       ),
 
@@ -98,7 +93,7 @@ export function deviceRecords(connection: Connection): DeviceRecords {
     trustKeys: (productKey, trustedKeys) =>
       writes.run(() => {
         db.update(products).set({ trustedKeys }).where(eq(products.productKey, productKey)).run();
-        return existingProduct(productKey);
+        return requireProduct(connection, productKey);
       }),
 
     registerDevices: (productKey, added, createdAtMs, idempotency) =>

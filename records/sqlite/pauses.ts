@@ -1,4 +1,4 @@
-import { and, eq, inArray } from 'drizzle-orm';
+import { and, eq } from 'drizzle-orm';
 import type { Records } from '../records.js';
 import type { Connection } from './connection.js';
 import { firmware, tasks } from './schema.js';
@@ -39,7 +39,7 @@ export function pauseRecords({ db, writes }: Connection): PauseRecords {
         .selectDistinct({ sha256: firmware.sha256 })
         .from(tasks)
         .innerJoin(firmware, eq(firmware.id, tasks.firmwareId))
-        .where(inArray(tasks.status, ['paused']))
+        .where(eq(tasks.status, 'paused'))
         .all()
         .map(({ sha256 }) => sha256),
   };
