@@ -8,9 +8,8 @@ import type { Publisher } from './publisher.js';
 export interface ActivityDeps {
   readonly records: Pick<
     Records,
-    | 'getDevice'
-    | 'getDeviceUpdate'
-    | 'getDeviceUpdateById'
+    | 'installedVersion'
+    | 'wholeDeviceUpdate'
     | 'recordDeviceUpdate'
     | 'taskBegun'
     | 'taskEnded'
@@ -70,18 +69,14 @@ export type ShardDevice = Pick<DeviceUpdateRecord, 'deviceName' | 'protocol' | '
 /** Side effects of the workflows. Each can be repeated; none remembers anything between calls. */
 export function createActivities({ records, publisher, isIntact }: ActivityDeps) {
   const load = async (ref: DeviceUpdateRef): Promise<OpenDeviceUpdate> => {
-    const record = await records.getDeviceUpdate(ref.taskId, ref.deviceName);
-    const update = record && (await records.getDeviceUpdateById(record.id));
+    const update = await records.wholeDeviceUpdate(ref.taskId, ref.deviceName);
     if (!update) {
       throw ApplicationFailure.nonRetryable(`No record of ${ref.deviceName} in task ${ref.taskId}`, 'record-missing');
     }
     return update;
   };
 
-  const installed = async ({ record, firmware }: OpenDeviceUpdate) => {
-    const device = await records.getDevice(record);
-    return device?.modules.find(({ module }) => module === firmware.module);
-  };
+  const installed = ({ record, firmware }: OpenDeviceUpdate) => records.installedVersion(record, firmware.module);
 
   return {
     /** The task's run has begun: its status becomes running, or awaiting-approval until it is approved. */

@@ -5,7 +5,7 @@ import { isOpen } from '../domain/device-update.js';
 import { FerryError, notFound } from '../domain/errors.js';
 import { DOWNLOAD_PATH, type DownloadTokens } from '../firmware/download-token.js';
 import type { ByteRange, FirmwareStore } from '../firmware/store.js';
-import type { Firmware, OpenDeviceUpdate, Records } from '../records/records.js';
+import type { OpenDeviceUpdate, Records, TargetFirmware } from '../records/records.js';
 import type { ApiLog } from './deps.js';
 import { DownloadLimit, DOWNLOADS_PER_MINUTE } from './download-limit.js';
 import type { MeasureRequest } from './metrics.js';
@@ -108,7 +108,7 @@ function requireUnhurried(
 
 async function send(
   { store }: DownloadDeps,
-  firmware: Firmware,
+  firmware: TargetFirmware,
   { request, response, asked }: Exchange & { readonly asked: (part: number) => void },
 ): Promise<void> {
   const { sizeBytes, sha256 } = firmware;

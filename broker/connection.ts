@@ -24,10 +24,12 @@ export class Connection {
   readonly id = randomUUID();
   readonly #filters = new Map<string, 0 | 1>();
   readonly #ended = new AbortController();
+  #isEnded = false;
   #inFlight = 0;
-  #turn: Promise<unknown>;
-  /** The session is in place: what the device has sent meanwhile is handled from now on. */
-  admit: () => void = () => undefined;
+  /** A message is being handled, or nothing may be yet: the session is not in place. */
+  #isBusy = true;
+  #waiting: (() => Promise<void>)[] = [];
+  #settled: (() => void)[] = [];
   /** Settles when the records know of the connection. */
   presence: Promise<void> = Promise.resolve();
   /** The device's being online was passed on. */
@@ -39,8 +41,11 @@ export class Connection {
     /** All downstream topics count as subscribed [protocol: `_ss=1`]. */
     private readonly systemSubscribed: boolean,
     private readonly limits: OutgoingLimits,
-  ) {
-    this.#turn = new Promise<void>((resolve) => (this.admit = resolve));
+  ) {}
+
+  /** The session is in place: what the device has sent meanwhile is handled from now on. */
+  admit(): void {
+    this.#next();
   }
 
   /** Aborted when the connection has ended. */
@@ -49,11 +54,12 @@ export class Connection {
   }
 
   end(): void {
+    this.#isEnded = true;
     this.#ended.abort();
   }
 
   get isOpen(): boolean {
-    return !this.client.closed && !this.#ended.signal.aborted;
+    return !this.client.closed && !this.#isEnded;
   }
 
   /** Connected, and subscribed to its notifications. */
@@ -75,17 +81,26 @@ export class Connection {
 
   /**
    * Runs what a message of the device causes after what its earlier ones caused: a report must not overtake another.
-   * The queue is as long as one read of the socket: no more is read until all of it is answered.
+   * The queue is as long as one read of the socket: no more is read until all of it is answered. Without a promise of
+   * its own, since every message comes this way.
+   *
+   * @param run never rejects
    */
-  inTurn<T>(run: () => Promise<T>): Promise<T> {
-    const turn = this.#turn.then(run);
-    this.#turn = turn.catch(() => undefined);
-    return turn;
+  inTurn(run: () => Promise<void>): void {
+    this.#waiting.push(run);
+    if (!this.#isBusy) this.#next();
   }
+
+  readonly #next = (): void => {
+    const run = this.#waiting.shift();
+    this.#isBusy = run !== undefined;
+    if (run) void run().then(this.#next);
+    else for (const resolve of this.#settled.splice(0)) resolve();
+  };
 
   /** Resolves when nothing of the device is under way any more. */
   async settled(): Promise<void> {
-    await this.#turn;
+    if (this.#isBusy) await new Promise<void>((resolve) => this.#settled.push(resolve));
     await this.presence.catch(() => undefined);
   }
 
@@ -101,6 +116,18 @@ export class Connection {
       this.client.publish(packet, () => resolve());
     });
     return this.isOpen;
+  }
+
+  /**
+   * Acknowledges a message of the device [MQTT-3.4].
+   *
+   * @returns false when its socket is behind or gone: nothing was written
+   */
+  wrotePuback(messageId: number): boolean {
+    const socket = this.client.conn as Socket;
+    if (!this.isOpen || !socket.writable || socket.writableLength > 0) return false;
+    socket.write(Buffer.of(0x40, 2, messageId >> 8, messageId & 0xff));
+    return true;
   }
 
   /** The device has acknowledged a message. */

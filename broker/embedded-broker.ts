@@ -5,9 +5,9 @@ import { Aedes, type AuthenticateError, type Client, type PublishPacket, type Su
 import type { Logger } from 'pino';
 import type { DeviceKey } from '../domain/ids.js';
 import type { Records } from '../records/records.js';
-import { Connection } from './connection.js';
+import { Connection, type Message } from './connection.js';
 import type { DeviceLink } from './device-link.js';
-import type { Gateway } from './gateway.js';
+import type { Gateway, Uplink } from './gateway.js';
 import type { Irregularity } from './irregularities.js';
 import { DEFAULT_BROKER_LIMITS, type BrokerLimits } from './limits.js';
 import { certifiedName, plainListener, secureListener, type Listener, type TlsContext } from './listeners.js';
@@ -123,6 +123,9 @@ class DeviceBroker implements EmbeddedBroker {
       // perhaps an ended update; the run notifies anew when the device comes online.
       authorizeForward: (client, packet) => (client.connected && !('clientId' in packet) ? packet : null),
     });
+    // Nothing is routed: uplinks end in the gateway, wills too, and nobody may subscribe to what aedes says itself.
+    this.#aedes.publish = (...[, clientOrDone, done]: readonly unknown[]) =>
+      ((done ?? clientOrDone) as () => void)();
     this.#aedes.on('clientReady', (client) => this.#admit(client));
     this.#aedes.on('subscribe', (subscriptions, client) => this.#subscribed(client, subscriptions));
     this.#aedes.on('unsubscribe', (filters, client) => this.#unsubscribed(client, filters));
@@ -376,37 +379,53 @@ class DeviceBroker implements EmbeddedBroker {
   #publish(client: Client | null, packet: PublishPacket, done: (error?: Error | null) => void): void {
     const connection = client && this.#connectionOf(client);
     if (!connection) return done(new Error('not signed in'));
-    const { gateway } = this.options;
-    const uplink = { topic: packet.topic, payload: Buffer.from(packet.payload) };
-    if (packet.retain) gateway.irregularities.note('retained', deviceId(connection.device), packet.topic);
-    Object.assign(packet, { topic: CONSUMED_TOPIC, payload: NOTHING, retain: false });
-    void connection
-      .inTurn(async () => {
-        await this.#keepPace(connection);
-        return gateway.received(connection.device, uplink);
-      })
-      .then(
-        (answers) => {
-          done(null);
-          for (const answer of answers) void connection.send(answer, 0);
-        },
-        (error: unknown) => {
-          gateway.irregularities.note('unacknowledged', deviceId(connection.device), String(error));
-          done(new Unacknowledged('not durable, not acknowledged'));
-        },
-      )
-      .catch((error: unknown) => {
-        this.options.log.warn({ error: String(error) }, 'an answer could not be sent');
-        client.close();
-      });
+    const uplink = { topic: packet.topic, payload: packet.payload as Buffer };
+    if (packet.retain) {
+      this.options.gateway.irregularities.note('retained', deviceId(connection.device), packet.topic);
+    }
+    packet.topic = CONSUMED_TOPIC;
+    packet.payload = NOTHING;
+    packet.retain = false;
+    connection.inTurn(() =>
+      this.#receive(connection, uplink).then(
+        (answers) => this.#acknowledge(connection, packet, answers, done),
+        (error: unknown) => this.#refuse(connection, error, done),
+      ),
+    );
+  }
+
+  #receive(connection: Connection, uplink: Uplink): Promise<readonly Message[]> {
+    const { device } = connection;
+    const waitMs = this.#paces.of(connection.client.id).waitMs(this.#now());
+    if (waitMs === 0) return this.options.gateway.received(device, uplink);
+    return this.#keepPace(connection, waitMs).then(() => this.options.gateway.received(device, uplink));
+  }
+
+  #acknowledge(
+    connection: Connection,
+    packet: PublishPacket,
+    answers: readonly Message[],
+    done: (error?: Error | null) => void,
+  ): void {
+    // aedes writes the acknowledgement of what is left at quality 1: in four pieces, where one does.
+    if (packet.qos === 1 && connection.wrotePuback(packet.messageId ?? 0)) packet.qos = 0;
+    try {
+      done(null);
+    } catch (error) {
+      this.options.log.warn({ error: String(error) }, 'an answer could not be sent');
+      connection.client.close();
+    }
+    for (const answer of answers) void connection.send(answer, 0);
+  }
+
+  #refuse(connection: Connection, error: unknown, done: (error?: Error | null) => void): void {
+    this.options.gateway.irregularities.note('unacknowledged', deviceId(connection.device), String(error));
+    done(new Unacknowledged('not durable, not acknowledged'));
   }
 
   /** A hasty device waits, and with it its socket: nothing of it is dropped, whatever it says. */
-  async #keepPace(connection: Connection): Promise<void> {
-    const device = deviceId(connection.device);
-    const waitMs = this.#paces.of(device).waitMs(this.#now());
-    if (waitMs === 0) return;
-    this.options.gateway.irregularities.note('too-fast', device);
+  async #keepPace(connection: Connection, waitMs: number): Promise<void> {
+    this.options.gateway.irregularities.note('too-fast', deviceId(connection.device));
     await sleep(waitMs, undefined, { signal: connection.ended }).catch(() => undefined);
     if (connection.ended.aborted) throw new Error('gone while it was waiting');
   }

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { causeOfStep } from '../domain/causes.js';
-import { notified, onlineBackoffMs } from '../domain/device-update.js';
+import { notified, onlineBackoffMs, progressOf } from '../domain/device-update.js';
 import { misfit } from '../domain/fitness.js';
 import type { DeviceKey } from '../domain/ids.js';
 import type { OpenDeviceUpdate, Records } from '../records/records.js';
@@ -28,9 +28,8 @@ import {
 import {
   clockReplyTopic,
   deviceId,
-  isSameDevice,
   oldQueryTopic,
-  parseUplinkTopic,
+  uplinkKind,
   platformReplyTopic,
   queryReplyTopic,
   type UplinkKind,
@@ -49,6 +48,7 @@ export interface GatewayDeps {
     | 'recordDeviceUpdate'
     | 'signalled'
     | 'unsignalledFailures'
+    | 'untoldProgress'
     | 'versionReported'
   >;
   readonly signals: DeviceUpdateSignals;
@@ -58,10 +58,23 @@ export interface GatewayDeps {
   readonly log: Pick<Logger, 'warn'>;
   readonly now?: () => number;
   readonly onlineRetry?: OnlineRetry;
+  readonly tellAfter?: TellAfter | undefined;
 }
 
-/** Failures told in one sweep. */
+const NO_ANSWERS: readonly Message[] = [];
+/** Runs told in one sweep, and how many of them at once. */
 const SWEEP_MAX = 500;
+const TOLD_AT_ONCE = 20;
+
+/** How old news must be before a run is told of it. */
+export interface TellAfter {
+  /** First progress. */
+  readonly startedMs: number;
+  /** Step 100: most devices report their new version next. */
+  readonly hundredMs: number;
+}
+
+const TELL_AFTER: TellAfter = { startedMs: 1_000, hundredMs: 10_000 };
 
 /** A message that a signed-in device has published. */
 export interface Uplink {
@@ -90,11 +103,12 @@ export class Gateway {
    *
    * @throws what records or engine throw: the message must not be acknowledged, so that the device sends it again
    */
-  async received(device: DeviceKey, { topic, payload }: Uplink): Promise<readonly Message[]> {
-    const uplink = parseUplinkTopic(topic);
-    if (!uplink || !isSameDevice(uplink.device, device)) return this.#irregular('foreign-topic', device, topic);
-    this.deps.metrics.messages.inc({ kind: uplink.kind });
-    return this.#handle(uplink.kind, device, { topic, payload });
+  received(device: DeviceKey, uplink: Uplink): Promise<readonly Message[]> {
+    const kind = uplinkKind(uplink.topic, device);
+    if (kind === undefined) return Promise.resolve(this.#irregular('foreign-topic', device, uplink.topic));
+    this.deps.metrics.messages.inc({ kind });
+    const answers = this.#handle(kind, device, uplink);
+    return answers instanceof Promise ? answers : Promise.resolve(answers);
   }
 
   /** The connection is the device's now. */
@@ -118,6 +132,29 @@ export class Gateway {
   async sweep(link: Pick<DeviceLink, 'isReachable'>): Promise<void> {
     for (const update of await this.deps.records.unsignalledFailures(SWEEP_MAX)) await this.#tellFailure(update);
     await this.#online.sweep(link);
+  }
+
+  /**
+   * Tells runs of first progress and of step 100, a little later: a device that goes on at once to what changes the
+   * story more needs no signal of its own for them, and reports never wait for the engine. To be called often.
+   */
+  async tellProgress(): Promise<void> {
+    const nowMs = this.#now();
+    const { startedMs, hundredMs } = this.deps.tellAfter ?? TELL_AFTER;
+    const before = { startedBeforeMs: nowMs - startedMs, hundredBeforeMs: nowMs - hundredMs };
+    const untold = await this.deps.records.untoldProgress(before, SWEEP_MAX);
+    for (let from = 0; from < untold.length; from += TOLD_AT_ONCE) {
+      await Promise.all(untold.slice(from, from + TOLD_AT_ONCE).map((update) => this.#tellProgressOf(update)));
+    }
+  }
+
+  async #tellProgressOf({ record }: OpenDeviceUpdate): Promise<void> {
+    const { id, taskId, step, startedAtMs, hundredAtMs } = record;
+    const report =
+      hundredAtMs === null ? { step: step ?? 0, atMs: startedAtMs ?? this.#now() } : { step: 100, atMs: hundredAtMs };
+    // A run that is over needs no telling; its record follows it.
+    await this.deps.signals.send(record, progressSignal, { taskId, ...report, progress: progressOf(record) });
+    await this.deps.records.signalled(id, hundredAtMs === null ? 'progress' : 'hundred', this.#now());
   }
 
   #handle(kind: UplinkKind, device: DeviceKey, uplink: Uplink): Promise<readonly Message[]> | readonly Message[] {
@@ -150,32 +187,20 @@ export class Gateway {
     await this.#tellFailure(update);
     if (update.firmware.version !== report.version) return [];
     const { record } = update;
-    await this.deps.signals.send(record, versionSignal, { taskId: record.taskId, version: report.version, atMs });
+    const { version } = report;
+    const told = { taskId: record.taskId, version, atMs, progress: progressOf(record) };
+    await this.deps.signals.send(record, versionSignal, told);
     return [];
   }
 
-  async #progressReported(device: DeviceKey, { topic, payload }: Uplink): Promise<readonly Message[]> {
+  #progressReported(device: DeviceKey, { topic, payload }: Uplink): Promise<readonly Message[]> | readonly Message[] {
     const report = parseProgressReport(payload);
     if (!report) return this.#irregular('malformed-payload', device, topic);
     if (report.step < 0) return this.#failureReported(device, report);
-    const atMs = this.#now();
     const { module, step } = report;
-    const update = await this.deps.records.progressReported(device, { module, step, atMs });
-    if (!update) return this.#irregular('stale-report', device, `step ${step}`);
-    await this.#tellProgress(update, step, atMs);
-    return [];
-  }
-
-  /** One signal at the first progress, one at step 100; both in one when they come together. */
-  async #tellProgress(update: OpenDeviceUpdate, step: number, atMs: number): Promise<void> {
-    const { record, progressSignalled, hundredSignalled } = update;
-    // By the record, not by this report: the signal of an earlier 100 may have been lost.
-    const hundred = record.hundredAtMs !== null && !hundredSignalled;
-    if (progressSignalled && !hundred) return;
-    const report = { taskId: record.taskId, step: hundred ? 100 : step, atMs };
-    if ((await this.deps.signals.send(record, progressSignal, report)) === 'ended') return;
-    if (!progressSignalled) await this.deps.records.signalled(record.id, 'progress', atMs);
-    if (hundred) await this.deps.records.signalled(record.id, 'hundred', atMs);
+    return this.deps.records
+      .progressReported(device, { module, step, atMs: this.#now() })
+      .then((isRecorded) => (isRecorded ? NO_ANSWERS : this.#irregular('stale-report', device, `step ${step}`)));
   }
 
   /** Noted first, so that it is not lost with the engine away; the run ends the update, and the record follows it. */
@@ -193,7 +218,10 @@ export class Gateway {
 
   async #tellFailure({ record, reportedFailure, failureSignalled }: OpenDeviceUpdate): Promise<void> {
     if (!reportedFailure || failureSignalled) return;
-    await this.deps.signals.send(record, failureSignal, { taskId: record.taskId, ...reportedFailure });
+    await this.deps.signals.send(record, failureSignal, {
+      ...{ taskId: record.taskId, ...reportedFailure },
+      progress: progressOf(record),
+    });
     await this.deps.records.signalled(record.id, 'failure', this.#now());
   }
 
@@ -232,9 +260,10 @@ export class Gateway {
     const { record } = update;
     const atMs = this.#now();
     // As with `online`: a device that asks every minute must not grow its run's history.
-    const told = record.notifiedAtMs !== null && atMs - record.notifiedAtMs < onlineBackoffMs(record.notifications);
-    if (told) return update;
-    if ((await signals.send(record, fetchedSignal, { taskId: record.taskId, atMs })) === 'ended') return undefined;
+    const isTold = record.notifiedAtMs !== null && atMs - record.notifiedAtMs < onlineBackoffMs(record.notifications);
+    if (isTold) return update;
+    const told = { taskId: record.taskId, atMs, progress: progressOf(record) };
+    if ((await signals.send(record, fetchedSignal, told)) === 'ended') return undefined;
     // Progress counts from here on, and the run writes its record only at its own next step.
     await records.recordDeviceUpdate(record.taskId, device, notified(record, atMs), record.runId);
     return update;

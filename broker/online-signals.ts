@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { onlineBackoffMs } from '../domain/device-update.js';
+import { onlineBackoffMs, progressOf } from '../domain/device-update.js';
 import type { DeviceKey } from '../domain/ids.js';
 import type { OpenDeviceUpdate, Records } from '../records/records.js';
 import { onlineSignal } from '../workflows/messages.js';
@@ -71,7 +71,7 @@ export class OnlineSignals {
     const atMs = now();
     const heldBack = onlineSignalledAtMs !== null && atMs - onlineSignalledAtMs < onlineBackoffMs(onlineSignals);
     if (heldBack) return;
-    await signals.send(record, onlineSignal, { taskId: record.taskId, atMs });
+    await signals.send(record, onlineSignal, { taskId: record.taskId, atMs, progress: progressOf(record) });
     await records.signalled(record.id, 'online', atMs);
   }
 }

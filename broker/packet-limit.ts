@@ -14,15 +14,14 @@ export function limitPackets(socket: Socket, limit: PacketLimit, exceeded: () =>
   let bytesMax = limit.firstPacketBytesMax;
   // With a `readable` listener in place, `data` only tells what the reader has taken.
   const watch = (chunk: Buffer) => {
-    for (const length of lengths.in(chunk)) {
-      if (length <= bytesMax) {
-        bytesMax = limit.packetBytesMax;
-        continue;
-      }
-      socket.off('data', watch);
-      exceeded();
-      return;
-    }
+    const fits = lengths.in(chunk, (length) => {
+      if (length > bytesMax) return false;
+      bytesMax = limit.packetBytesMax;
+      return true;
+    });
+    if (fits) return;
+    socket.off('data', watch);
+    exceeded();
   };
   socket.on('data', watch);
 }
@@ -34,7 +33,8 @@ class PacketLengths {
   #length = 0;
   #shift = 0;
 
-  *in(chunk: Buffer): Generator<number> {
+  /** Tells the length of each packet that begins in the chunk. @returns false as soon as one does not fit */
+  in(chunk: Buffer, fits: (length: number) => boolean): boolean {
     let at = 0;
     while (at < chunk.length) {
       if (this.#bodyBytesLeft > 0) {
@@ -52,7 +52,8 @@ class PacketLengths {
       this.#shift += 7;
       if (byte >= 0x80 && this.#shift < 28) continue; // four bytes at most; a fifth is the parser's to refuse
       [this.#state, this.#bodyBytesLeft] = ['type', this.#length];
-      yield this.#length;
+      if (!fits(this.#length)) return false;
     }
+    return true;
   }
 }

@@ -82,7 +82,8 @@ export function parsePlatformMessage(payload: Uint8Array): { readonly replyTo: s
 
 function parseJson(payload: Uint8Array): Json | undefined {
   // C devices send the string's end with it.
-  const text = Buffer.from(payload).toString('utf8').replace(/\0+$/, '');
+  const bytes = Buffer.isBuffer(payload) ? payload : Buffer.from(payload);
+  const text = bytes.at(-1) === 0 ? bytes.toString('utf8').replace(/\0+$/, '') : bytes.toString('utf8');
   const json = tryParse(text) ?? tryParse(text.replace(/,(?=\s*[}\]])/g, '')); // trailing commas [protocol: query]
   return isObject(json) ? json : undefined;
 }
@@ -113,7 +114,7 @@ function parseStep(value: unknown): number | undefined {
 }
 
 function parseDescription(value: unknown): string {
-  if (typeof value !== 'string') return '';
+  if (typeof value !== 'string' || value === '') return '';
   const printable = value.replace(/\p{C}+/gu, ' ').trim();
   return Array.from(printable).slice(0, DESCRIPTION_CHARACTERS_MAX).join('');
 }

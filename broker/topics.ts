@@ -13,11 +13,6 @@ export const UplinkKind = {
 } as const;
 export type UplinkKind = (typeof UplinkKind)[keyof typeof UplinkKind];
 
-export interface UplinkTopic {
-  readonly kind: UplinkKind;
-  readonly device: DeviceKey;
-}
-
 const path = (...levels: readonly string[]): string => `/${levels.join('/')}`;
 
 export const notificationTopic = ({ productKey, deviceName }: DeviceKey): string =>
@@ -59,20 +54,21 @@ function placeOfOwner([empty, family, service]: readonly string[]): number | und
   }
 }
 
-/** Reads the topic of a device's message; undefined when it belongs to no device. */
-export function parseUplinkTopic(topic: string): UplinkTopic | undefined {
-  const device = ownerOf(topic);
-  return device && { device, kind: kindOf(topic, device) };
+/** What a device says by this topic; undefined when the topic is not its own. The commonest comes first. */
+export function uplinkKind(topic: string, device: DeviceKey): UplinkKind | undefined {
+  const kind = kindOf(topic, device);
+  if (kind !== 'other') return kind;
+  const owner = ownerOf(topic);
+  return owner && isSameDevice(owner, device) ? kind : undefined;
 }
 
 function kindOf(topic: string, device: DeviceKey): UplinkKind {
   const { productKey, deviceName } = device;
+  if (topic === path('ota', 'device', 'progress', productKey, deviceName)) return 'progress-report';
   const platform = path('sys', productKey, deviceName, 'thing');
   switch (topic) {
     case path('ota', 'device', 'inform', productKey, deviceName):
       return 'version-report';
-    case path('ota', 'device', 'progress', productKey, deviceName):
-      return 'progress-report';
     case `${platform}/ota/firmware/get`:
       return 'firmware-query';
     case oldQueryTopic(device):

@@ -112,6 +112,17 @@ export const plausibleTime = (atMs: number, state: DeviceUpdateState, nowMs: num
 /** What the records saw of the device's progress; the run may not have been told of all of it. */
 export type RecordedProgress = Pick<DeviceUpdateState, 'step' | 'startedAtMs' | 'lastProgressAtMs' | 'hundredAtMs'>;
 
+/** Nothing while it has reported none. */
+export const progressOf = (state: DeviceUpdateState): RecordedProgress | undefined =>
+  state.startedAtMs === null
+    ? undefined
+    : {
+        step: state.step,
+        startedAtMs: state.startedAtMs,
+        lastProgressAtMs: state.lastProgressAtMs,
+        hundredAtMs: state.hundredAtMs,
+      };
+
 export function caughtUp(state: DeviceUpdateState, seen: RecordedProgress, nowMs: number): DeviceUpdateState {
   if (!isOpen(state.status) || seen.startedAtMs === null) return state;
   const at = (atMs: number) => plausibleTime(atMs, state, nowMs);
@@ -119,6 +130,8 @@ export function caughtUp(state: DeviceUpdateState, seen: RecordedProgress, nowMs
     ...state,
     status: 'upgrading',
     step: Math.max(state.step ?? 0, seen.step ?? 0),
+    // Progress is recorded of notified devices only; the run may not have its notification's answer yet.
+    notifiedAtMs: state.notifiedAtMs ?? at(seen.startedAtMs),
     startedAtMs: state.startedAtMs ?? at(seen.startedAtMs),
     lastProgressAtMs: Math.max(state.lastProgressAtMs ?? 0, at(seen.lastProgressAtMs ?? 0)),
     hundredAtMs: state.hundredAtMs ?? (seen.hundredAtMs === null ? null : at(seen.hundredAtMs)),

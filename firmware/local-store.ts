@@ -1,4 +1,5 @@
 import { createHash, randomBytes, type Hash } from 'node:crypto';
+import type { BigIntStats } from 'node:fs';
 import { link, mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -83,6 +84,9 @@ class LocalStore implements FirmwareStore {
   }
 
   async isIntact(sha256: string): Promise<Integrity> {
+    // Asked before each notification: a file that is as it was when it was read is not opened again.
+    const known = this.checked.get(sha256);
+    if (known && known.mark === (await markAt(this.pathOf(sha256)))) return known.integrity;
     const file = await openExisting(this.pathOf(sha256));
     try {
       return await this.integrityOf(sha256, file);
@@ -218,10 +222,12 @@ async function openExisting(path: string): Promise<FileHandle | undefined> {
   }
 }
 
-async function markOf(file: FileHandle): Promise<string> {
-  const { ino, size, mtimeNs, ctimeNs } = await file.stat({ bigint: true });
-  return [ino, size, mtimeNs, ctimeNs].join(' ');
-}
+const markOf = async (file: FileHandle): Promise<string> => markBy(await file.stat({ bigint: true }));
+
+const markAt = (path: string): Promise<string | undefined> =>
+  stat(path, { bigint: true }).then(markBy, () => undefined);
+
+const markBy = ({ ino, size, mtimeNs, ctimeNs }: BigIntStats): string => [ino, size, mtimeNs, ctimeNs].join(' ');
 
 async function digestOf(file: FileHandle): Promise<string> {
   const hash = createHash('sha256');

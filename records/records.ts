@@ -65,12 +65,19 @@ export interface NewDevice {
   readonly protocol: DeviceProtocol;
 }
 
+/** What a device reported to run of a module. */
+export interface InstalledVersion {
+  readonly module: string;
+  readonly version: string;
+  readonly reportedAtMs: number;
+}
+
 export interface Device extends DeviceKey {
   readonly protocol: DeviceProtocol;
   /** Of the module `default`; null until the device has reported one. */
   readonly version: string | null;
   /** Every module that the device has reported, with the version it runs. */
-  readonly modules: readonly { readonly module: string; readonly version: string; readonly reportedAtMs: number }[];
+  readonly modules: readonly InstalledVersion[];
   readonly online: boolean;
   readonly lastSeenAtMs: number | null;
   /** Since then it may not sign in. */
@@ -107,12 +114,16 @@ export interface NewFirmware {
   readonly signatureKeyId?: string | null;
   readonly createdAtMs: number;
 }
-export interface Firmware extends NewFirmware {
-  readonly status: FirmwareStatus;
+/** What the firmware of an update task is, whatever else happens to it. */
+export interface TargetFirmware extends NewFirmware {
   readonly verifiedAtMs: number | null;
   readonly deletedAtMs: number | null;
   readonly signature: string | null;
   readonly signatureKeyId: string | null;
+}
+
+export interface Firmware extends TargetFirmware {
+  readonly status: FirmwareStatus;
   /** Open tasks that use it. */
   readonly openTasks: number;
 }
@@ -192,7 +203,7 @@ export interface ReportedFailure {
 /** An open device update with what gateway and activities need of its task. */
 export interface OpenDeviceUpdate {
   readonly record: DeviceUpdateRecord;
-  readonly firmware: Firmware;
+  readonly firmware: TargetFirmware;
   readonly policy: UpdatePolicy;
   readonly kind: TaskKind;
   readonly sourceVersions: readonly string[];
@@ -447,12 +458,20 @@ export interface Records {
   ): Promise<OpenDeviceUpdate | undefined>;
   /**
    * Applies a percentage (domain `progressed`) to the open, begun update of that module, if the device was ever
-   * notified of it. Answers the update as it is *after* the report; undefined when there is nothing to apply it to.
+   * notified of it. The engine is told afterwards (`untoldProgress`). False when there is nothing to apply it to.
    */
   progressReported(
     key: DeviceKey,
     report: { readonly module: string | null; readonly step: number; readonly atMs: number },
-  ): Promise<OpenDeviceUpdate | undefined>;
+  ): Promise<boolean>;
+  /**
+   * Updates in progress of whose first progress, or step 100, the engine was not told: those that were reported before
+   * these times (epoch ms).
+   */
+  untoldProgress(
+    before: { readonly startedBeforeMs: number; readonly hundredBeforeMs: number },
+    limit: number,
+  ): Promise<readonly OpenDeviceUpdate[]>;
   /**
    * Notes the failure that a device reports of its open, begun update, if it was ever notified of it; the first one
    * stays. The update itself is ended by its run, which is signalled afterwards, or finds the note when it looks.
@@ -461,6 +480,8 @@ export interface Records {
     key: DeviceKey,
     report: ReportedFailure & { readonly module: string | null },
   ): Promise<OpenDeviceUpdate | undefined>;
+  /** What the device last reported to run of that module. */
+  installedVersion(key: DeviceKey, module: string): Promise<InstalledVersion | undefined>;
   /** The open and begun update of a device; of any module when `module` is null. */
   openDeviceUpdate(key: DeviceKey, module: string | null): Promise<OpenDeviceUpdate | undefined>;
   /** The engine has been told: remembers it, so that it is not told at every report. */
@@ -528,6 +549,8 @@ export interface Records {
   listDeviceUpdates(taskId: string, filter: DeviceUpdateFilter, page: PageRequest): Promise<Page<DeviceUpdateRecord>>;
   getDeviceUpdate(taskId: string, deviceName: string): Promise<DeviceUpdateRecord | undefined>;
   getDeviceUpdateById(id: number): Promise<OpenDeviceUpdate | undefined>;
+  /** As `getDeviceUpdateById`, of a device in a task. */
+  wholeDeviceUpdate(taskId: string, deviceName: string): Promise<OpenDeviceUpdate | undefined>;
   /** One device over all tasks, newest first. */
   listDeviceHistory(key: DeviceKey, page: PageRequest): Promise<Page<DeviceUpdateRecord>>;
   /** Failed device updates of a task by cause. */

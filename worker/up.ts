@@ -63,6 +63,8 @@ export interface UpOptions {
 }
 
 const RECONCILE_MS = 2_000;
+/** Runs hear of progress within this time and the gateway's own delay. */
+const TELL_MS = 1_000;
 const HTTP_GRACE_MS = 5_000;
 /** A round that hangs waits for an engine that does not answer. */
 const RECONCILER_STOP_MS = 3_000;
@@ -266,6 +268,8 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
     { intervalMs: RECONCILE_MS, log },
   );
   shutdown.add('reconciler', () => reconciler.stop(), RECONCILER_STOP_MS);
+  const teller = startReconciler({ 'telling of progress': () => gateway.tellProgress() }, { intervalMs: TELL_MS, log });
+  shutdown.add('telling of progress', () => teller.stop(), RECONCILER_STOP_MS);
 
   log.info(
     { http: httpUrl, mqttPort: broker.port, mqttsPort: broker.tlsPort, temporal: temporal.address },

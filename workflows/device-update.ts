@@ -28,7 +28,15 @@ import {
 } from '../domain/device-update.js';
 import { wholePolicy } from '../domain/policy.js';
 import { describeDeviceUpdate } from './descriptions.js';
-import { failureSignal, fetchedSignal, onlineSignal, progressSignal, stateQuery, versionSignal } from './messages.js';
+import {
+  failureSignal,
+  fetchedSignal,
+  onlineSignal,
+  progressSignal,
+  stateQuery,
+  versionSignal,
+  type Report,
+} from './messages.js';
 import { activities } from './proxies.js';
 import { tellStory } from './story.js';
 import type { DeviceUpdateInput } from './task-input.js';
@@ -55,8 +63,9 @@ export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpda
   let notBeforeMs = 0;
 
   /** A report that names another task is an earlier update's, come late. */
-  const mine = (report: { readonly taskId: string; readonly atMs: number }, apply: (atMs: number) => void) => {
+  const mine = (report: Report, apply: (atMs: number) => void) => {
     if (report.taskId !== taskId) return;
+    if (report.progress) state = caughtUp(state, report.progress, Date.now());
     apply(plausibleTime(report.atMs, state, Date.now()));
     heard++;
     describe();

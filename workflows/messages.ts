@@ -1,6 +1,6 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { FailureCause } from '../domain/causes.js';
-import type { DeviceUpdateState, WaitingFor } from '../domain/device-update.js';
+import type { DeviceUpdateState, RecordedProgress, WaitingFor } from '../domain/device-update.js';
 import type { Approval } from '../domain/update-task.js';
 
 /*
@@ -8,34 +8,33 @@ import type { Approval } from '../domain/update-task.js';
  * code enters their process. A report names its task: one that comes late can't touch the device's next update.
  */
 
-export interface ProgressSignal {
+/** What the signals of a device's doings have in common. */
+export interface Report {
   readonly taskId: string;
+  readonly atMs: number;
+  /**
+   * What the records saw of the device's progress until then: most percentages are told to nobody else. Absent when
+   * there was none, and in histories of the first releases.
+   */
+  readonly progress?: RecordedProgress | undefined;
+}
+
+export interface ProgressSignal extends Report {
   /** 0 to 100 */
   readonly step: number;
-  readonly atMs: number;
 }
-export interface FailureSignal {
-  readonly taskId: string;
+export interface FailureSignal extends Report {
   readonly cause: FailureCause;
   /** What the device added, if anything. */
   readonly description: string;
-  readonly atMs: number;
 }
-export interface VersionSignal {
-  readonly taskId: string;
+export interface VersionSignal extends Report {
   readonly version: string;
-  readonly atMs: number;
 }
 /** The device can be notified: its connection and subscription are in place. */
-export interface OnlineSignal {
-  readonly taskId: string;
-  readonly atMs: number;
-}
+export type OnlineSignal = Report;
 /** The device asked for its update and was answered: as good as a notification. */
-export interface FetchedSignal {
-  readonly taskId: string;
-  readonly atMs: number;
-}
+export type FetchedSignal = Report;
 
 export const progressSignal = defineSignal<[ProgressSignal]>('progress');
 export const failureSignal = defineSignal<[FailureSignal]>('failure');

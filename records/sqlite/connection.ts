@@ -22,6 +22,8 @@ export interface Connection {
 }
 
 const BUSY_TIMEOUT_MS = 5_000;
+/** 16 MB: a page that many reports change is written back once for all of them, and a commit seldom waits for it. */
+const CHECKPOINT_PAGES = 4_000;
 
 /** @throws Error that names the file, when it can't be opened or is no database of Ferry's */
 export function connect({ path, synchronous, migrationsFolder, sealer }: SqliteOptions): Connection {
@@ -30,6 +32,7 @@ export function connect({ path, synchronous, migrationsFolder, sealer }: SqliteO
     sqlite = new Database(path, { timeout: BUSY_TIMEOUT_MS });
     sqlite.pragma('journal_mode = WAL');
     sqlite.pragma(`synchronous = ${synchronous}`);
+    sqlite.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
     sqlite.pragma('foreign_keys = ON');
     const db = drizzle(sqlite, { schema });
     migrate(db, { migrationsFolder });

@@ -1,35 +1,32 @@
-import { and, asc, desc, eq, getTableColumns, gt, inArray, isNotNull, isNull, sql, type SQL } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, inArray, isNotNull, isNull, sql, type SQL } from 'drizzle-orm';
 import { isOpen, progressed, type DeviceUpdateState } from '../../domain/device-update.js';
 import { notFound } from '../../domain/errors.js';
-import type { DeviceKey } from '../../domain/ids.js';
-import { wholePolicy } from '../../domain/policy.js';
-import { countOf } from '../../domain/update-task.js';
-import type {
-  DeviceUpdateFilter,
-  DeviceUpdateRecord,
-  OpenDeviceUpdate,
-  Page,
-  PageRequest,
-  Records,
-} from '../records.js';
+import type { DeviceUpdateFilter, DeviceUpdateRecord, Page, PageRequest, Records } from '../records.js';
 import type { Connection } from './connection.js';
-import { firmwareReader } from './firmware.js';
+import {
+  deviceUpdateFinder,
+  deviceUpdateStore,
+  midUpdateProgress,
+  OPEN_AND_BEGUN,
+  stateOf,
+} from './device-update-rows.js';
 import { pageOf, readCursor } from './paging.js';
 import { deviceUpdateOf, type DeviceUpdateRow } from './rows.js';
-import { deviceUpdates, devices, firmware, tasks } from './schema.js';
-import type { WriteContext } from './write-queue.js';
+import { deviceUpdates, devices } from './schema.js';
 
 type DeviceUpdateRecords = Pick<
   Records,
   | 'progressReported'
   | 'failureReported'
   | 'unsignalledFailures'
+  | 'untoldProgress'
   | 'openDeviceUpdate'
   | 'signalled'
   | 'pendingOnlineUpdates'
   | 'listDeviceUpdates'
   | 'getDeviceUpdate'
   | 'getDeviceUpdateById'
+  | 'wholeDeviceUpdate'
   | 'listDeviceHistory'
   | 'countFailuresByCause'
   | 'loadShard'
@@ -37,41 +34,35 @@ type DeviceUpdateRecords = Pick<
 >;
 
 const OPEN = ['pending', 'notified', 'upgrading'] as const;
-/** As in the partial index: written out, or SQLite doesn't see that the index serves. */
-const IS_OPEN_AND_BEGUN = sql`${deviceUpdates.status} IN ('pending', 'notified', 'upgrading') AND ${deviceUpdates.begunAtMs} IS NOT NULL`;
-
-/** Columns of a device update's state: exactly the domain's facts. */
-const stateOf = (row: DeviceUpdateState): DeviceUpdateState => ({
-  status: row.status,
-  outcome: row.outcome,
-  step: row.step,
-  cause: row.cause,
-  detail: row.detail,
-  begunAtMs: row.begunAtMs,
-  notifiedAtMs: row.notifiedAtMs,
-  notifications: row.notifications,
-  silences: row.silences,
-  startedAtMs: row.startedAtMs,
-  lastProgressAtMs: row.lastProgressAtMs,
-  hundredAtMs: row.hundredAtMs,
-  targetReportedAtMs: row.targetReportedAtMs,
-  endedAtMs: row.endedAtMs,
-});
+const IS_OPEN_AND_BEGUN = sql.raw(`device_updates.${OPEN_AND_BEGUN}`);
+/** By the partial index of what the engine was not told yet. */
+const UNTOLD_PROGRESS = `SELECT id FROM device_updates
+  WHERE status = 'upgrading' AND (progress_signalled = 0 OR (hundred_at_ms IS NOT NULL AND hundred_signalled = 0))
+    AND ((progress_signalled = 0 AND started_at_ms <= ?) OR (hundred_signalled = 0 AND hundred_at_ms <= ?))
+  LIMIT ?`;
 
 export function deviceUpdateRecords(connection: Connection): DeviceUpdateRecords {
-  const { db, writes } = connection;
+  const { db, sqlite, writes } = connection;
   const find = deviceUpdateFinder(connection);
   const store = deviceUpdateStore(connection);
+  const progressMidUpdate = midUpdateProgress(connection);
   const told = toldStatements(connection);
 
   return {
-    progressReported: (key, { module, step, atMs }) =>
-      writes.run((context) => {
-        const row = find.openRow(key, module);
-        if (row === undefined || row.notifiedAtMs === null) return undefined;
-        store(row, progressed(row, step, atMs), context);
-        return find.byId(row.id);
-      }),
+    async progressReported(key, report) {
+      if (await writes.runStatement((context) => progressMidUpdate(key, report, context))) return true;
+      return writes.run((context) => {
+        const row = find.openRow(key, report.module);
+        if (row === undefined || row.notifiedAtMs === null) return false;
+        store(row, progressed(row, report.step, report.atMs), context);
+        return true;
+      });
+    },
+
+    async untoldProgress({ startedBeforeMs, hundredBeforeMs }, limit) {
+      const rows = sqlite.prepare<[number, number, number], number>(UNTOLD_PROGRESS).pluck();
+      return rows.all(startedBeforeMs, hundredBeforeMs, limit).flatMap((id) => find.byId(id) ?? []);
+    },
 
     failureReported: (key, { module, cause, description, atMs }) =>
       writes.run(() => {
@@ -125,6 +116,7 @@ export function deviceUpdateRecords(connection: Connection): DeviceUpdateRecords
     },
 
     getDeviceUpdateById: async (id) => find.byId(id),
+    wholeDeviceUpdate: async (taskId, deviceName) => find.byPlace(taskId, deviceName),
 
     async listDeviceHistory(key, page) {
       const cursor = readCursor(page.cursor, ['number']);
@@ -175,8 +167,7 @@ export function deviceUpdateRecords(connection: Connection): DeviceUpdateRecords
         const row = find.row(taskId, key.deviceName);
         if (row === undefined) throw notFound(`The device update of ${key.deviceName} in task ${taskId}`);
         if (!isOpen(row.status)) return deviceUpdateOf(row);
-        store(row, merged(row, state), context, runId);
-        return deviceUpdateOf(find.row(taskId, key.deviceName) ?? row);
+        return deviceUpdateOf(store(row, merged(row, state), context, runId));
       }),
   };
 }
@@ -220,114 +211,6 @@ function merged(row: DeviceUpdateRow, state: DeviceUpdateState): DeviceUpdateSta
 
 const largest = (a: number | null, b: number | null) => (a === null ? b : b === null ? a : Math.max(a, b));
 const smallest = (a: number | null, b: number | null) => (a === null ? b : b === null ? a : Math.min(a, b));
-
-/** Writes a device update's new state and moves its task's counts with it. Runs within a write. */
-export function deviceUpdateStore({ db, sqlite }: Connection) {
-  const moveCount = (from: string, to: string) =>
-    sqlite.prepare<[number, string]>(
-      `UPDATE tasks SET ${from} = ${from} - 1, ${to} = ${to} + 1, change = ? WHERE id = ?`,
-    );
-  const moves = new Map<string, ReturnType<typeof moveCount>>();
-  const given = (name: string) => sql`${sql.placeholder(name)}`;
-  const update = db
-    .update(deviceUpdates)
-    .set({
-      status: given('status'),
-      outcome: given('outcome'),
-      step: given('step'),
-      cause: given('cause'),
-      detail: given('detail'),
-      begunAtMs: given('begunAtMs'),
-      notifiedAtMs: given('notifiedAtMs'),
-      notifications: given('notifications'),
-      silences: given('silences'),
-      startedAtMs: given('startedAtMs'),
-      lastProgressAtMs: given('lastProgressAtMs'),
-      hundredAtMs: given('hundredAtMs'),
-      targetReportedAtMs: given('targetReportedAtMs'),
-      endedAtMs: given('endedAtMs'),
-      runId: given('runId'),
-      change: given('change'),
-    } satisfies Record<keyof DeviceUpdateState | 'runId' | 'change', SQL>)
-    .where(eq(deviceUpdates.id, sql.placeholder('id')))
-    .prepare();
-
-  return (
-    row: DeviceUpdateRow,
-    state: DeviceUpdateState,
-    { nextChange, touched }: WriteContext,
-    runId: string | null = row.runId,
-  ): void => {
-    update.run({ ...stateOf(state), runId: runId ?? row.runId, change: nextChange(), id: row.id });
-    touched(row.taskId);
-    const [from, to] = [countOf(row.status, row.outcome), countOf(state.status, state.outcome)];
-    if (from === to) return;
-    const move = moves.get(`${from}>${to}`) ?? moveCount(from, to);
-    moves.set(`${from}>${to}`, move);
-    move.run(nextChange(), row.taskId);
-  };
-}
-
-/** Look-ups of single device updates, prepared: they are on the way of every report. */
-export function deviceUpdateFinder({ db }: Pick<Connection, 'db'>) {
-  const columns = getTableColumns(deviceUpdates);
-  const byPlace = db
-    .select(columns)
-    .from(deviceUpdates)
-    .where(
-      and(
-        eq(deviceUpdates.taskId, sql.placeholder('taskId')),
-        eq(deviceUpdates.deviceName, sql.placeholder('deviceName')),
-      ),
-    )
-    .prepare();
-  const openOf = db
-    .select(columns)
-    .from(deviceUpdates)
-    .where(
-      and(
-        eq(deviceUpdates.productKey, sql.placeholder('productKey')),
-        eq(deviceUpdates.deviceName, sql.placeholder('deviceName')),
-        IS_OPEN_AND_BEGUN,
-      ),
-    )
-    .prepare();
-  const whole = db
-    .select({ update: columns, task: getTableColumns(tasks), firmware: getTableColumns(firmware) })
-    .from(deviceUpdates)
-    .innerJoin(tasks, eq(tasks.id, deviceUpdates.taskId))
-    .innerJoin(firmware, eq(firmware.id, tasks.firmwareId))
-    .where(eq(deviceUpdates.id, sql.placeholder('id')))
-    .prepare();
-
-  const firmwareOf = firmwareReader({ db });
-  const row = (taskId: string, deviceName: string): DeviceUpdateRow | undefined => byPlace.get({ taskId, deviceName });
-  const openRow = ({ productKey, deviceName }: DeviceKey, module: string | null): DeviceUpdateRow | undefined =>
-    openOf.all({ productKey, deviceName }).find((update) => module === null || update.module === module);
-  const byId = (id: number): OpenDeviceUpdate | undefined => {
-    const found = whole.get({ id });
-    if (!found) return undefined;
-    const { update, task } = found;
-    return {
-      record: deviceUpdateOf(update),
-      firmware: firmwareOf(found.firmware),
-      policy: wholePolicy(task.policy),
-      kind: task.kind,
-      sourceVersions: task.sourceVersions,
-      progressSignalled: update.progressSignalled,
-      hundredSignalled: update.hundredSignalled,
-      failureSignalled: update.failureSignalled,
-      reportedFailure: update.reportedFailure,
-      onlineSignals: update.onlineSignals,
-      onlineSignalledAtMs: update.onlineSignalledAtMs,
-    };
-  };
-  const open = (key: DeviceKey, module: string | null): OpenDeviceUpdate | undefined => {
-    const found = openRow(key, module);
-    return found && byId(found.id);
-  };
-  return { row, openRow, byId, open };
-}
 
 function listDeviceUpdates(
   { db }: Connection,

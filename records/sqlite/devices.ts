@@ -5,7 +5,7 @@ import type { DeviceKey } from '../../domain/ids.js';
 import { DEFAULT_MODULE } from '../../domain/names.js';
 import type { Device, DeviceFilter, NewDevice, NewProduct, Page, PageRequest, Records } from '../records.js';
 import { isUniqueViolation, type Connection } from './connection.js';
-import { deviceUpdateFinder } from './device-updates.js';
+import { deviceUpdateFinder } from './device-update-rows.js';
 import { requireProduct } from './firmware.js';
 import { createOnce } from './idempotency.js';
 import { behind, pageOf, readCursor } from './paging.js';
@@ -30,6 +30,7 @@ type DeviceRecords = Pick<
   | 'deviceDisconnected'
   | 'allDevicesDisconnected'
   | 'versionReported'
+  | 'installedVersion'
 >;
 type DeviceRow = typeof devices.$inferSelect;
 
@@ -113,6 +114,8 @@ export function deviceRecords(connection: Connection): DeviceRecords {
       ),
 
     getDevice: async (key) => getDevice(key),
+    installedVersion: async ({ productKey, deviceName }, module) =>
+      reports.installed.get({ productKey, deviceName, module }),
 
     listDevices: async (productKey, filter, page) => listDevices(connection, { productKey, filter, page }, find),
 
@@ -168,6 +171,21 @@ function reportStatements({ db }: Connection) {
   const atMs = sql`${sql.placeholder('atMs')}`;
   const [productKey, deviceName] = [sql.placeholder('productKey'), sql.placeholder('deviceName')];
   return {
+    installed: db
+      .select({
+        module: deviceVersions.module,
+        version: deviceVersions.version,
+        reportedAtMs: deviceVersions.reportedAtMs,
+      })
+      .from(deviceVersions)
+      .where(
+        and(
+          eq(deviceVersions.productKey, productKey),
+          eq(deviceVersions.deviceName, deviceName),
+          eq(deviceVersions.module, sql.placeholder('module')),
+        ),
+      )
+      .prepare(),
     version: db
       .insert(deviceVersions)
       .values({

@@ -4,7 +4,7 @@ import { isOpen } from '../../domain/device-update.js';
 import { isTaskOpen } from '../../domain/update-task.js';
 import type { Records, TaskRecord, Undelivered } from '../records.js';
 import type { Connection } from './connection.js';
-import { deviceUpdateFinder } from './device-updates.js';
+import { deviceUpdateFinder } from './device-update-rows.js';
 import { deviceUpdateOf, taskOf, type FirmwareRow, type TaskRow } from './rows.js';
 import { deviceUpdates, firmware, tasks } from './schema.js';
 import { taskFinder } from './tasks.js';

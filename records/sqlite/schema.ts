@@ -236,6 +236,11 @@ export const deviceUpdates = sqliteTable(
     index('device_updates_failing')
       .on(t.id)
       .where(sql`reported_failure IS NOT NULL AND failure_signalled = 0`),
+    index('device_updates_untold')
+      .on(t.id)
+      .where(
+        sql`status = 'upgrading' AND (progress_signalled = 0 OR (hundred_at_ms IS NOT NULL AND hundred_signalled = 0))`,
+      ),
     index('device_updates_to_cancel')
       .on(t.id)
       .where(sql`cancel_requested_at_ms IS NOT NULL AND cancel_delivered = 0`),

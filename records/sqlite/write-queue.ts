@@ -14,6 +14,8 @@ export type Write<T> = (context: WriteContext) => T;
 
 interface Queued {
   readonly write: Write<unknown>;
+  /** It is a single statement, which undoes itself when it is refused. */
+  readonly isStatement: boolean;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -62,10 +64,19 @@ export class WriteQueue {
   }
 
   run<T>(write: Write<T>): Promise<T> {
+    return this.enqueue(write, false);
+  }
+
+  /** As `run`, for a write of one statement: without the two statements of a savepoint around it. */
+  runStatement<T>(write: Write<T>): Promise<T> {
+    return this.enqueue(write, true);
+  }
+
+  private enqueue<T>(write: Write<T>, isStatement: boolean): Promise<T> {
     if (this.closed) return Promise.reject(new Error('The records are closed'));
     return new Promise<T>((resolve, reject) => {
       if (this.queued.length === 0) setImmediate(() => this.flush());
-      this.queued.push({ write, resolve: resolve as (value: unknown) => void, reject });
+      this.queued.push({ write, isStatement, resolve: resolve as (value: unknown) => void, reject });
     });
   }
 
@@ -119,10 +130,26 @@ export class WriteQueue {
     // Counted here and stored once; a refused write leaves a gap, which hurts nobody.
     let change = before;
     const nextChanges = (count: number) => (change += count) - count + 1;
-    const results = batch.map(({ write }) => this.inSavepoint(write, nextChanges, touched));
+    const results = batch.map(({ write, isStatement }) =>
+      isStatement ? this.alone(write, nextChanges, touched) : this.inSavepoint(write, nextChanges, touched),
+    );
     if (change > before) this.sql.setChange.run(change);
     this.sql.commit.run();
     return results;
+  }
+
+  private alone(write: Write<unknown>, nextChanges: WriteContext['nextChanges'], touched: Set<string>): Done {
+    const context = {
+      nextChange: () => nextChanges(1),
+      nextChanges,
+      touched: (taskId: string) => void touched.add(taskId),
+    };
+    try {
+      return { ok: true, value: write(context) };
+    } catch (error) {
+      if (!this.db.inTransaction || isStorageFault(error)) throw error;
+      return { ok: false, error };
+    }
   }
 
   private inSavepoint(write: Write<unknown>, nextChanges: WriteContext['nextChanges'], touched: Set<string>): Done {

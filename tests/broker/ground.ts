@@ -179,7 +179,8 @@ export class Ground {
     const logged: { kind?: string; subject?: string }[] = [];
     const log = { warn: (entry: object) => void logged.push(entry) };
     const spoiled = spoil(records);
-    const gateway = new Gateway({ records: spoiled, signals, downloadUrl, metrics, log, onlineRetry });
+    const tellAfter = { startedMs: 0, hundredMs: 0 };
+    const gateway = new Gateway({ records: spoiled, signals, downloadUrl, metrics, log, onlineRetry, tellAfter });
     const broker = await startEmbeddedBroker({
       host: '127.0.0.1',
       port: 0,

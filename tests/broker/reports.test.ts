@@ -71,15 +71,22 @@ describe('version reports', () => {
 });
 
 describe('progress reports', () => {
-  it('from 1 to 100: all recorded, the first and the hundredth signalled', async () => {
+  it('from 1 to 100: all recorded and acknowledged without the engine; it is told of the first and the hundredth', async () => {
     const { taskId } = await ground.notifiedUpdate();
     const device = await ground.device();
     for (const step of ['1', 20, '35', 20, 99]) await device.progress(step);
-    expect(told()).toMatchObject([{ name: 'progress', message: { taskId, step: 1 } }]);
+    expect(told()).toEqual([]);
     expect(await ground.recordOf(taskId)).toMatchObject({ status: 'upgrading', step: 99, hundredAtMs: null });
+    await ground.gateway.tellProgress();
+    await ground.gateway.tellProgress();
+    const { startedAtMs, lastProgressAtMs } = await ground.recordOf(taskId);
+    const progress = { step: 99, startedAtMs, lastProgressAtMs, hundredAtMs: null };
+    expect(told()).toMatchObject([{ name: 'progress', message: { taskId, step: 99, atMs: startedAtMs, progress } }]);
     await device.progress(100);
     await device.progress('100');
-    expect(told()).toMatchObject([{ message: { step: 1 } }, { name: 'progress', message: { taskId, step: 100 } }]);
+    await ground.gateway.tellProgress();
+    await ground.gateway.tellProgress();
+    expect(told()).toMatchObject([{}, { name: 'progress', message: { taskId, step: 100 } }]);
     await device.runs(TARGET);
     expect(toldNames()).toEqual(['progress', 'progress', 'version']);
   });
@@ -89,6 +96,7 @@ describe('progress reports', () => {
     const device = await ground.device();
     await device.progress('0', {}, 0);
     await device.handled();
+    await ground.gateway.tellProgress();
     expect(told()).toMatchObject([{ name: 'progress', message: { taskId, step: 0 } }]);
     expect(await ground.recordOf(taskId)).toMatchObject({ status: 'upgrading', step: 0 });
   });
@@ -98,32 +106,45 @@ describe('progress reports', () => {
     const device = await ground.device();
     await device.progress(100);
     await device.progress(100);
+    await ground.gateway.tellProgress();
+    await ground.gateway.tellProgress();
     expect(told()).toMatchObject([{ name: 'progress', message: { step: 100 } }]);
   });
 
-  it('keeps the order of what comes in one go', async () => {
+  it('needs no signal of its own when the new version follows at once: that one carries it', async () => {
     const { taskId } = await ground.notifiedUpdate();
     const device = await ground.device();
     await Promise.all([device.progress(5), device.progress(100), device.runs(TARGET)]);
-    expect(told().map(({ name, message }) => [name, message.step ?? message.version])).toEqual([
-      ['progress', 5],
-      ['progress', 100],
-      ['version', TARGET],
+    const { step, startedAtMs, lastProgressAtMs, hundredAtMs } = await ground.recordOf(taskId);
+    expect(step).toBe(100);
+    expect(told()).toMatchObject([
+      { name: 'version', message: { version: TARGET, progress: { step, startedAtMs, lastProgressAtMs, hundredAtMs } } },
     ]);
-    expect((await ground.recordOf(taskId)).step).toBe(100);
+  });
+
+  it('is told of with a failure, and with the device’s coming online', async () => {
+    await ground.notifiedUpdate();
+    const device = await ground.device();
+    await device.progress(40);
+    await ground.device(); // takes over
+    await ground.signals.count(2);
+    expect(ground.signals.sent[1]).toMatchObject({ name: 'online', message: { progress: { step: 40 } } });
+    const again = await ground.device();
+    await again.progress(-2);
+    expect(told()).toMatchObject([{ name: 'failure', message: { progress: { step: 40 } } }]);
   });
 
   it('never lets a later report overtake one that waits for the engine', async () => {
     await ground.notifiedUpdate();
-    const release = hold('progress');
+    const release = hold('failure');
     const device = await ground.device();
-    const published = Promise.all([device.progress(5), device.runs(TARGET)]);
-    await ground.signals.count(2); // online, progress
+    const published = Promise.all([device.progress(-1), device.runs(TARGET)]);
+    await ground.signals.count(2); // online, failure
     await (await ground.device(light(2))).handled();
-    expect(toldNames()).toEqual(['progress']);
+    expect(toldNames()).toEqual(['failure']);
     release();
     await published;
-    expect(toldNames()).toEqual(['progress', 'version']);
+    expect(toldNames()).toEqual(['failure', 'version']);
   });
 
   it('without a module means the update under way; with another module it is stale', async () => {
@@ -157,12 +178,11 @@ describe('progress reports', () => {
     await ground.notifiedUpdate();
     failTimes(1, 'progress');
     const device = await ground.device();
-    const closed = device.closed();
     await device.progress(100, {}, 0);
-    await closed;
-    const again = await ground.device();
-    await again.progress(100);
-    await again.progress(100);
+    await device.handled();
+    await expect(ground.gateway.tellProgress()).rejects.toThrow('engine away');
+    await ground.gateway.tellProgress();
+    await ground.gateway.tellProgress();
     expect(told()).toMatchObject([{ message: { step: 100 } }, { message: { step: 100 } }]);
   });
 
@@ -171,9 +191,12 @@ describe('progress reports', () => {
     ground.signals.answer = async () => 'ended';
     const device = await ground.device();
     await device.progress(1);
+    await ground.gateway.tellProgress();
+    await ground.gateway.tellProgress();
     await device.progress(-1);
     await device.runs(TARGET);
     expect(device.client.connected).toBe(true);
+    expect(toldNames()).toEqual(['progress', 'failure', 'version']);
   });
 });
 
@@ -216,11 +239,11 @@ describe('failures while the engine is away', () => {
 describe('the acknowledgement', () => {
   it('comes only when the signal is stored', async () => {
     await ground.notifiedUpdate();
-    const release = hold('progress');
+    const release = hold('failure');
     const device = await ground.device();
     let acknowledged = false;
-    const published = device.progress(1).then(() => (acknowledged = true));
-    await ground.signals.count(2); // online, progress
+    const published = device.progress(-1).then(() => (acknowledged = true));
+    await ground.signals.count(2); // online, failure
     // The broker answers another connection meanwhile: it had every chance to acknowledge.
     await (await ground.device(light(2))).handled();
     expect(acknowledged).toBe(false);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { filterCovers, ownerOf, parseUplinkTopic } from '../../broker/topics.js';
+import { filterCovers, ownerOf, uplinkKind } from '../../broker/topics.js';
 
 const device = { productKey: 'PK', deviceName: 'DN' };
 
@@ -18,7 +18,8 @@ describe('topics', () => {
     ['/PK/DN/user/update', 'other'],
     ['/shadow/update/PK/DN', 'other'],
   ])('reads %s as a %s of the device', (topic, kind) => {
-    expect(parseUplinkTopic(topic)).toEqual({ kind, device });
+    expect(uplinkKind(topic, device)).toBe(kind);
+    expect(uplinkKind(topic, { ...device, deviceName: 'D' })).toBeUndefined();
   });
 
   it.each([

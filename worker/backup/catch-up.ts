@@ -2,7 +2,7 @@ import type { Client } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Logger } from 'pino';
 import type { DeviceUpdateSignals } from '../../broker/device-update-signals.js';
-import { isOpen, type DeviceUpdateStatus } from '../../domain/device-update.js';
+import { isOpen, progressOf, type DeviceUpdateStatus } from '../../domain/device-update.js';
 import { OPEN_TASK_STATUSES } from '../../domain/update-task.js';
 import type { DeviceUpdateRecord, OpenDeviceUpdate, Records, TaskRecord } from '../../records/records.js';
 import { failureSignal, progressSignal, versionSignal } from '../../workflows/messages.js';
@@ -127,11 +127,12 @@ async function sendEnd({ signals, client }: CatchUpDeps, update: OpenDeviceUpdat
   const endedAtMs = record.endedAtMs ?? 0;
   if (outcome === 'succeeded') {
     // Its soak time is over: without that, the run would begin it now.
-    const report = { taskId, version: firmware.version, atMs: endedAtMs - policy.soakMs };
+    const atMs = endedAtMs - policy.soakMs;
+    const report = { taskId, version: firmware.version, atMs, progress: progressOf(record) };
     return (await signals.send(record, versionSignal, report)) === 'delivered';
   }
   if (cause !== null) {
-    const failure = { taskId, cause, description: '', atMs: endedAtMs };
+    const failure = { taskId, cause, description: '', atMs: endedAtMs, progress: progressOf(record) };
     return (await signals.send(record, failureSignal, failure)) === 'delivered';
   }
   return unlessClosed(client.workflow.getHandle(record.workflowId, runId).cancel());
@@ -168,7 +169,8 @@ async function tellReports({ records, signals }: CatchUpDeps, update: DeviceUpda
   let isTold = false;
   if (record.startedAtMs !== null) {
     const atMs = hundredAtMs ?? record.lastProgressAtMs ?? record.startedAtMs;
-    const report = { taskId, step: hundredAtMs === null ? (record.step ?? 0) : 100, atMs };
+    const step = hundredAtMs === null ? (record.step ?? 0) : 100;
+    const report = { taskId, step, atMs, progress: progressOf(record) };
     isTold = (await signals.send(record, progressSignal, report)) === 'delivered';
     if (isTold) await records.signalled(id, hundredAtMs === null ? 'progress' : 'hundred', atMs);
   }

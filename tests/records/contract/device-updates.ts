@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import {
   failed,
@@ -42,12 +43,12 @@ export function describeDeviceUpdates(ground: () => Ground): void {
 
     it('takes progress only after a notification, and keeps it against a run that lags behind', async () => {
       await record(initialState(1));
-      expect(await records.progressReported(key(), { module: null, step: 10, atMs: 2 })).toBeUndefined();
+      expect(await records.progressReported(key(), { module: null, step: 10, atMs: 2 })).toBe(false);
       const told = notified(initialState(1), 3);
       await record(told);
       await records.progressReported(key(), { module: 'default', step: 40, atMs: 4 });
       await records.progressReported(key(), { module: null, step: 20, atMs: 5 });
-      expect(await records.progressReported(key(), { module: 'mcu', step: 90, atMs: 6 })).toBeUndefined();
+      expect(await records.progressReported(key(), { module: 'mcu', step: 90, atMs: 6 })).toBe(false);
       await record(told);
       await record(unreachable(told));
       expect(await records.getDeviceUpdate(task.id, 'a')).toMatchObject({
@@ -58,6 +59,42 @@ export function describeDeviceUpdates(ground: () => Ground): void {
       });
       await record(progressed(told, 10, 4));
       expect(await records.getDeviceUpdate(task.id, 'a')).toMatchObject({ step: 40, lastProgressAtMs: 5 });
+    });
+
+    it('takes any reports as the domain does, whichever statement writes them', async () => {
+      const step = fc.integer({ min: 0, max: 100 });
+      await fc.assert(
+        fc.asyncProperty(fc.array(fc.record({ step, atMs: fc.integer({ min: 1, max: 9 }) })), async (reports) => {
+          const deviceName = build.id('device');
+          await build.devices([deviceName]);
+          const own = await build.verification(task.firmware.id, [deviceName]);
+          const device = { productKey: build.productKey, deviceName };
+          let state = notified(initialState(1), 2);
+          await records.recordDeviceUpdate(own.id, device, state, 'run');
+          for (const report of reports) {
+            state = progressed(state, report.step, report.atMs);
+            expect(await records.progressReported(device, { module: null, ...report })).toBe(true);
+          }
+          expect(await records.getDeviceUpdate(own.id, deviceName)).toMatchObject(state);
+        }),
+        { numRuns: 30 },
+      );
+    });
+
+    it('names the updates whose progress the engine does not know of, once they are old enough', async () => {
+      const untold = async (startedBeforeMs: number, hundredBeforeMs: number) =>
+        (await records.untoldProgress({ startedBeforeMs, hundredBeforeMs }, 10)).map(({ record: { step } }) => step);
+      const { id } = await record(notified(initialState(1), 2));
+      expect(await untold(99, 99)).toEqual([]);
+      await records.progressReported(key(), { module: null, step: 7, atMs: 5 });
+      expect(await untold(4, 99)).toEqual([]);
+      expect(await untold(5, 0)).toEqual([7]);
+      await records.signalled(id, 'progress', 6);
+      await records.progressReported(key(), { module: null, step: 100, atMs: 8 });
+      expect(await untold(99, 7)).toEqual([]);
+      expect(await untold(0, 8)).toEqual([100]);
+      await records.signalled(id, 'hundred', 9);
+      expect(await untold(99, 99)).toEqual([]);
     });
 
     it('can fall back from notified to pending when the device has left', async () => {

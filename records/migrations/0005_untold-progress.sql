@@ -1,0 +1,1 @@
+CREATE INDEX `device_updates_untold` ON `device_updates` (`id`) WHERE status = 'upgrading' AND (progress_signalled = 0 OR (hundred_at_ms IS NOT NULL AND hundred_signalled = 0));
