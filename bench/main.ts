@@ -85,7 +85,7 @@ const benches: Readonly<
   '3': {
     title: '3: progress reports, acknowledged once durable, and bare aedes',
     run: () => {
-      const options = { connections: of(20, 500), messages: of(10, 100), profile };
+      const options = { connections: of(20, 500), messages: of(10, 300), profile };
       return compare({
         'bare aedes': () => reportsToBareAedes(options),
         Ferry: () => reportsToFerry(options),

@@ -16,6 +16,20 @@ export function residentMb(pid: number, field: 'VmRSS' | 'VmHWM' = 'VmRSS'): num
   return Math.round(Number(found?.[1]) / 1_024);
 }
 
+/** A process counts as idle when it takes less than this part of a core for this long: the service acts on news late. */
+const IDLE_PART = 0.1;
+const IDLE_SECONDS = 4;
+
+/** Resolves when a process has had nothing to do for a while: what it did before is not the measured work. */
+export async function untilIdle(pid: number): Promise<void> {
+  for (let idleSeconds = 0, before = cpuSeconds(pid); idleSeconds < IDLE_SECONDS;) {
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    const now = cpuSeconds(pid);
+    idleSeconds = now - before < IDLE_PART ? idleSeconds + 1 : 0;
+    before = now;
+  }
+}
+
 /** CPU time of several processes between two looks. */
 export class CpuMeter<Name extends string> {
   private readonly before: Record<Name, number>;

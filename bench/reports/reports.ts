@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { readyFleet } from '../lib/fleet.js';
 import { Load } from '../lib/load.js';
-import { CpuMeter } from '../lib/process.js';
+import { CpuMeter, untilIdle } from '../lib/process.js';
 import { Service } from '../lib/service.js';
 import { percentile } from '../lib/stats.js';
 
@@ -23,7 +23,8 @@ export async function reportsToFerry({ connections, messages, profile }: ReportO
     while ((await service.api.getTask(id)).counts.notified < connections) {
       await new Promise((resolve) => setTimeout(resolve, 200));
     }
-    await load.ask({ do: 'pump', messages: 2 }); // the first one tells the runs
+    await load.ask({ do: 'pump', messages: 2 });
+    await untilIdle(service.pid); // the runs hear of the first progress a moment later: that is bench 1's to measure
     const figures = await pump(load, { service: service.pid }, messages, connections);
     const { counts } = await service.api.getTask(id);
     if (counts.upgrading !== connections) throw new Error(`Only ${counts.upgrading} of ${connections} are upgrading`);
