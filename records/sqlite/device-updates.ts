@@ -1,20 +1,13 @@
-import { and, asc, desc, eq, getTableColumns, gt, inArray, isNotNull, isNull, sql, type SQL } from 'drizzle-orm';
+import { and, asc, eq, getTableColumns, inArray, isNull, sql, type SQL } from 'drizzle-orm';
 import { isOpen, progressed, type DeviceUpdateState } from '../../domain/device-update.js';
 import { notFound } from '../../domain/errors.js';
 import type { DeviceKey } from '../../domain/ids.js';
 import { wholePolicy } from '../../domain/policy.js';
 import { countOf } from '../../domain/update-task.js';
-import type {
-  DeviceUpdateFilter,
-  DeviceUpdateRecord,
-  OpenDeviceUpdate,
-  Page,
-  PageRequest,
-  Records,
-} from '../records.js';
+import type { OpenDeviceUpdate, Records } from '../records.js';
 import type { Connection } from './connection.js';
+import { deviceUpdateLists } from './device-update-lists.js';
 import { firmwareReader } from './firmware.js';
-import { pageOf, readCursor } from './paging.js';
 import { deviceUpdateOf, type DeviceUpdateRow } from './rows.js';
 import { deviceUpdates, devices, firmware, tasks } from './schema.js';
 import type { WriteContext } from './write-queue.js';
@@ -38,7 +31,7 @@ type DeviceUpdateRecords = Pick<
 
 const OPEN = ['pending', 'notified', 'upgrading'] as const;
 /** As in the partial index: written out, or SQLite doesn't see that the index serves. */
-const IS_OPEN_AND_BEGUN = sql`${deviceUpdates.status} IN ('pending', 'notified', 'upgrading') AND ${deviceUpdates.begunAtMs} IS NOT NULL`;
+export const IS_OPEN_AND_BEGUN = sql`${deviceUpdates.status} IN ('pending', 'notified', 'upgrading') AND ${deviceUpdates.begunAtMs} IS NOT NULL`;
 
 /** Columns of a device update's state: exactly the domain's facts. */
 const stateOf = (row: DeviceUpdateState): DeviceUpdateState => ({
@@ -117,7 +110,7 @@ export function deviceUpdateRecords(connection: Connection): DeviceUpdateRecords
       return rows.map(({ id }) => find.byId(id)).filter((update) => update !== undefined);
     },
 
-    listDeviceUpdates: async (taskId, filter, page) => listDeviceUpdates(connection, taskId, filter, page),
+    ...deviceUpdateLists(connection),
 
     async getDeviceUpdate(taskId, deviceName) {
       const row = find.row(taskId, deviceName);
@@ -125,34 +118,6 @@ export function deviceUpdateRecords(connection: Connection): DeviceUpdateRecords
     },
 
     getDeviceUpdateById: async (id) => find.byId(id),
-
-    async listDeviceHistory(key, page) {
-      const cursor = readCursor(page.cursor, ['number']);
-      const rows = db
-        .select()
-        .from(deviceUpdates)
-        .where(
-          and(
-            eq(deviceUpdates.productKey, key.productKey),
-            eq(deviceUpdates.deviceName, key.deviceName),
-            cursor && sql`${deviceUpdates.id} < ${cursor[0]}`,
-          ),
-        )
-        .orderBy(desc(deviceUpdates.id))
-        .limit(page.limit + 1)
-        .all();
-      return pageOf(rows, page, { key: ({ id }) => [id], item: deviceUpdateOf });
-    },
-
-    async countFailuresByCause(taskId) {
-      const rows = db
-        .select({ cause: deviceUpdates.cause, count: sql<number>`count(*)` })
-        .from(deviceUpdates)
-        .where(and(eq(deviceUpdates.taskId, taskId), isNotNull(deviceUpdates.cause)))
-        .groupBy(deviceUpdates.cause)
-        .all();
-      return Object.fromEntries(rows.map(({ cause, count }) => [cause ?? '', count]));
-    },
 
     async loadShard(taskId, fromOrdinal, toOrdinal) {
       return db
@@ -327,31 +292,6 @@ export function deviceUpdateFinder({ db }: Pick<Connection, 'db'>) {
     return found && byId(found.id);
   };
   return { row, openRow, byId, open };
-}
-
-function listDeviceUpdates(
-  { db }: Connection,
-  taskId: string,
-  filter: DeviceUpdateFilter,
-  page: PageRequest,
-): Page<DeviceUpdateRecord> {
-  const cursor = readCursor(page.cursor, ['number']);
-  const conditions: (SQL | undefined)[] = [
-    eq(deviceUpdates.taskId, taskId),
-    filter.status && eq(deviceUpdates.status, filter.status),
-    filter.outcome && eq(deviceUpdates.outcome, filter.outcome),
-    filter.cause && eq(deviceUpdates.cause, filter.cause),
-    filter.search ? sql`instr(${deviceUpdates.deviceName}, ${filter.search}) > 0` : undefined,
-    cursor && gt(deviceUpdates.ordinal, Number(cursor[0])),
-  ];
-  const rows = db
-    .select()
-    .from(deviceUpdates)
-    .where(and(...conditions))
-    .orderBy(asc(deviceUpdates.ordinal))
-    .limit(page.limit + 1)
-    .all();
-  return pageOf(rows, page, { key: ({ ordinal }) => [ordinal], item: deviceUpdateOf });
 }
 
 /** Device updates of a task that never began. */

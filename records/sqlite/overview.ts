@@ -1,10 +1,10 @@
 import { and, desc, eq, gte, inArray, isNotNull, isNull, sql, type Column, type SQL } from 'drizzle-orm';
 import type { FailureCause } from '../../domain/causes.js';
 import type { Records, VersionCount } from '../records.js';
-import { conflictsOf } from './claims.js';
+import { conflictFinder } from './claims.js';
 import type { Connection } from './connection.js';
 import { firmwareReader } from './firmware.js';
-import { previewBatch } from './preview.js';
+import { batchPreview } from './preview.js';
 import { deviceUpdateOf, taskOf } from './rows.js';
 import { devices, deviceUpdates, firmware, tasks } from './schema.js';
 
@@ -25,6 +25,8 @@ type OverviewRecords = Pick<
 export function overviewRecords(connection: Connection): OverviewRecords {
   const { db, sqlite } = connection;
   const firmwareOf = firmwareReader(connection);
+  const conflictsOf = conflictFinder(connection);
+  const previewOf = batchPreview(connection);
   // Numbers are bound as reals: without the cast, so would the spans be.
   const ended = sqlite.prepare<
     [number, number, string],
@@ -49,8 +51,8 @@ export function overviewRecords(connection: Connection): OverviewRecords {
     },
 
     countVersions: async (productKey, module) => countVersions(connection, productKey, module),
-    listConflicts: async (productKey, module) => conflictsOf(connection, { taskId: '', productKey, module }),
-    previewBatch: async (batch) => previewBatch(connection, batch),
+    listConflicts: async (productKey, module) => conflictsOf({ taskId: '', productKey, module }),
+    previewBatch: async (batch) => previewOf(batch),
 
     async countEnded(taskId, fromMs, spanMs) {
       const rows = ended.all(fromMs, spanMs, taskId);

@@ -242,6 +242,22 @@ export const deviceUpdates = sqliteTable(
   ],
 );
 
+/**
+ * Failed device updates of a task by cause, moved by triggers of the migration: whoever writes a device update moves
+ * them, and the page of a task with 250,000 failures has nothing to count.
+ */
+export const failureCounts = sqliteTable(
+  'failure_counts',
+  {
+    taskId: text('task_id')
+      .notNull()
+      .references(() => tasks.id, { onDelete: 'cascade' }),
+    cause: text('cause').$type<FailureCause>().notNull(),
+    count: integer('count').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.taskId, t.cause] })],
+);
+
 export const idempotencyKeys = sqliteTable(
   'idempotency_keys',
   {
