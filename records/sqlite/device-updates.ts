@@ -8,8 +8,9 @@ import type { OpenDeviceUpdate, Records } from '../records.js';
 import type { Connection } from './connection.js';
 import { deviceUpdateLists } from './device-update-lists.js';
 import { firmwareReader } from './firmware.js';
+import { onlineWaits } from './online-waits.js';
 import { deviceUpdateOf, type DeviceUpdateRow } from './rows.js';
-import { deviceUpdates, devices, firmware, tasks } from './schema.js';
+import { deviceUpdates, firmware, tasks } from './schema.js';
 import type { WriteContext } from './write-queue.js';
 
 type DeviceUpdateRecords = Pick<
@@ -56,6 +57,7 @@ export function deviceUpdateRecords(connection: Connection): DeviceUpdateRecords
   const find = deviceUpdateFinder(connection);
   const store = deviceUpdateStore(connection);
   const told = toldStatements(connection);
+  const waitsOnline = onlineWaits(connection, find);
 
   return {
     progressReported: (key, { module, step, atMs }) =>
@@ -95,21 +97,7 @@ export function deviceUpdateRecords(connection: Connection): DeviceUpdateRecords
         told[what].run({ id: updateId, atMs });
       }),
 
-    async pendingOnlineUpdates(limit) {
-      const rows = db
-        .select({ id: deviceUpdates.id })
-        .from(devices)
-        .innerJoin(
-          deviceUpdates,
-          and(eq(deviceUpdates.productKey, devices.productKey), eq(deviceUpdates.deviceName, devices.deviceName)),
-        )
-        .where(and(eq(devices.online, true), IS_OPEN_AND_BEGUN, eq(deviceUpdates.status, 'pending')))
-        .orderBy(asc(sql`coalesce(${deviceUpdates.onlineSignalledAtMs}, 0)`))
-        .limit(limit)
-        .all();
-      return rows.map(({ id }) => find.byId(id)).filter((update) => update !== undefined);
-    },
-
+    pendingOnlineUpdates: async (limit) => waitsOnline(limit),
     ...deviceUpdateLists(connection),
 
     async getDeviceUpdate(taskId, deviceName) {

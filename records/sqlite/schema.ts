@@ -149,6 +149,9 @@ export const tasks = sqliteTable(
     index('tasks_by_reinitiated')
       .on(t.reinitiates)
       .where(sql`reinitiates IS NOT NULL`),
+    index('tasks_open')
+      .on(t.createdAtMs)
+      .where(sql`ended_at_ms IS NULL`),
     index('tasks_open_of_firmware')
       .on(t.firmwareId, t.kind)
       .where(sql`ended_at_ms IS NULL`),

@@ -13,4 +13,5 @@ END;--> statement-breakpoint
 CREATE TRIGGER `failure_counts_update` AFTER UPDATE OF `cause` ON `device_updates` WHEN new.`cause` IS NOT old.`cause` BEGIN
 	UPDATE `failure_counts` SET `count` = `count` - 1 WHERE `task_id` = old.`task_id` AND `cause` = old.`cause`;
 	INSERT INTO `failure_counts` (`task_id`, `cause`, `count`) SELECT new.`task_id`, new.`cause`, 1 WHERE new.`cause` IS NOT NULL ON CONFLICT DO UPDATE SET `count` = `count` + 1;
-END;
+END;--> statement-breakpoint
+CREATE INDEX `tasks_open` ON `tasks` (`created_at_ms`) WHERE ended_at_ms IS NULL;
