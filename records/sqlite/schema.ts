@@ -261,6 +261,29 @@ export const failureCounts = sqliteTable(
   (t) => [primaryKey({ columns: [t.taskId, t.cause] })],
 );
 
+/** Devices of a product by whether they are online; moved by triggers as well. */
+export const deviceCounts = sqliteTable(
+  'device_counts',
+  {
+    productKey: text('product_key').notNull(),
+    online: integer('online', { mode: 'boolean' }).notNull(),
+    devices: integer('devices').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.productKey, t.online] })],
+);
+
+/** Devices that run a version; moved by triggers as well. */
+export const versionCounts = sqliteTable(
+  'version_counts',
+  {
+    productKey: text('product_key').notNull(),
+    module: text('module').notNull(),
+    version: text('version').notNull(),
+    devices: integer('devices').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.productKey, t.module, t.version] })],
+);
+
 export const idempotencyKeys = sqliteTable(
   'idempotency_keys',
   {
