@@ -1,9 +1,12 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
+import { drizzle } from 'drizzle-orm/better-sqlite3';
+import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
 import { describe, expect, it, vi } from 'vitest';
 import { openSqliteRecords } from '../../records/sqlite/sqlite-records.js';
+import { PROJECT_FOLDER } from '../../worker/paths.js';
 import { openTestRecords, testSealer } from '../support/records.js';
 import { Builder } from './builder.js';
 
@@ -29,6 +32,39 @@ describe('a database file', () => {
     expect(await reopened.getFirmware(id)).toMatchObject({ version: '2.0.0' });
     await reopened.close();
     await close();
+  });
+
+  it('of an older release has its devices and failures counted when it is opened', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'ferry-records-'));
+    const older = join(folder, 'migrations');
+    await cp(join(PROJECT_FOLDER, 'records', 'migrations'), older, { recursive: true });
+    const journal = join(older, 'meta', '_journal.json');
+    const { entries, ...rest } = JSON.parse(await readFile(journal, 'utf8')) as { entries: { tag: string }[] };
+    const before = entries.slice(
+      0,
+      entries.findIndex(({ tag }) => tag.endsWith('_reads')),
+    );
+    await writeFile(journal, JSON.stringify({ ...rest, entries: before }));
+    const path = join(folder, 'ferry.db');
+    const db = new Database(path);
+    migrate(drizzle(db), { migrationsFolder: older });
+    db.exec(`INSERT INTO products (product_key, name, created_at_ms) VALUES ('p', 'P', 1);
+      INSERT INTO devices (product_key, device_name, device_secret, protocol, online, created_at_ms)
+        VALUES ('p', 'a', 's', 'mqtt', 1, 1), ('p', 'b', 's', 'mqtt', 0, 1);
+      INSERT INTO device_versions VALUES ('p', 'a', 'default', '1.0', 1), ('p', 'b', 'default', '1.0', 1);
+      INSERT INTO firmware (id, name, product_key, module, version, size_bytes, sign_method, sign, sha256, created_at_ms)
+        VALUES ('f', 'f', 'p', 'default', '2.0', 1, 'MD5', 'x', 'x', 1);
+      INSERT INTO tasks (id, kind, firmware_id, product_key, source_versions, policy, created_at_ms, change)
+        VALUES ('t', 'batch', 'f', 'p', '[]', '{}', 1, 1);
+      INSERT INTO device_updates (task_id, ordinal, product_key, device_name, module, protocol, attempt, cause, created_at_ms, change)
+        VALUES ('t', 0, 'p', 'a', 'default', 'mqtt', 1, 'stalled', 1, 2), ('t', 1, 'p', 'b', 'default', 'mqtt', 1, NULL, 1, 3);`);
+    db.close();
+    const records = openSqliteRecords({ path, synchronous: 'normal', sealer: testSealer });
+    expect(await records.countDevices()).toEqual([{ productKey: 'p', online: 1, offline: 1 }]);
+    expect(await records.countVersions('p', 'default')).toEqual([{ version: '1.0', devices: 2 }]);
+    expect(await records.countFailuresByCause('t')).toEqual({ stalled: 1 });
+    await records.close();
+    await rm(folder, { recursive: true });
   });
 
   it('refuses writes that it can’t commit, each with an error, and goes on afterwards', async () => {
