@@ -31,6 +31,9 @@ export function fill(db: Database.Database, sizes: Sizes): void {
       task(t, devices);
       for (let d = 0; d < devices; d++) update(t, d);
     });
+    db.exec(
+      `INSERT INTO failure_counts SELECT task_id, cause, count(*) FROM device_updates WHERE cause IS NOT NULL GROUP BY 1, 2`,
+    );
     db.exec(`UPDATE change_counter SET value = ${sizes.deviceUpdates + 1}`);
   })();
 }

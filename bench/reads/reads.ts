@@ -37,7 +37,7 @@ export async function runReads({ repeats, ...sizes }: ReadOptions): Promise<Reco
     fill(db, sizes);
     const questions = await questionsOf(records, db, sizes);
     for (const [name, question] of Object.entries(questions)) await requireSame(name, question);
-    return { ...(await compare(questions, repeats)), ...(await rounds(records, repeats)) };
+    return { ...(await compare(questions, repeats)), ...(await rounds(records, sizes, repeats)) };
   } finally {
     db.close();
     await records.close();
@@ -99,9 +99,9 @@ async function timesOf({ ours, bare }: Question, n: number): Promise<{ ours: num
 }
 
 /** There is nothing bare to compare with: these must be short by themselves, since they hold up all else. */
-async function rounds(records: Records, repeats: number): Promise<Record<string, Figures>> {
+async function rounds(records: Records, sizes: Sizes, repeats: number): Promise<Record<string, Figures>> {
   const results: Record<string, Figures> = {};
-  for (const [name, ask] of Object.entries(askedEveryRound(records))) {
+  for (const [name, ask] of Object.entries(askedEveryRound(records, sizes))) {
     const times: number[] = [];
     for (let n = 0; n < Math.min(repeats, ROUNDS_MAX); n++) {
       const begunMs = performance.now();

@@ -246,7 +246,7 @@ export const deviceUpdates = sqliteTable(
 );
 
 /**
- * Failed device updates of a task by cause, moved by triggers of the migration: whoever writes a device update moves
+ * Failed device updates of a task by cause, moved by a trigger of the migration: whoever changes a device update moves
  * them, and the page of a task with 250,000 failures has nothing to count.
  */
 export const failureCounts = sqliteTable(
