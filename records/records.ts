@@ -487,8 +487,9 @@ export interface Records {
   /** The engine has been told: remembers it, so that it is not told at every report. */
   signalled(updateId: number, what: 'progress' | 'hundred' | 'failure' | 'online', atMs: number): Promise<void>;
   /**
-   * Open, begun, pending updates of devices that are online: their `online` signal may have been lost. Those that have
-   * waited longest for one come first.
+   * Open, begun, pending updates of devices that are online: their `online` signal may have been lost. Each call looks
+   * at the next thousand open updates and answers those that have waited longest for a signal first; as many calls as
+   * there are thousands see all.
    */
   pendingOnlineUpdates(limit: number): Promise<readonly OpenDeviceUpdate[]>;
 

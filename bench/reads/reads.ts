@@ -3,23 +3,27 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { DEFAULT_POLICY } from '../../domain/policy.js';
+import type { Records } from '../../records/records.js';
 import { createSealer } from '../../records/sealing.js';
 import { openSqliteRecords } from '../../records/sqlite/sqlite-records.js';
 import { PROJECT_FOLDER } from '../../worker/paths.js';
 import { percentile } from '../lib/stats.js';
+import { fill, type Sizes } from './fill.js';
+import { questionsOf, type Question } from './questions.js';
+import { askedEveryRound } from './rounds.js';
 
-export interface ReadOptions {
-  readonly tasks: number;
-  readonly devicesATask: number;
+export interface ReadOptions extends Sizes {
   /** Times that each question is asked. */
   readonly repeats: number;
 }
 
-const FAILED_EVERY = 4;
+type Figures = Readonly<Record<string, number>>;
 
-/** What operators ask of large records, by the records and by the bare query: p99 of each, in ms. */
-export async function runReads({ tasks, devicesATask, repeats }: ReadOptions) {
+/** Answers before the first that counts: statements are prepared, code is compiled, pages are in the cache. */
+const WARM_UP_PART = 0.1;
+
+/** What operators ask of large records, by the records and by the bare query; then what the service asks by itself. */
+export async function runReads({ repeats, ...sizes }: ReadOptions): Promise<Record<string, Figures>> {
   const folder = await mkdtemp(join(tmpdir(), 'ferry-bench-reads-'));
   const path = join(folder, 'ferry.db');
   const records = openSqliteRecords({
@@ -30,63 +34,10 @@ export async function runReads({ tasks, devicesATask, repeats }: ReadOptions) {
   });
   const db = new Database(path);
   try {
-    fill(db, { tasks, devicesATask });
-    const failed = Math.floor(devicesATask / FAILED_EVERY);
-    // The page that begins in the middle of the largest task's failures.
-    const middle = await cursorAt(records, `task-0`, Math.floor(failed / 2 / 50));
-    const questions: Record<string, { ours: () => Promise<unknown>; bare: Database.Statement }> = {
-      'task list': {
-        ours: () => records.listTasks({}, { limit: 50 }),
-        bare: db.prepare(
-          'SELECT * FROM tasks JOIN firmware ON firmware.id = tasks.firmware_id ORDER BY tasks.created_at_ms DESC, tasks.id DESC LIMIT 51',
-        ),
-      },
-      'task with counts': {
-        ours: () => records.getTask('task-0'),
-        bare: db.prepare(
-          "SELECT * FROM tasks JOIN firmware ON firmware.id = tasks.firmware_id WHERE tasks.id = 'task-0'",
-        ),
-      },
-      'failure list, first page': {
-        ours: () => records.listDeviceUpdates('task-0', { outcome: 'failed' }, { limit: 50 }),
-        bare: db.prepare(
-          "SELECT * FROM device_updates WHERE task_id = 'task-0' AND outcome = 'failed' ORDER BY ordinal LIMIT 51",
-        ),
-      },
-      'failure list, middle page': {
-        ours: () => records.listDeviceUpdates('task-0', { outcome: 'failed' }, { limit: 50, cursor: middle }),
-        bare: db.prepare(
-          `SELECT * FROM device_updates WHERE task_id = 'task-0' AND outcome = 'failed' AND ordinal > ${Math.floor(devicesATask / 2)} ORDER BY ordinal LIMIT 51`,
-        ),
-      },
-      'device history': {
-        ours: () => records.listDeviceHistory({ productKey: 'bench', deviceName: 'device-7' }, { limit: 50 }),
-        bare: db.prepare(
-          "SELECT * FROM device_updates WHERE product_key = 'bench' AND device_name = 'device-7' ORDER BY id DESC LIMIT 51",
-        ),
-      },
-      'conflict check': {
-        ours: () => records.listConflicts('bench', 'default'),
-        bare: db.prepare(
-          "SELECT * FROM claims JOIN tasks ON tasks.id = claims.task_id JOIN firmware ON firmware.id = tasks.firmware_id WHERE claims.product_key = 'bench' AND claims.module = 'default' AND claims.released_at_ms IS NULL",
-        ),
-      },
-    };
-    const results: Record<string, { 'Ferry p99 ms': number; 'bare p99 ms': number; ratio: number }> = {};
-    for (const [name, { ours, bare }] of Object.entries(questions)) {
-      const times = { ours: [] as number[], bare: [] as number[] };
-      for (let n = 0; n < repeats; n++) {
-        const begun = performance.now();
-        await ours();
-        const between = performance.now();
-        bare.all();
-        times.ours.push(between - begun);
-        times.bare.push(performance.now() - between);
-      }
-      const [mine, other] = [percentile(times.ours, 0.99), percentile(times.bare, 0.99)];
-      results[name] = { 'Ferry p99 ms': mine, 'bare p99 ms': other, ratio: mine / other };
-    }
-    return results;
+    fill(db, sizes);
+    const questions = await questionsOf(records, db, sizes);
+    for (const [name, question] of Object.entries(questions)) await requireSame(name, question);
+    return { ...(await compare(questions, repeats)), ...(await rounds(records, sizes, repeats)) };
   } finally {
     db.close();
     await records.close();
@@ -94,43 +45,72 @@ export async function runReads({ tasks, devicesATask, repeats }: ReadOptions) {
   }
 }
 
-async function cursorAt(records: ReturnType<typeof openSqliteRecords>, taskId: string, page: number) {
-  let cursor: string | undefined;
-  for (let n = 0; n < page; n++) {
-    const found = await records.listDeviceUpdates(taskId, { outcome: 'failed' }, { limit: 50, cursor });
-    cursor = found.nextCursor ?? cursor;
-  }
-  return cursor;
+/** Both must answer the same rows, or the comparison means nothing. */
+async function requireSame(name: string, { ours, bare }: Question): Promise<void> {
+  const [mine, other] = [await ours(0), bare(0)];
+  if (mine === other && mine > 0) return;
+  throw new Error(`${name}: the records answer ${mine} rows, the bare query ${other}`);
 }
 
-/** By SQL: through the records, a million device updates would take an hour. */
-function fill(db: Database.Database, { tasks, devicesATask }: Omit<ReadOptions, 'repeats'>): void {
-  const policy = JSON.stringify(DEFAULT_POLICY.batch);
-  const failed = Math.floor(devicesATask / FAILED_EVERY);
-  db.pragma('foreign_keys = OFF');
-  db.transaction(() => {
-    db.prepare("INSERT INTO products (product_key, name, created_at_ms) VALUES ('bench', 'Bench', 1)").run();
-    const firmware = db.prepare(
-      `INSERT INTO firmware (id, name, product_key, module, version, size_bytes, sign_method, sign, sha256, created_at_ms, verified_at_ms)
-       VALUES (?, 'bench', 'bench', 'default', ?, 3, 'SHA256', 'ab', 'ab', 1, 1)`,
-    );
-    const task = db.prepare(
-      `INSERT INTO tasks (id, kind, status, firmware_id, product_key, source_versions, policy, created_at_ms, started_at_ms, ended_at_ms, succeeded, failed, total, change)
-       VALUES (?, 'batch', 'completed', ?, 'bench', '["1.0.0"]', ?, ?, 1, 2, ?, ?, ?, ?)`,
-    );
-    const update = db.prepare(
-      `INSERT INTO device_updates (task_id, ordinal, product_key, device_name, module, protocol, attempt, status, outcome, cause, detail, step, ended_at_ms, created_at_ms, run_id, change)
-       VALUES (?, ?, 'bench', ?, 'default', 'mqtt', 1, 'completed', ?, ?, ?, 100, 2, 1, 'run', ?)`,
-    );
-    for (let t = 0; t < tasks; t++) {
-      firmware.run(`firmware-${t}`, `${t}`);
-      task.run(`task-${t}`, `firmware-${t}`, policy, t, devicesATask - failed, failed, devicesATask, t);
-      for (let d = 0; d < devicesATask; d++) {
-        const isFailed = d % FAILED_EVERY === 0;
-        const [cause, detail] = isFailed ? ['update-failed', 'The device could not update.'] : [null, null];
-        update.run(`task-${t}`, d, `device-${d}`, isFailed ? 'failed' : 'succeeded', cause, detail, t);
-      }
+/** One question after the other, each by both, then all again: what disturbs the machine disturbs all of them. */
+async function compare(questions: Readonly<Record<string, Question>>, repeats: number) {
+  const times = new Map(Object.keys(questions).map((name) => [name, { ours: [] as number[], bare: [] as number[] }]));
+  for (let n = -Math.ceil(repeats * WARM_UP_PART); n < repeats; n++) {
+    for (const [name, question] of Object.entries(questions)) {
+      const sample = await timesOf(question, n);
+      if (n < 0) continue;
+      times.get(name)?.ours.push(sample.ours);
+      times.get(name)?.bare.push(sample.bare);
     }
-  })();
-  db.exec('ANALYZE');
+  }
+  return Object.fromEntries(
+    [...times].map(([name, { ours, bare }]) => {
+      const [ourP50, bareP50] = [percentile(ours, 0.5), percentile(bare, 0.5)];
+      const [ourP99, bareP99] = [percentile(ours, 0.99), percentile(bare, 0.99)];
+      return [
+        name,
+        {
+          ...{ 'Ferry p50 µs': ourP50, 'bare p50 µs': bareP50, 'ratio p50': ourP50 / bareP50 },
+          ...{ 'Ferry p99 µs': ourP99, 'bare p99 µs': bareP99, 'ratio p99': ourP99 / bareP99 },
+        },
+      ];
+    }),
+  );
 }
+
+/** In µs; by turns the one or the other goes first, since the second finds the pages in the processor's cache. */
+async function timesOf({ ours, bare }: Question, n: number): Promise<{ ours: number; bare: number }> {
+  const which = Math.abs(n);
+  const times = { ours: 0, bare: 0 };
+  const askOurs = async () => {
+    const begunMs = performance.now();
+    await ours(which);
+    times.ours = 1_000 * (performance.now() - begunMs);
+  };
+  const askBare = () => {
+    const begunMs = performance.now();
+    bare(which);
+    times.bare = 1_000 * (performance.now() - begunMs);
+  };
+  if (which % 2 === 0) await askOurs();
+  askBare();
+  if (which % 2 === 1) await askOurs();
+  return times;
+}
+
+/** There is nothing bare to compare with: these must be short by themselves, since they hold up all else. */
+async function rounds(records: Records, sizes: Sizes, repeats: number): Promise<Record<string, Figures>> {
+  const results: Record<string, Figures> = {};
+  for (const [name, ask] of Object.entries(askedEveryRound(records, sizes))) {
+    const times: number[] = [];
+    for (let n = 0; n < Math.min(repeats, ROUNDS_MAX); n++) {
+      const begunMs = performance.now();
+      await ask();
+      times.push(1_000 * (performance.now() - begunMs));
+    }
+    results[name] = { 'Ferry p50 µs': percentile(times, 0.5), 'Ferry p99 µs': percentile(times, 0.99) };
+  }
+  return results;
+}
+
+const ROUNDS_MAX = 50;

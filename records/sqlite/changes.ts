@@ -1,44 +1,61 @@
-import { and, asc, eq, gt } from 'drizzle-orm';
+import { and, asc, eq, gt, sql } from 'drizzle-orm';
 import type { Records } from '../records.js';
 import type { Connection } from './connection.js';
-import { deviceUpdateOf, taskOf } from './rows.js';
-import { changeCounter, deviceUpdates, firmware, tasks } from './schema.js';
+import { prepared, preparedByShape } from './prepared.js';
+import { DEVICE_UPDATE, deviceUpdateRecord, TASK, taskOf } from './rows.js';
+import { deviceUpdates, firmware, tasks } from './schema.js';
 
 type ChangeRecords = Pick<Records, 'changesSince' | 'lastChange' | 'onChange'>;
 
-export function changeRecords({ db, writes }: Connection): ChangeRecords {
-  const lastChange = () => db.select().from(changeCounter).get()?.value ?? 0;
+export function changeRecords(connection: Connection): ChangeRecords {
+  const { sqlite, writes } = connection;
+  const counter = sqlite.prepare<[], number>('SELECT value FROM change_counter WHERE id = 1').pluck();
+  const lastChange = () => counter.get() ?? 0;
+  const { ofTasks, ofUpdates } = changeStatements(connection);
 
   return {
     async changesSince(change, taskId, limit) {
       // Read first: what is committed after the rows are read has a higher number and comes next time.
       const newest = lastChange();
-      const changedTasks = db
-        .select()
-        .from(tasks)
-        .innerJoin(firmware, eq(firmware.id, tasks.firmwareId))
-        .where(and(gt(tasks.change, change), taskId === null ? undefined : eq(tasks.id, taskId)))
-        .orderBy(asc(tasks.change))
-        .limit(limit + 1)
-        .all()
-        .map((row) => taskOf(row.tasks, row.firmware));
-      const changedUpdates =
-        taskId === null
-          ? []
-          : db
-              .select()
-              .from(deviceUpdates)
-              .where(and(eq(deviceUpdates.taskId, taskId), gt(deviceUpdates.change, change)))
-              .orderBy(asc(deviceUpdates.change))
-              .limit(limit + 1)
-              .all()
-              .map(deviceUpdateOf);
+      const bound = { change, limit: limit + 1, taskId: taskId ?? undefined };
+      const changedTasks = ofTasks.all(bound).map((row) => taskOf(row.task, row.firmware));
+      const changedUpdates = taskId === null ? [] : ofUpdates.all(bound).map(deviceUpdateRecord);
       const more = changedTasks.length > limit || changedUpdates.length > limit;
       if (!more) return { tasks: changedTasks, deviceUpdates: changedUpdates, change: newest, more };
       return cutOff(changedTasks, changedUpdates, limit);
     },
     lastChange: async () => lastChange(),
     onChange: (listener) => writes.onChange(listener),
+  };
+}
+
+/** Every live stream asks after every commit. */
+function changeStatements({ db }: Connection) {
+  const [change, limit] = [sql.placeholder('change'), sql.placeholder('limit')];
+  return {
+    ofTasks: preparedByShape(TASK, (given) =>
+      db
+        .select(TASK)
+        .from(tasks)
+        .innerJoin(firmware, eq(firmware.id, tasks.firmwareId))
+        .where(
+          and(
+            gt(tasks.change, change),
+            given('taskId', (taskId) => eq(tasks.id, taskId)),
+          ),
+        )
+        .orderBy(asc(tasks.change))
+        .limit(limit),
+    ),
+    ofUpdates: prepared(
+      DEVICE_UPDATE,
+      db
+        .select(DEVICE_UPDATE)
+        .from(deviceUpdates)
+        .where(and(eq(deviceUpdates.taskId, sql.placeholder('taskId')), gt(deviceUpdates.change, change)))
+        .orderBy(asc(deviceUpdates.change))
+        .limit(limit),
+    ),
   };
 }
 

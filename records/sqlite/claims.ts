@@ -1,7 +1,8 @@
-import { and, eq, inArray, isNull } from 'drizzle-orm';
+import { and, eq, isNull, sql } from 'drizzle-orm';
 import { FerryError } from '../../domain/errors.js';
 import type { Conflict } from '../records.js';
 import { isUniqueViolation, type Connection } from './connection.js';
+import { among, preparedByShape } from './prepared.js';
 import { claims, firmware, tasks } from './schema.js';
 
 export interface Claim {
@@ -27,36 +28,53 @@ export function claimVersions(connection: Connection, claim: Claim): void {
   }
 }
 
-/** The batches that hold some of these versions, or any when none are named; without those of a task itself. */
-export function conflictsOf(
-  { db }: Pick<Connection, 'db'>,
-  { taskId, productKey, module, sourceVersions }: Omit<Claim, 'sourceVersions'> & Partial<Claim>,
-): Conflict[] {
-  const held = db
-    .select({ taskId: claims.taskId, version: claims.sourceVersion, firmware })
-    .from(claims)
-    .innerJoin(tasks, eq(tasks.id, claims.taskId))
-    .innerJoin(firmware, eq(firmware.id, tasks.firmwareId))
-    .where(
-      and(
-        eq(claims.productKey, productKey),
-        eq(claims.module, module),
-        sourceVersions && inArray(claims.sourceVersion, [...sourceVersions]),
-        isNull(claims.releasedAtMs),
+/** Which claims: of some versions, or all of the module; without those of a task itself. */
+export type ConflictQuestion = Omit<Claim, 'sourceVersions'> & Partial<Claim>;
+
+const HELD = {
+  taskId: claims.taskId,
+  version: claims.sourceVersion,
+  firmwareId: firmware.id,
+  name: firmware.name,
+  firmwareVersion: firmware.version,
+};
+
+/** Finds the batches that hold versions; prepared, since forms and version lists ask for it as operators type. */
+export function conflictFinder({ db }: Pick<Connection, 'db'>): (question: ConflictQuestion) => Conflict[] {
+  const held = preparedByShape(HELD, (given) =>
+    db
+      .select(HELD)
+      .from(claims)
+      .innerJoin(tasks, eq(tasks.id, claims.taskId))
+      .innerJoin(firmware, eq(firmware.id, tasks.firmwareId))
+      .where(
+        and(
+          eq(claims.productKey, sql.placeholder('productKey')),
+          eq(claims.module, sql.placeholder('module')),
+          given('versions', (versions) => among(claims.sourceVersion, versions)),
+          isNull(claims.releasedAtMs),
+        ),
       ),
-    )
-    .all()
-    // This task's own claims are still in the transaction that is about to be undone.
-    .filter((row) => row.taskId !== taskId);
-  return [...new Set(held.map((row) => row.taskId))].map((id) => {
-    const rows = held.filter((row) => row.taskId === id);
-    const { name, version, id: firmwareId } = rows[0]?.firmware ?? { name: '', version: '', id: '' };
-    return { taskId: id, firmware: { id: firmwareId, name, version }, sourceVersions: rows.map((row) => row.version) };
-  });
+  );
+  return ({ taskId, productKey, module, sourceVersions }) => {
+    const versions = sourceVersions && JSON.stringify(sourceVersions);
+    const conflicts = new Map<string, Conflict & { readonly sourceVersions: string[] }>();
+    for (const { version, ...row } of held.all({ productKey, module, versions })) {
+      // This task's own claims are still in the transaction that is about to be undone.
+      if (row.taskId === taskId) continue;
+      const known = conflicts.get(row.taskId);
+      if (known) known.sourceVersions.push(version);
+      else {
+        const target = { id: row.firmwareId, name: row.name, version: row.firmwareVersion };
+        conflicts.set(row.taskId, { taskId: row.taskId, firmware: target, sourceVersions: [version] });
+      }
+    }
+    return [...conflicts.values()];
+  };
 }
 
 function conflict(connection: Connection, claim: Claim): FerryError {
-  const conflicts = conflictsOf(connection, claim);
+  const conflicts = conflictFinder(connection)(claim);
   const others = conflicts.map(
     (other) =>
       `task ${other.taskId} updates ${other.sourceVersions.join(', ')} to ${other.firmware.name} ${other.firmware.version}`,

@@ -1,19 +1,21 @@
-import { getTableColumns } from 'drizzle-orm';
+import { and, eq, getTableColumns, sql, type SQL } from 'drizzle-orm';
 import type { DeviceUpdateState } from '../../domain/device-update.js';
 import type { DeviceKey } from '../../domain/ids.js';
 import { wholePolicy } from '../../domain/policy.js';
 import { countOf } from '../../domain/update-task.js';
 import type { OpenDeviceUpdate } from '../records.js';
 import type { Connection } from './connection.js';
-import { rowReader } from './raw-rows.js';
-import { deviceUpdateOf, type DeviceUpdateRow } from './rows.js';
+import { prepared } from './prepared.js';
+import { deviceUpdateOf, type DeviceUpdateRow, type FirmwareRow, type TaskRow } from './rows.js';
 import { deviceUpdates, firmware, tasks } from './schema.js';
 import type { WriteContext } from './write-queue.js';
 
-/* Single rows of device updates, by SQL as it stands: they are on the way of every report (docs/performance.md, 3). */
+/* Single rows of device updates: they are on the way of every report (docs/performance.md, 3). */
 
 /** As in the partial index: written out, or SQLite doesn't see that the index serves. */
-export const OPEN_AND_BEGUN = `status IN ('pending', 'notified', 'upgrading') AND begun_at_ms IS NOT NULL`;
+const OPEN_AND_BEGUN = `status IN ('pending', 'notified', 'upgrading') AND begun_at_ms IS NOT NULL`;
+
+export const IS_OPEN_AND_BEGUN = sql.raw(`device_updates.${OPEN_AND_BEGUN}`);
 
 /** Columns of a device update's state: exactly the domain's facts. */
 const STATE_KEYS = [
@@ -22,72 +24,75 @@ const STATE_KEYS = [
 ] as const satisfies readonly (keyof DeviceUpdateState)[];
 
 /** Look-ups of single device updates. */
-export function deviceUpdateFinder({ sqlite }: Pick<Connection, 'sqlite'>) {
-  const updates = rowReader(deviceUpdates);
-  const ofTask = rowReader(tasks);
-  const ofFirmware = rowReader(firmware);
-  const raw = (where: string) =>
-    sqlite.prepare<unknown[], unknown[]>(`SELECT ${updates.columns} FROM device_updates WHERE ${where}`).raw();
-  const rawWhole = (where: string) =>
-    sqlite
-      .prepare<unknown[], unknown[]>(
-        `SELECT ${updates.columns}, ${ofTask.columns}, ${ofFirmware.columns} FROM device_updates
-          JOIN tasks ON tasks.id = device_updates.task_id JOIN firmware ON firmware.id = tasks.firmware_id
-          WHERE ${where}`,
-      )
-      .raw();
-  const OPEN_OF_DEVICE = `device_updates.product_key = ? AND device_updates.device_name = ? AND device_updates.${OPEN_AND_BEGUN}`;
-  const AT_PLACE = 'device_updates.task_id = ? AND device_updates.device_name = ?';
-  const byPlace = raw(AT_PLACE);
-  const openOf = raw(OPEN_OF_DEVICE);
-  const whole = rawWhole('device_updates.id = ?');
-  const wholeByPlace = rawWhole(AT_PLACE);
-  const wholeOpen = rawWhole(OPEN_OF_DEVICE);
-
-  const readWhole = (values: readonly unknown[]): OpenDeviceUpdate => {
-    const update = updates.read(values);
-    const { policy, kind, sourceVersions } = ofTask.read(values, updates.width);
-    return {
-      record: deviceUpdateOf(update),
-      firmware: ofFirmware.read(values, updates.width + ofTask.width),
-      policy: wholePolicy(policy),
-      kind,
-      sourceVersions,
-      progressSignalled: update.progressSignalled,
-      hundredSignalled: update.hundredSignalled,
-      failureSignalled: update.failureSignalled,
-      reportedFailure: update.reportedFailure,
-      onlineSignals: update.onlineSignals,
-      onlineSignalledAtMs: update.onlineSignalledAtMs,
-    };
-  };
+export function deviceUpdateFinder({ db }: Pick<Connection, 'db'>) {
+  const given = sql.placeholder;
+  const atPlace = and(eq(deviceUpdates.taskId, given('taskId')), eq(deviceUpdates.deviceName, given('deviceName')));
+  const openOfDevice = and(
+    eq(deviceUpdates.productKey, given('productKey')),
+    eq(deviceUpdates.deviceName, given('deviceName')),
+    IS_OPEN_AND_BEGUN,
+  );
+  const row = (where: SQL | undefined) =>
+    prepared<DeviceUpdateRow>(UPDATE, db.select(UPDATE).from(deviceUpdates).where(where));
+  const whole = (where: SQL | undefined) =>
+    prepared<Whole>(
+      WHOLE,
+      db
+        .select(WHOLE)
+        .from(deviceUpdates)
+        .innerJoin(tasks, eq(tasks.id, deviceUpdates.taskId))
+        .innerJoin(firmware, eq(firmware.id, tasks.firmwareId))
+        .where(where),
+    );
+  const byPlace = row(atPlace);
+  const openOf = row(openOfDevice);
+  const wholeById = whole(eq(deviceUpdates.id, given('id')));
+  const wholeByPlace = whole(atPlace);
+  const wholeOpen = whole(openOfDevice);
   const isOf = (module: string | null) => (update: { readonly module: string }) =>
     module === null || update.module === module;
 
   return {
-    row: (taskId: string, deviceName: string): DeviceUpdateRow | undefined => {
-      const values = byPlace.get(taskId, deviceName);
-      return values && updates.read(values);
-    },
+    row: (taskId: string, deviceName: string): DeviceUpdateRow | undefined => byPlace.first({ taskId, deviceName }),
     openRow: ({ productKey, deviceName }: DeviceKey, module: string | null): DeviceUpdateRow | undefined =>
-      openOf
-        .all(productKey, deviceName)
-        .map((values) => updates.read(values))
-        .find(isOf(module)),
-    byId: (id: number): OpenDeviceUpdate | undefined => {
-      const values = whole.get(id);
-      return values && readWhole(values);
-    },
-    byPlace: (taskId: string, deviceName: string): OpenDeviceUpdate | undefined => {
-      const values = wholeByPlace.get(taskId, deviceName);
-      return values && readWhole(values);
-    },
+      openOf.all({ productKey, deviceName }).find(isOf(module)),
+    byId: (id: number): OpenDeviceUpdate | undefined => opened(wholeById.first({ id })),
+    byPlace: (taskId: string, deviceName: string): OpenDeviceUpdate | undefined =>
+      opened(wholeByPlace.first({ taskId, deviceName })),
     /** Open and begun. */
     open: ({ productKey, deviceName }: DeviceKey, module: string | null): OpenDeviceUpdate | undefined =>
-      wholeOpen
-        .all(productKey, deviceName)
-        .map(readWhole)
-        .find(({ firmware: target }) => isOf(module)(target)),
+      opened(wholeOpen.all({ productKey, deviceName }).find(({ update }) => isOf(module)(update))),
+  };
+}
+
+const UPDATE = getTableColumns(deviceUpdates);
+const WHOLE = {
+  update: UPDATE,
+  task: { policy: tasks.policy, kind: tasks.kind, sourceVersions: tasks.sourceVersions },
+  firmware: getTableColumns(firmware),
+};
+
+interface Whole {
+  readonly update: DeviceUpdateRow;
+  readonly task: Pick<TaskRow, 'policy' | 'kind' | 'sourceVersions'>;
+  readonly firmware: FirmwareRow;
+}
+
+function opened(found: Whole | undefined): OpenDeviceUpdate | undefined {
+  if (!found) return undefined;
+  const { update, task, firmware: target } = found;
+  return {
+    record: deviceUpdateOf(update),
+    firmware: target,
+    policy: wholePolicy(task.policy),
+    kind: task.kind,
+    sourceVersions: task.sourceVersions,
+    progressSignalled: update.progressSignalled,
+    hundredSignalled: update.hundredSignalled,
+    failureSignalled: update.failureSignalled,
+    reportedFailure: update.reportedFailure,
+    onlineSignals: update.onlineSignals,
+    onlineSignalledAtMs: update.onlineSignalledAtMs,
   };
 }
 

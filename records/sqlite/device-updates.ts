@@ -1,18 +1,13 @@
-import { and, asc, desc, eq, gt, inArray, isNotNull, isNull, sql, type SQL } from 'drizzle-orm';
+import { and, asc, eq, inArray, isNull, sql, type SQL } from 'drizzle-orm';
 import { isOpen, progressed, type DeviceUpdateState } from '../../domain/device-update.js';
 import { notFound } from '../../domain/errors.js';
-import type { DeviceUpdateFilter, DeviceUpdateRecord, Page, PageRequest, Records } from '../records.js';
+import type { Records } from '../records.js';
 import type { Connection } from './connection.js';
-import {
-  deviceUpdateFinder,
-  deviceUpdateStore,
-  midUpdateProgress,
-  OPEN_AND_BEGUN,
-  stateOf,
-} from './device-update-rows.js';
-import { pageOf, readCursor } from './paging.js';
+import { deviceUpdateLists } from './device-update-lists.js';
+import { deviceUpdateFinder, deviceUpdateStore, midUpdateProgress, stateOf } from './device-update-rows.js';
+import { onlineWaits } from './online-waits.js';
 import { deviceUpdateOf, type DeviceUpdateRow } from './rows.js';
-import { deviceUpdates, devices } from './schema.js';
+import { deviceUpdates } from './schema.js';
 
 type DeviceUpdateRecords = Pick<
   Records,
@@ -34,7 +29,6 @@ type DeviceUpdateRecords = Pick<
 >;
 
 const OPEN = ['pending', 'notified', 'upgrading'] as const;
-const IS_OPEN_AND_BEGUN = sql.raw(`device_updates.${OPEN_AND_BEGUN}`);
 /** By the partial index of what the engine was not told yet. */
 const UNTOLD_PROGRESS = `SELECT id FROM device_updates
   WHERE status = 'upgrading' AND (progress_signalled = 0 OR (hundred_at_ms IS NOT NULL AND hundred_signalled = 0))
@@ -47,6 +41,8 @@ export function deviceUpdateRecords(connection: Connection): DeviceUpdateRecords
   const store = deviceUpdateStore(connection);
   const progressMidUpdate = midUpdateProgress(connection);
   const told = toldStatements(connection);
+  const untold = sqlite.prepare<[number, number, number], number>(UNTOLD_PROGRESS).pluck();
+  const waitsOnline = onlineWaits(connection, find);
 
   return {
     async progressReported(key, report) {
@@ -60,8 +56,7 @@ export function deviceUpdateRecords(connection: Connection): DeviceUpdateRecords
     },
 
     async untoldProgress({ startedBeforeMs, hundredBeforeMs }, limit) {
-      const rows = sqlite.prepare<[number, number, number], number>(UNTOLD_PROGRESS).pluck();
-      return rows.all(startedBeforeMs, hundredBeforeMs, limit).flatMap((id) => find.byId(id) ?? []);
+      return untold.all(startedBeforeMs, hundredBeforeMs, limit).flatMap((id) => find.byId(id) ?? []);
     },
 
     failureReported: (key, { module, cause, description, atMs }) =>
@@ -93,22 +88,8 @@ export function deviceUpdateRecords(connection: Connection): DeviceUpdateRecords
         told[what].run({ id: updateId, atMs });
       }),
 
-    async pendingOnlineUpdates(limit) {
-      const rows = db
-        .select({ id: deviceUpdates.id })
-        .from(devices)
-        .innerJoin(
-          deviceUpdates,
-          and(eq(deviceUpdates.productKey, devices.productKey), eq(deviceUpdates.deviceName, devices.deviceName)),
-        )
-        .where(and(eq(devices.online, true), IS_OPEN_AND_BEGUN, eq(deviceUpdates.status, 'pending')))
-        .orderBy(asc(sql`coalesce(${deviceUpdates.onlineSignalledAtMs}, 0)`))
-        .limit(limit)
-        .all();
-      return rows.map(({ id }) => find.byId(id)).filter((update) => update !== undefined);
-    },
-
-    listDeviceUpdates: async (taskId, filter, page) => listDeviceUpdates(connection, taskId, filter, page),
+    pendingOnlineUpdates: async (limit) => waitsOnline(limit),
+    ...deviceUpdateLists(connection),
 
     async getDeviceUpdate(taskId, deviceName) {
       const row = find.row(taskId, deviceName);
@@ -117,34 +98,6 @@ export function deviceUpdateRecords(connection: Connection): DeviceUpdateRecords
 
     getDeviceUpdateById: async (id) => find.byId(id),
     wholeDeviceUpdate: async (taskId, deviceName) => find.byPlace(taskId, deviceName),
-
-    async listDeviceHistory(key, page) {
-      const cursor = readCursor(page.cursor, ['number']);
-      const rows = db
-        .select()
-        .from(deviceUpdates)
-        .where(
-          and(
-            eq(deviceUpdates.productKey, key.productKey),
-            eq(deviceUpdates.deviceName, key.deviceName),
-            cursor && sql`${deviceUpdates.id} < ${cursor[0]}`,
-          ),
-        )
-        .orderBy(desc(deviceUpdates.id))
-        .limit(page.limit + 1)
-        .all();
-      return pageOf(rows, page, { key: ({ id }) => [id], item: deviceUpdateOf });
-    },
-
-    async countFailuresByCause(taskId) {
-      const rows = db
-        .select({ cause: deviceUpdates.cause, count: sql<number>`count(*)` })
-        .from(deviceUpdates)
-        .where(and(eq(deviceUpdates.taskId, taskId), isNotNull(deviceUpdates.cause)))
-        .groupBy(deviceUpdates.cause)
-        .all();
-      return Object.fromEntries(rows.map(({ cause, count }) => [cause ?? '', count]));
-    },
 
     async loadShard(taskId, fromOrdinal, toOrdinal) {
       return db
@@ -211,31 +164,6 @@ function merged(row: DeviceUpdateRow, state: DeviceUpdateState): DeviceUpdateSta
 
 const largest = (a: number | null, b: number | null) => (a === null ? b : b === null ? a : Math.max(a, b));
 const smallest = (a: number | null, b: number | null) => (a === null ? b : b === null ? a : Math.min(a, b));
-
-function listDeviceUpdates(
-  { db }: Connection,
-  taskId: string,
-  filter: DeviceUpdateFilter,
-  page: PageRequest,
-): Page<DeviceUpdateRecord> {
-  const cursor = readCursor(page.cursor, ['number']);
-  const conditions: (SQL | undefined)[] = [
-    eq(deviceUpdates.taskId, taskId),
-    filter.status && eq(deviceUpdates.status, filter.status),
-    filter.outcome && eq(deviceUpdates.outcome, filter.outcome),
-    filter.cause && eq(deviceUpdates.cause, filter.cause),
-    filter.search ? sql`instr(${deviceUpdates.deviceName}, ${filter.search}) > 0` : undefined,
-    cursor && gt(deviceUpdates.ordinal, Number(cursor[0])),
-  ];
-  const rows = db
-    .select()
-    .from(deviceUpdates)
-    .where(and(...conditions))
-    .orderBy(asc(deviceUpdates.ordinal))
-    .limit(page.limit + 1)
-    .all();
-  return pageOf(rows, page, { key: ({ ordinal }) => [ordinal], item: deviceUpdateOf });
-}
 
 /** Device updates of a task that never began. */
 export const neverBegun = (taskId: string): SQL | undefined =>

@@ -1,14 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { and, asc, desc, eq, gt, inArray, sql, type SQL } from 'drizzle-orm';
+import { and, desc, eq, getTableColumns, sql } from 'drizzle-orm';
 import { FerryError, notFound } from '../../domain/errors.js';
 import type { DeviceKey } from '../../domain/ids.js';
-import { DEFAULT_MODULE } from '../../domain/names.js';
-import type { Device, DeviceFilter, NewDevice, NewProduct, Page, PageRequest, Records } from '../records.js';
+import type { Device, NewDevice, NewProduct, Records } from '../records.js';
 import { isUniqueViolation, type Connection } from './connection.js';
+import { deviceLists } from './device-lists.js';
 import { deviceUpdateFinder } from './device-update-rows.js';
 import { requireProduct } from './firmware.js';
 import { createOnce } from './idempotency.js';
-import { behind, pageOf, readCursor } from './paging.js';
+import { behind, boundPage, PAGE_LIMIT, pageOf, readCursor } from './paging.js';
+import { preparedByShape } from './prepared.js';
 import { deviceOwner, sealAll } from './device-secrets.js';
 import { devices, deviceVersions, products } from './schema.js';
 import { noteSoak } from './soak.js';
@@ -51,11 +52,16 @@ export function deviceRecords(connection: Connection): DeviceRecords {
     .prepare();
   let decoy: string | undefined;
   const reports = reportStatements(connection);
+  const productPages = preparedByShape(getTableColumns(products), (given) =>
+    db
+      .select()
+      .from(products)
+      .where(behind([products.createdAtMs, products.productKey], given))
+      .orderBy(desc(products.createdAtMs), desc(products.productKey))
+      .limit(PAGE_LIMIT),
+  );
   const isKnown = (key: DeviceKey): boolean => secretOf.get({ ...key }) !== undefined;
-  const getDevice = (key: DeviceKey): Device | undefined => {
-    const row = db.select().from(devices).where(isDevice(key)).get();
-    return row && devicesOf(connection, find, [row])[0];
-  };
+  const { getDevice, listDevices } = deviceLists(connection);
   const change = (key: DeviceKey, set: Partial<DeviceRow>): Promise<Device> =>
     writes.run(() => {
       db.update(devices).set(set).where(isDevice(key)).run();
@@ -80,14 +86,7 @@ export function deviceRecords(connection: Connection): DeviceRecords {
     },
 
     async listProducts(page) {
-      const cursor = readCursor(page.cursor, ['number', 'string']);
-      const rows = db
-        .select()
-        .from(products)
-        .where(behind([products.createdAtMs, products.productKey], cursor))
-        .orderBy(desc(products.createdAtMs), desc(products.productKey))
-        .limit(page.limit + 1)
-        .all();
+      const rows = productPages.all(boundPage(readCursor(page.cursor, ['number', 'string']), page));
       return pageOf(rows, page, { key: (row) => [row.createdAtMs, row.productKey], item: (row) => row });
     },
 
@@ -117,7 +116,7 @@ export function deviceRecords(connection: Connection): DeviceRecords {
     installedVersion: async ({ productKey, deviceName }, module) =>
       reports.installed.get({ productKey, deviceName, module }),
 
-    listDevices: async (productKey, filter, page) => listDevices(connection, { productKey, filter, page }, find),
+    listDevices: async (productKey, filter, page) => listDevices(productKey, filter, page),
 
     async deviceSecret({ productKey, deviceName }) {
       const row = secretOf.get({ productKey, deviceName });
@@ -266,78 +265,3 @@ const registeredBy = ({ db, sealer }: Connection, registration: string): NewDevi
       deviceSecret: sealer.open(row.deviceSecret, deviceOwner(row)),
       protocol: row.protocol,
     }));
-
-interface DeviceList {
-  readonly productKey: string;
-  readonly filter: DeviceFilter;
-  readonly page: PageRequest;
-}
-
-function listDevices(
-  connection: Connection,
-  { productKey, filter, page }: DeviceList,
-  find: ReturnType<typeof deviceUpdateFinder>,
-): Page<Device> {
-  const { db } = connection;
-  const cursor = readCursor(page.cursor, ['string']);
-  const runsVersion = db
-    .select({ name: deviceVersions.deviceName })
-    .from(deviceVersions)
-    .where(
-      and(
-        eq(deviceVersions.productKey, productKey),
-        eq(deviceVersions.module, filter.module ?? DEFAULT_MODULE),
-        eq(deviceVersions.version, filter.version ?? ''),
-      ),
-    );
-  const conditions: (SQL | undefined)[] = [
-    eq(devices.productKey, productKey),
-    filter.online === undefined ? undefined : eq(devices.online, filter.online),
-    filter.version === undefined ? undefined : inArray(devices.deviceName, runsVersion),
-    filter.search ? sql`instr(${devices.deviceName}, ${filter.search}) > 0` : undefined,
-    cursor && gt(devices.deviceName, String(cursor[0])),
-  ];
-  const rows = db
-    .select()
-    .from(devices)
-    .where(and(...conditions))
-    .orderBy(asc(devices.deviceName))
-    .limit(page.limit + 1)
-    .all();
-  const shown = new Map(devicesOf(connection, find, rows).map((device) => [device.deviceName, device]));
-  return pageOf(rows, page, {
-    key: ({ deviceName }) => [deviceName],
-    item: ({ deviceName }) => shown.get(deviceName) as Device,
-  });
-}
-
-/** The rows, all of one product, with the versions that they report and the update that holds them. */
-function devicesOf(
-  { db }: Connection,
-  find: ReturnType<typeof deviceUpdateFinder>,
-  rows: readonly DeviceRow[],
-): Device[] {
-  const names = rows.map(({ deviceName }) => deviceName);
-  const versions = db
-    .select()
-    .from(deviceVersions)
-    .where(and(eq(deviceVersions.productKey, rows[0]?.productKey ?? ''), inArray(deviceVersions.deviceName, names)))
-    .all();
-  return rows.map((row) => {
-    const modules = versions
-      .filter(({ deviceName }) => deviceName === row.deviceName)
-      .map(({ module, version, reportedAtMs }) => ({ module, version, reportedAtMs }));
-    return {
-      productKey: row.productKey,
-      deviceName: row.deviceName,
-      protocol: row.protocol,
-      version: modules.find(({ module }) => module === DEFAULT_MODULE)?.version ?? null,
-      modules,
-      online: row.online,
-      lastSeenAtMs: row.lastSeenAtMs,
-      revokedAtMs: row.revokedAtMs,
-      createdAtMs: row.createdAtMs,
-      currentUpdate: find.open(row, null)?.record ?? null,
-    };
-  });
-}

@@ -1,10 +1,11 @@
-import { and, count, desc, eq, isNull, sql } from 'drizzle-orm';
+import { and, count, desc, eq, getTableColumns, isNull, sql } from 'drizzle-orm';
 import { FerryError, notFound } from '../../domain/errors.js';
 import type { FirmwareStatus } from '../../domain/update-task.js';
 import type { Firmware, NewFirmware, Product, Records } from '../records.js';
 import { isUniqueViolation, type Connection } from './connection.js';
 import { createOnce } from './idempotency.js';
-import { behind, pageOf, readCursor } from './paging.js';
+import { behind, boundPage, PAGE_LIMIT, pageOf, readCursor } from './paging.js';
+import { prepared, preparedByShape } from './prepared.js';
 import type { FirmwareRow } from './rows.js';
 import { firmware, products, tasks } from './schema.js';
 
@@ -13,13 +14,22 @@ type FirmwareRecords = Pick<
   'addFirmware' | 'getFirmware' | 'listFirmware' | 'countFirmware' | 'deleteFirmware'
 >;
 
+const COLUMNS = getTableColumns(firmware);
 const IS_OPEN_TASK = sql`${tasks.endedAtMs} IS NULL`;
 
 export function firmwareRecords(connection: Connection): FirmwareRecords {
   const { db, writes } = connection;
   const read = firmwareReader(connection);
+  const byId = prepared(
+    COLUMNS,
+    db
+      .select()
+      .from(firmware)
+      .where(eq(firmware.id, sql.placeholder('id'))),
+  );
+  const list = firmwareList(connection);
   const get = (id: string): Firmware | undefined => {
-    const row = db.select().from(firmware).where(eq(firmware.id, id)).get();
+    const row = byId.first({ id });
     return row && read(row);
   };
   const existing = (id: string): Firmware => {
@@ -66,19 +76,7 @@ export function firmwareRecords(connection: Connection): FirmwareRecords {
 
     async listFirmware({ productKey }, page) {
       const cursor = readCursor(page.cursor, ['number', 'string']);
-      const rows = db
-        .select()
-        .from(firmware)
-        .where(
-          and(
-            isNull(firmware.deletedAtMs),
-            productKey === undefined ? undefined : eq(firmware.productKey, productKey),
-            behind([firmware.createdAtMs, firmware.id], cursor),
-          ),
-        )
-        .orderBy(desc(firmware.createdAtMs), desc(firmware.id))
-        .limit(page.limit + 1)
-        .all();
+      const rows = list.all({ productKey, ...boundPage(cursor, page) });
       return pageOf(rows, page, {
         key: (row) => [row.createdAtMs, row.id],
         item: read,
@@ -104,6 +102,22 @@ export function firmwareRecords(connection: Connection): FirmwareRecords {
       }),
   };
 }
+
+const firmwareList = ({ db }: Connection) =>
+  preparedByShape(COLUMNS, (given) =>
+    db
+      .select()
+      .from(firmware)
+      .where(
+        and(
+          isNull(firmware.deletedAtMs),
+          given('productKey', (productKey) => eq(firmware.productKey, productKey)),
+          behind([firmware.createdAtMs, firmware.id], given),
+        ),
+      )
+      .orderBy(desc(firmware.createdAtMs), desc(firmware.id))
+      .limit(PAGE_LIMIT),
+  );
 
 /** @throws FerryError `not-found` */
 export function requireProduct({ db }: Pick<Connection, 'db'>, productKey: string): Product {

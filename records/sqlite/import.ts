@@ -83,4 +83,7 @@ function importRows({ db }: Connection, task: TaskSnapshot, { nextChange, touche
       .values({ ...state, ...update, taskId: id, productKey, module, createdAtMs, change: nextChange() })
       .run();
   }
+  // The trigger counts changes only: one at each insert would cost a batch of 100,000 devices a third of a second.
+  db.run(sql`INSERT INTO failure_counts (task_id, cause, count) SELECT task_id, cause, count(*) FROM device_updates
+    WHERE task_id = ${id} AND cause IS NOT NULL GROUP BY task_id, cause`);
 }

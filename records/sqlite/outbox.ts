@@ -5,7 +5,8 @@ import { isTaskOpen } from '../../domain/update-task.js';
 import type { Records, TaskRecord, Undelivered } from '../records.js';
 import type { Connection } from './connection.js';
 import { deviceUpdateFinder } from './device-update-rows.js';
-import { deviceUpdateOf, taskOf, type FirmwareRow, type TaskRow } from './rows.js';
+import { prepared } from './prepared.js';
+import { DEVICE_UPDATE, deviceUpdateOf, deviceUpdateRecord, TASK, taskOf, type TaskRow } from './rows.js';
 import { deviceUpdates, firmware, tasks } from './schema.js';
 import { taskFinder } from './tasks.js';
 
@@ -22,6 +23,16 @@ type OutboxRecords = Pick<
   | 'deviceCancelDelivered'
 >;
 
+/** Undelivered facts of a task, with what its record is made of. */
+const UNDELIVERED = {
+  ...TASK,
+  told: {
+    startDelivered: tasks.startDelivered,
+    cancelDelivered: tasks.cancelDelivered,
+    endDelivered: tasks.endDelivered,
+    approvalDelivered: tasks.approvalDelivered,
+  },
+};
 const HAS_UNDELIVERED = sql`${tasks.endedAtMs} IS NULL AND (
   ${tasks.startDelivered} = 0
   OR (${tasks.cancelRequestedAtMs} IS NOT NULL AND ${tasks.cancelDelivered} = 0)
@@ -55,7 +66,7 @@ export function outboxRecords(connection: Connection): OutboxRecords {
       touched(taskId);
       return existing(taskId);
     });
-  const undelivered = () => db.select().from(tasks).innerJoin(firmware, eq(firmware.id, tasks.firmwareId));
+  const undelivered = undeliveredStatements(connection);
 
   return {
     requestTaskCancel: (taskId, atMs) => requested(taskId, { cancelRequestedAtMs: atMs }),
@@ -98,28 +109,16 @@ export function outboxRecords(connection: Connection): OutboxRecords {
       }),
 
     async undeliveredTasks(limit) {
-      const rows = undelivered().where(HAS_UNDELIVERED).orderBy(asc(tasks.createdAtMs)).limit(limit).all();
-      return rows.map(undeliveredOf);
+      return undelivered.tasks.all({ limit }).map(undeliveredOf);
     },
 
     async undeliveredTask(taskId) {
-      const row = undelivered()
-        .where(and(eq(tasks.id, taskId), HAS_UNDELIVERED))
-        .get();
+      const row = undelivered.task.first({ taskId });
       return row && undeliveredOf(row);
     },
 
     async undeliveredDeviceCancels(limit) {
-      return db
-        .select()
-        .from(deviceUpdates)
-        .where(
-          sql`${deviceUpdates.cancelRequestedAtMs} IS NOT NULL AND ${deviceUpdates.cancelDelivered} = 0
-            AND ${deviceUpdates.begunAtMs} IS NOT NULL AND ${deviceUpdates.status} IN ('pending', 'notified', 'upgrading')`,
-        )
-        .limit(limit)
-        .all()
-        .map(deviceUpdateOf);
+      return undelivered.cancels.all({ limit }).map(deviceUpdateRecord);
     },
 
     delivered: (taskId, what) =>
@@ -140,13 +139,36 @@ export function outboxRecords(connection: Connection): OutboxRecords {
   };
 }
 
-function undeliveredOf({ tasks: task, firmware: used }: { tasks: TaskRow; firmware: FirmwareRow }): Undelivered {
+/** Asked in every round of the reconciler. */
+function undeliveredStatements({ db }: Connection) {
+  const some = () => db.select(UNDELIVERED).from(tasks).innerJoin(firmware, eq(firmware.id, tasks.firmwareId));
+  const cancels = db
+    .select(DEVICE_UPDATE)
+    .from(deviceUpdates)
+    .where(
+      sql`${deviceUpdates.cancelRequestedAtMs} IS NOT NULL AND ${deviceUpdates.cancelDelivered} = 0
+        AND ${deviceUpdates.begunAtMs} IS NOT NULL AND ${deviceUpdates.status} IN ('pending', 'notified', 'upgrading')`,
+    )
+    .limit(sql.placeholder('limit'));
+  return {
+    tasks: prepared(
+      UNDELIVERED,
+      some().where(HAS_UNDELIVERED).orderBy(asc(tasks.createdAtMs)).limit(sql.placeholder('limit')),
+    ),
+    task: prepared(UNDELIVERED, some().where(and(eq(tasks.id, sql.placeholder('taskId')), HAS_UNDELIVERED))),
+    cancels: prepared(DEVICE_UPDATE, cancels),
+  };
+}
+
+type UndeliveredRow = ReturnType<ReturnType<typeof undeliveredStatements>['tasks']['all']>[number];
+
+function undeliveredOf({ task, firmware: used, told }: UndeliveredRow): Undelivered {
   return {
     task: taskOf(task, used),
-    start: !task.startDelivered,
-    cancel: task.cancelRequestedAtMs !== null && !task.cancelDelivered,
-    end: task.endRequestedAtMs !== null && !task.endDelivered,
-    approval: task.approvalDelivered ? null : task.approval,
+    start: !told.startDelivered,
+    cancel: task.cancelRequestedAtMs !== null && !told.cancelDelivered,
+    end: task.endRequestedAtMs !== null && !told.endDelivered,
+    approval: told.approvalDelivered ? null : task.approval,
   };
 }
 

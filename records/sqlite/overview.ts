@@ -1,12 +1,13 @@
-import { and, desc, eq, gte, inArray, isNotNull, isNull, sql, type Column, type SQL } from 'drizzle-orm';
+import { and, desc, eq, getTableColumns, gte, isNotNull, isNull, sql, type Column } from 'drizzle-orm';
 import type { FailureCause } from '../../domain/causes.js';
-import type { Records, VersionCount } from '../records.js';
-import { conflictsOf } from './claims.js';
+import type { DeviceCounts, Records, VersionCount } from '../records.js';
+import { conflictFinder } from './claims.js';
 import type { Connection } from './connection.js';
 import { firmwareReader } from './firmware.js';
-import { previewBatch } from './preview.js';
-import { deviceUpdateOf, taskOf } from './rows.js';
-import { devices, deviceUpdates, firmware, tasks } from './schema.js';
+import { batchPreview } from './preview.js';
+import { preparedByShape, type Given } from './prepared.js';
+import { DEVICE_UPDATE, deviceUpdateRecord, TASK, taskOf } from './rows.js';
+import { deviceUpdates, firmware, tasks } from './schema.js';
 
 type OverviewRecords = Pick<
   Records,
@@ -23,8 +24,12 @@ type OverviewRecords = Pick<
 
 /** What operators look at: counts and short lists, each read from an index. */
 export function overviewRecords(connection: Connection): OverviewRecords {
-  const { db, sqlite } = connection;
+  const { sqlite } = connection;
   const firmwareOf = firmwareReader(connection);
+  const conflictsOf = conflictFinder(connection);
+  const previewOf = batchPreview(connection);
+  const statements = overviewStatements(connection);
+  const counts = deviceCounts(connection);
   // Numbers are bound as reals: without the cast, so would the spans be.
   const ended = sqlite.prepare<
     [number, number, string],
@@ -35,22 +40,10 @@ export function overviewRecords(connection: Connection): OverviewRecords {
   );
 
   return {
-    async countDevices() {
-      const rows = db
-        .select({ productKey: devices.productKey, online: devices.online, count: sql<number>`count(*)` })
-        .from(devices)
-        .groupBy(devices.productKey, devices.online)
-        .all();
-      return [...new Set(rows.map(({ productKey }) => productKey))].map((productKey) => {
-        const count = (online: boolean) =>
-          rows.find((row) => row.productKey === productKey && row.online === online)?.count ?? 0;
-        return { productKey, online: count(true), offline: count(false) };
-      });
-    },
-
-    countVersions: async (productKey, module) => countVersions(connection, productKey, module),
-    listConflicts: async (productKey, module) => conflictsOf(connection, { taskId: '', productKey, module }),
-    previewBatch: async (batch) => previewBatch(connection, batch),
+    countDevices: async () => counts.devices(),
+    countVersions: async (productKey, module) => counts.versions(productKey, module),
+    listConflicts: async (productKey, module) => conflictsOf({ taskId: '', productKey, module }),
+    previewBatch: async (batch) => previewOf(batch),
 
     async countEnded(taskId, fromMs, spanMs) {
       const rows = ended.all(fromMs, spanMs, taskId);
@@ -61,93 +54,103 @@ export function overviewRecords(connection: Connection): OverviewRecords {
       });
     },
 
-    async countFailuresSince(sinceMs, productKey) {
-      return db
-        .select({ cause: sql<FailureCause>`${deviceUpdates.cause}`, count: sql<number>`count(*)` })
+    countFailuresSince: async (sinceMs, productKey) => statements.failuresByCause.all({ sinceMs, productKey }),
+    latestFailures: async (sinceMs, limit, productKey) =>
+      statements.failures.all({ sinceMs, limit, productKey }).map(deviceUpdateRecord),
+    tasksToReinitiate: async (sinceMs, limit, productKey) =>
+      statements.toReinitiate.all({ sinceMs, limit, productKey }).map((row) => taskOf(row.task, row.firmware)),
+    firmwareToValidate: async (limit, productKey) => statements.toValidate.all({ limit, productKey }).map(firmwareOf),
+  };
+}
+
+/** Of all products, or of one. */
+function overviewStatements({ db }: Connection) {
+  const [sinceMs, limit] = [sql.placeholder('sinceMs'), sql.placeholder('limit')];
+  const only = (given: Given, column: Column) => given('productKey', (productKey) => eq(column, productKey));
+  const hasFailed = (given: Given) =>
+    and(isNotNull(deviceUpdates.cause), gte(deviceUpdates.endedAtMs, sinceMs), only(given, deviceUpdates.productKey));
+  const byCause = { cause: sql<FailureCause>`${deviceUpdates.cause}`, count: sql<number>`count(*)` };
+  const firmwareColumns = getTableColumns(firmware);
+  return {
+    failuresByCause: preparedByShape(byCause, (given) =>
+      db
+        .select(byCause)
         .from(deviceUpdates)
-        .where(
-          and(
-            isNotNull(deviceUpdates.cause),
-            gte(deviceUpdates.endedAtMs, sinceMs),
-            only(deviceUpdates.productKey, productKey),
-          ),
-        )
+        .where(hasFailed(given))
         .groupBy(deviceUpdates.cause)
-        .orderBy(desc(sql`count(*)`))
-        .all();
-    },
-
-    async latestFailures(sinceMs, limit, productKey) {
-      return db
-        .select()
+        .orderBy(desc(sql`count(*)`)),
+    ),
+    failures: preparedByShape(DEVICE_UPDATE, (given) =>
+      db
+        .select(DEVICE_UPDATE)
         .from(deviceUpdates)
-        .where(
-          and(
-            isNotNull(deviceUpdates.cause),
-            gte(deviceUpdates.endedAtMs, sinceMs),
-            only(deviceUpdates.productKey, productKey),
-          ),
-        )
+        .where(hasFailed(given))
         .orderBy(desc(deviceUpdates.endedAtMs))
-        .limit(limit)
-        .all()
-        .map(deviceUpdateOf);
-    },
-
-    async tasksToReinitiate(sinceMs, limit, productKey) {
-      return db
-        .select()
+        .limit(limit),
+    ),
+    toReinitiate: preparedByShape(TASK, (given) =>
+      db
+        .select(TASK)
         .from(tasks)
         .innerJoin(firmware, eq(firmware.id, tasks.firmwareId))
         .where(
           and(
             gte(tasks.createdAtMs, sinceMs),
-            only(tasks.productKey, productKey),
-            inArray(tasks.status, ['completed', 'cancelled']),
+            only(given, tasks.productKey),
+            // `+`: walked by age until the list is full, not gathered by status and sorted.
+            sql`+${tasks.status} IN ('completed', 'cancelled')`,
             sql`${tasks.failed} > 0`,
             sql`NOT EXISTS (SELECT 1 FROM tasks later WHERE later.reinitiates = ${tasks.id})`,
           ),
         )
         .orderBy(desc(tasks.createdAtMs), desc(tasks.id))
-        .limit(limit)
-        .all()
-        .map((row) => taskOf(row.tasks, row.firmware));
-    },
-
-    async firmwareToValidate(limit, productKey) {
-      return db
+        .limit(limit),
+    ),
+    toValidate: preparedByShape(firmwareColumns, (given) =>
+      db
         .select()
         .from(firmware)
         .where(
           and(
             isNull(firmware.deletedAtMs),
             isNull(firmware.verifiedAtMs),
-            only(firmware.productKey, productKey),
+            only(given, firmware.productKey),
             sql`NOT EXISTS (SELECT 1 FROM tasks t WHERE t.firmware_id = ${firmware.id} AND t.ended_at_ms IS NULL)`,
           ),
         )
         .orderBy(desc(firmware.createdAtMs), desc(firmware.id))
-        .limit(limit)
-        .all()
-        .map(firmwareOf);
-    },
+        .limit(limit),
+    ),
   };
 }
 
-/** The condition of one product; none for all. */
-const only = (column: Column, productKey: string | undefined): SQL | undefined =>
-  productKey === undefined ? undefined : eq(column, productKey);
+/** Kept by triggers (schema.ts): counting half a million devices took 35 ms and more, for each open overview page. */
+function deviceCounts({ sqlite }: Connection) {
+  const byOnline = sqlite.prepare<[], { productKey: string; online: 0 | 1; devices: number }>(
+    'SELECT product_key AS productKey, online, devices FROM device_counts ORDER BY product_key',
+  );
+  const byVersion = sqlite.prepare<[string, string], { version: string; devices: number }>(
+    'SELECT version, devices FROM version_counts WHERE product_key = ? AND module = ? AND devices > 0',
+  );
+  const ofProduct = sqlite
+    .prepare<[string], number>('SELECT coalesce(sum(devices), 0) FROM device_counts WHERE product_key = ?')
+    .pluck();
+  return {
+    devices(): DeviceCounts[] {
+      const products = new Map<string, { productKey: string; online: number; offline: number }>();
+      for (const { productKey, online, devices } of byOnline.all()) {
+        const counts = products.get(productKey) ?? { productKey, online: 0, offline: 0 };
+        counts[online === 1 ? 'online' : 'offline'] = devices;
+        products.set(productKey, counts);
+      }
+      return [...products.values()];
+    },
 
-function countVersions({ sqlite }: Connection, productKey: string, module: string): VersionCount[] {
-  const reported = sqlite
-    .prepare<[string, string], { version: string; devices: number }>(
-      `SELECT version, count(*) AS devices FROM device_versions WHERE product_key = ? AND module = ? GROUP BY version`,
-    )
-    .all(productKey, module);
-  const all = sqlite
-    .prepare<[string], { devices: number }>('SELECT count(*) AS devices FROM devices WHERE product_key = ?')
-    .get(productKey);
-  const silent = (all?.devices ?? 0) - reported.reduce((sum, { devices }) => sum + devices, 0);
-  const counts: VersionCount[] = silent > 0 ? [...reported, { version: null, devices: silent }] : reported;
-  return counts.sort((a, b) => b.devices - a.devices);
+    versions(productKey: string, module: string): VersionCount[] {
+      const reported = byVersion.all(productKey, module);
+      const silent = (ofProduct.get(productKey) ?? 0) - reported.reduce((sum, { devices }) => sum + devices, 0);
+      const counts: VersionCount[] = silent > 0 ? [...reported, { version: null, devices: silent }] : reported;
+      return counts.sort((a, b) => b.devices - a.devices);
+    },
+  };
 }

@@ -1,6 +1,7 @@
 import { sql, type Column, type SQL } from 'drizzle-orm';
 import { invalidField } from '../../domain/errors.js';
 import type { Page, PageRequest } from '../records.js';
+import type { Bound, Given } from './prepared.js';
 
 /** The last row's sort key: the next page begins behind it, whatever was inserted meanwhile. */
 export type CursorKey = readonly (string | number)[];
@@ -29,8 +30,18 @@ function parse(cursor: string): unknown {
  * What comes behind the cursor in a list by age, newest first. Compared as a row value: only so does SQLite seek the
  * place in an index, however deep the page, instead of reading every row before it.
  */
-export const behind = ([age, id]: readonly [Column, Column], cursor: CursorKey | undefined): SQL | undefined =>
-  cursor && sql`(${age}, ${id}) < (${cursor[0]}, ${cursor[1]})`;
+export const behind = ([age, id]: readonly [Column, Column], given: Given): SQL | undefined =>
+  given('cursor', (cursor) => sql`(${age}, ${id}) < (${cursor}, ${sql.placeholder('cursorId')})`);
+
+/** What a page's placeholders are bound to: `limit`, and with a cursor `cursor` and, by age, `cursorId`. */
+export const boundPage = (cursor: CursorKey | undefined, { limit }: PageRequest): Bound => ({
+  cursor: cursor?.[0],
+  cursorId: cursor?.[1],
+  limit: limit + 1,
+});
+
+/** As many rows as a page has, and one to see whether there are more. */
+export const PAGE_LIMIT = sql.placeholder('limit');
 
 /** @param rows one more than the page holds, if there are more */
 export function pageOf<Row, Item>(

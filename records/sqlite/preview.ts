@@ -1,7 +1,7 @@
 import { eq } from 'drizzle-orm';
 import { FerryError, notFound } from '../../domain/errors.js';
 import type { BatchPreview, NewTask } from '../records.js';
-import { conflictsOf } from './claims.js';
+import { conflictFinder } from './claims.js';
 import type { Connection } from './connection.js';
 import type { FirmwareRow } from './rows.js';
 import { firmware } from './schema.js';
@@ -19,18 +19,27 @@ interface Group {
   readonly devices: number;
 }
 
-/** SQLite takes at most 32,766 bound values a statement. */
-const NAMES_A_QUERY = 1_000;
+type Preview = (batch: Batch) => BatchPreview;
 
 /**
  * What a batch would meet if it was created now; nothing is written.
  *
  * @throws FerryError `not-found` (firmware)
  */
-export function previewBatch(connection: Connection, batch: Batch): BatchPreview {
+export function batchPreview(connection: Connection): Preview {
+  const parts = { conflictsOf: conflictFinder(connection), groupsOf: groupFinder(connection) };
+  return (batch) => previewOf(connection, batch, parts);
+}
+
+interface Parts {
+  readonly conflictsOf: ReturnType<typeof conflictFinder>;
+  readonly groupsOf: ReturnType<typeof groupFinder>;
+}
+
+function previewOf(connection: Connection, batch: Batch, { conflictsOf, groupsOf }: Parts): BatchPreview {
   const row = connection.db.select().from(firmware).where(eq(firmware.id, batch.firmwareId)).get();
   if (!row) throw notFound(`Firmware ${batch.firmwareId}`);
-  const groups = groupsOf(connection, row, batch);
+  const groups = groupsOf(row, batch);
   const count = (counts: (group: Group) => boolean) =>
     groups.filter(counts).reduce((sum, { devices }) => sum + devices, 0);
   const { productKey, module } = row;
@@ -46,8 +55,7 @@ export function previewBatch(connection: Connection, batch: Batch): BatchPreview
       version,
       devices: count((group) => group.version === version),
     })),
-    conflicts:
-      sourceVersions.length === 0 ? [] : conflictsOf(connection, { taskId: '', productKey, module, sourceVersions }),
+    conflicts: sourceVersions.length === 0 ? [] : conflictsOf({ taskId: '', productKey, module, sourceVersions }),
     refusal: refusalOf(connection, batch, row) ?? (devices === 0 ? noDevices() : null),
   };
 }
@@ -68,33 +76,24 @@ function refusalOf(connection: Connection, batch: Batch, row: FirmwareRow): Ferr
   }
 }
 
-function groupsOf(connection: Connection, row: FirmwareRow, { sourceVersions, deviceNames }: Batch): Group[] {
-  if (sourceVersions.length === 0) return [];
-  if (deviceNames === null) return groupsAmong(connection, row, sourceVersions, null);
-  const names = [...new Set(deviceNames)];
-  const groups: Group[] = [];
-  for (let from = 0; from < names.length; from += NAMES_A_QUERY) {
-    groups.push(...groupsAmong(connection, row, sourceVersions, names.slice(from, from + NAMES_A_QUERY)));
-  }
-  return groups;
-}
-
-function groupsAmong(
-  { sqlite }: Connection,
-  { productKey, module }: Pick<FirmwareRow, 'productKey' | 'module'>,
-  versions: readonly string[],
-  names: readonly string[] | null,
-): Group[] {
-  const marks = (values: readonly string[]) => values.map(() => '?').join(', ');
-  const among = names === null ? '' : `AND v.device_name IN (${marks(names)})`;
-  return sqlite
-    .prepare<string[], Group>(
+/** Counts devices by version and by what they are at; all of the product's, or those that are named. */
+function groupFinder({ sqlite }: Connection) {
+  const statement = (named: boolean) =>
+    sqlite.prepare<string[], Group>(
       `SELECT v.version AS version, d.protocol != 'mqtt' AS isTransient, d.online AS online, count(*) AS devices,
          EXISTS (SELECT 1 FROM device_updates u WHERE u.product_key = d.product_key AND u.device_name = d.device_name
            AND u.status IN ('pending', 'notified', 'upgrading') AND u.begun_at_ms IS NOT NULL) AS isBusy
        FROM device_versions v JOIN devices d ON d.product_key = v.product_key AND d.device_name = v.device_name
-       WHERE v.product_key = ? AND v.module = ? AND v.version IN (${marks(versions)}) ${among}
+       WHERE v.product_key = ? AND v.module = ? AND v.version IN (SELECT value FROM json_each(?))
+         ${named ? 'AND v.device_name IN (SELECT value FROM json_each(?))' : ''}
        GROUP BY v.version, isTransient, d.online, isBusy`,
-    )
-    .all(productKey, module, ...versions, ...(names ?? []));
+    );
+  const [all, named] = [statement(false), statement(true)];
+  return (
+    { productKey, module }: Pick<FirmwareRow, 'productKey' | 'module'>,
+    { sourceVersions, deviceNames }: Batch,
+  ): Group[] => {
+    const running = [productKey, module, JSON.stringify(sourceVersions)];
+    return deviceNames === null ? all.all(...running) : named.all(...running, JSON.stringify(deviceNames));
+  };
 }

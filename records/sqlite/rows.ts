@@ -1,14 +1,15 @@
+import { getTableColumns } from 'drizzle-orm';
 import { deviceUpdateWorkflowId, taskWorkflowId } from '../../domain/ids.js';
 import { wholePolicy } from '../../domain/policy.js';
 import type { DeviceUpdateRecord, TaskRecord } from '../records.js';
-import type { deviceUpdates, firmware, tasks } from './schema.js';
+import { deviceUpdates, firmware, tasks } from './schema.js';
 
 export type DeviceUpdateRow = typeof deviceUpdates.$inferSelect;
 export type TaskRow = typeof tasks.$inferSelect;
 export type FirmwareRow = typeof firmware.$inferSelect;
 
 /** The row without what only gateway and outbox need. */
-export function deviceUpdateOf(row: DeviceUpdateRow): DeviceUpdateRecord {
+function recorded<T extends Record<keyof DeviceUpdateRow, unknown>>(row: T) {
   const {
     module,
     cancelDelivered,
@@ -20,10 +21,41 @@ export function deviceUpdateOf(row: DeviceUpdateRow): DeviceUpdateRecord {
     onlineSignalledAtMs,
     ...record
   } = row;
-  return { ...record, workflowId: deviceUpdateWorkflowId(row) };
+  return record;
 }
 
-export function taskOf(task: TaskRow, { id, name, productKey, module, version }: FirmwareRow): TaskRecord {
+/** The columns of a device update's record. */
+export const DEVICE_UPDATE = recorded(getTableColumns(deviceUpdates));
+
+export const deviceUpdateOf = (row: DeviceUpdateRow): DeviceUpdateRecord => deviceUpdateRecord(recorded(row));
+
+/** @param row of `DEVICE_UPDATE`; it becomes the record */
+export const deviceUpdateRecord = (row: Omit<DeviceUpdateRecord, 'workflowId'>): DeviceUpdateRecord =>
+  Object.assign(row, { workflowId: deviceUpdateWorkflowId(row) });
+
+/** The columns of a task's record: all but what only the outbox needs, and what names the firmware. */
+export const TASK = {
+  task: taskColumns(getTableColumns(tasks)),
+  firmware: {
+    id: firmware.id,
+    name: firmware.name,
+    productKey: firmware.productKey,
+    module: firmware.module,
+    version: firmware.version,
+  },
+};
+
+function taskColumns<T extends Record<keyof TaskRow, unknown>>(row: T) {
+  const { firmwareId, productKey, startDelivered, cancelDelivered, endDelivered, approvalDelivered, ...columns } = row;
+  return columns;
+}
+
+type TaskColumns = Pick<TaskRow, keyof typeof TASK.task>;
+
+export function taskOf(
+  task: TaskColumns,
+  { id, name, productKey, module, version }: TaskRecord['firmware'],
+): TaskRecord {
   return {
     id: task.id,
     kind: task.kind,

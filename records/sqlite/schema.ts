@@ -149,6 +149,9 @@ export const tasks = sqliteTable(
     index('tasks_by_reinitiated')
       .on(t.reinitiates)
       .where(sql`reinitiates IS NOT NULL`),
+    index('tasks_open')
+      .on(t.createdAtMs)
+      .where(sql`ended_at_ms IS NULL`),
     index('tasks_open_of_firmware')
       .on(t.firmwareId, t.kind)
       .where(sql`ended_at_ms IS NULL`),
@@ -245,6 +248,45 @@ export const deviceUpdates = sqliteTable(
       .on(t.id)
       .where(sql`cancel_requested_at_ms IS NOT NULL AND cancel_delivered = 0`),
   ],
+);
+
+/**
+ * Failed device updates of a task by cause, moved by a trigger of the migration: whoever changes a device update moves
+ * them, and the page of a task with 250,000 failures has nothing to count.
+ */
+export const failureCounts = sqliteTable(
+  'failure_counts',
+  {
+    taskId: text('task_id')
+      .notNull()
+      .references(() => tasks.id, { onDelete: 'cascade' }),
+    cause: text('cause').$type<FailureCause>().notNull(),
+    count: integer('count').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.taskId, t.cause] })],
+);
+
+/** Devices of a product by whether they are online; moved by triggers as well. */
+export const deviceCounts = sqliteTable(
+  'device_counts',
+  {
+    productKey: text('product_key').notNull(),
+    online: integer('online', { mode: 'boolean' }).notNull(),
+    devices: integer('devices').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.productKey, t.online] })],
+);
+
+/** Devices that run a version; moved by triggers as well. */
+export const versionCounts = sqliteTable(
+  'version_counts',
+  {
+    productKey: text('product_key').notNull(),
+    module: text('module').notNull(),
+    version: text('version').notNull(),
+    devices: integer('devices').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.productKey, t.module, t.version] })],
 );
 
 export const idempotencyKeys = sqliteTable(

@@ -1,4 +1,4 @@
-import { and, eq, inArray } from 'drizzle-orm';
+import { and, eq, inArray, sql } from 'drizzle-orm';
 import { FerryError } from '../../domain/errors.js';
 import type { DeviceProtocol } from '../../domain/device-update.js';
 import { compareVersions } from '../../domain/versions.js';
@@ -179,6 +179,8 @@ function lookUp(
  * @throws FerryError `devices-invalid` naming each that has not failed or is listed twice
  */
 export function failedTargets({ db }: Connection, taskId: string, deviceNames: readonly string[]): Target[] {
+  // `+`: each name is looked up, not among all that have failed, which may be a quarter of a million.
+  const isNamed = sql`${deviceUpdates.deviceName} IN (SELECT value FROM json_each(${JSON.stringify(deviceNames)}))`;
   const failed = new Map(
     db
       .select({
@@ -187,7 +189,7 @@ export function failedTargets({ db }: Connection, taskId: string, deviceNames: r
         attempt: deviceUpdates.attempt,
       })
       .from(deviceUpdates)
-      .where(hasFailedIn(taskId))
+      .where(and(eq(deviceUpdates.taskId, taskId), isNamed, sql`+${deviceUpdates.outcome} = 'failed'`))
       .all()
       .map((target) => [target.deviceName, { ...target, attempt: target.attempt + 1 }]),
   );

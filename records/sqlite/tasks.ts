@@ -1,4 +1,4 @@
-import { and, count, desc, eq, sql, type SQL } from 'drizzle-orm';
+import { and, count, desc, eq, sql } from 'drizzle-orm';
 import { FerryError, invalidField, notFound } from '../../domain/errors.js';
 import { VERIFICATION_DEVICES_MAX } from '../../domain/policy.js';
 import { isTaskOpen } from '../../domain/update-task.js';
@@ -9,8 +9,9 @@ import type { Connection } from './connection.js';
 import { neverBegun } from './device-updates.js';
 import { requireProduct, requireSigned } from './firmware.js';
 import { createOnce } from './idempotency.js';
-import { behind, pageOf, readCursor } from './paging.js';
-import { taskOf, type FirmwareRow } from './rows.js';
+import { behind, boundPage, PAGE_LIMIT, pageOf, readCursor } from './paging.js';
+import { prepared, preparedByShape } from './prepared.js';
+import { TASK, taskOf, type FirmwareRow } from './rows.js';
 import { claims, deviceUpdates, firmware, tasks } from './schema.js';
 import {
   downgrade,
@@ -28,6 +29,7 @@ type TaskRecords = Pick<Records, 'createTask' | 'reinitiateTask' | 'getTask' | '
 export function taskRecords(connection: Connection): TaskRecords {
   const { db, writes } = connection;
   const { find, existing } = taskFinder(connection);
+  const list = taskList(connection);
 
   return {
     createTask: (task) => writes.run((context) => createTask(connection, task, context)),
@@ -61,25 +63,12 @@ export function taskRecords(connection: Connection): TaskRecords {
     getTask: async (id) => find(id),
 
     async listTasks(filter, page) {
+      const { firmwareId, productKey, kind, status } = filter;
       const cursor = readCursor(page.cursor, ['number', 'string']);
-      const conditions: (SQL | undefined)[] = [
-        filter.firmwareId === undefined ? undefined : eq(tasks.firmwareId, filter.firmwareId),
-        filter.productKey === undefined ? undefined : eq(tasks.productKey, filter.productKey),
-        filter.kind === undefined ? undefined : eq(tasks.kind, filter.kind),
-        filter.status === undefined ? undefined : eq(tasks.status, filter.status),
-        behind([tasks.createdAtMs, tasks.id], cursor),
-      ];
-      const rows = db
-        .select()
-        .from(tasks)
-        .innerJoin(firmware, eq(firmware.id, tasks.firmwareId))
-        .where(and(...conditions))
-        .orderBy(desc(tasks.createdAtMs), desc(tasks.id))
-        .limit(page.limit + 1)
-        .all();
+      const rows = list.all({ firmwareId, productKey, kind, status, ...boundPage(cursor, page) });
       return pageOf(rows, page, {
-        key: ({ tasks: task }) => [task.createdAtMs, task.id],
-        item: (row) => taskOf(row.tasks, row.firmware),
+        key: ({ task }) => [task.createdAtMs, task.id],
+        item: (row) => taskOf(row.task, row.firmware),
       });
     },
 
@@ -131,16 +120,37 @@ const isBegun = ({ status }: TaskRecord): boolean => status === 'running' || sta
 const mayRun = ({ needsApproval, approval }: TaskRecord): boolean =>
   !needsApproval || approval?.decision === 'approved';
 
+const taskList = ({ db }: Connection) =>
+  preparedByShape(TASK, (given) =>
+    db
+      .select(TASK)
+      .from(tasks)
+      .innerJoin(firmware, eq(firmware.id, tasks.firmwareId))
+      .where(
+        and(
+          given('firmwareId', (firmwareId) => eq(tasks.firmwareId, firmwareId)),
+          given('productKey', (productKey) => eq(tasks.productKey, productKey)),
+          given('kind', (kind) => eq(tasks.kind, kind)),
+          given('status', (status) => eq(tasks.status, status)),
+          behind([tasks.createdAtMs, tasks.id], given),
+        ),
+      )
+      .orderBy(desc(tasks.createdAtMs), desc(tasks.id))
+      .limit(PAGE_LIMIT),
+  );
+
 export function taskFinder({ db }: Pick<Connection, 'db'>) {
-  const byId = db
-    .select()
-    .from(tasks)
-    .innerJoin(firmware, eq(firmware.id, tasks.firmwareId))
-    .where(eq(tasks.id, sql.placeholder('id')))
-    .prepare();
+  const byId = prepared(
+    TASK,
+    db
+      .select(TASK)
+      .from(tasks)
+      .innerJoin(firmware, eq(firmware.id, tasks.firmwareId))
+      .where(eq(tasks.id, sql.placeholder('id'))),
+  );
   const find = (id: string): TaskRecord | undefined => {
-    const row = byId.get({ id });
-    return row && taskOf(row.tasks, row.firmware);
+    const row = byId.first({ id });
+    return row && taskOf(row.task, row.firmware);
   };
   const existing = (id: string): TaskRecord => {
     const found = find(id);

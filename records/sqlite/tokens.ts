@@ -1,9 +1,10 @@
-import { desc, eq, isNull, and } from 'drizzle-orm';
+import { desc, eq, isNull, and, getTableColumns } from 'drizzle-orm';
 import { FerryError, notFound } from '../../domain/errors.js';
 import type { Records, Token } from '../records.js';
 import { isUniqueViolation, type Connection } from './connection.js';
 import { requireProduct } from './firmware.js';
-import { behind, pageOf, readCursor } from './paging.js';
+import { behind, boundPage, PAGE_LIMIT, pageOf, readCursor } from './paging.js';
+import { preparedByShape } from './prepared.js';
 import { sessions, tokens } from './schema.js';
 
 type TokenRecords = Pick<Records, 'addToken' | 'listTokens' | 'getToken' | 'tokenByHash' | 'revokeToken' | 'tokenUsed'>;
@@ -12,6 +13,14 @@ type TokenRow = typeof tokens.$inferSelect;
 export function tokenRecords(connection: Connection): TokenRecords {
   const { db, writes } = connection;
   const get = (id: string): TokenRow | undefined => db.select().from(tokens).where(eq(tokens.id, id)).get();
+  const list = preparedByShape(getTableColumns(tokens), (given) =>
+    db
+      .select()
+      .from(tokens)
+      .where(behind([tokens.createdAtMs, tokens.id], given))
+      .orderBy(desc(tokens.createdAtMs), desc(tokens.id))
+      .limit(PAGE_LIMIT),
+  );
 
   return {
     addToken: (token) =>
@@ -30,14 +39,7 @@ export function tokenRecords(connection: Connection): TokenRecords {
       }),
 
     async listTokens(page) {
-      const cursor = readCursor(page.cursor, ['number', 'string']);
-      const rows = db
-        .select()
-        .from(tokens)
-        .where(behind([tokens.createdAtMs, tokens.id], cursor))
-        .orderBy(desc(tokens.createdAtMs), desc(tokens.id))
-        .limit(page.limit + 1)
-        .all();
+      const rows = list.all(boundPage(readCursor(page.cursor, ['number', 'string']), page));
       return pageOf(rows, page, { key: (row) => [row.createdAtMs, row.id], item: tokenOf });
     },
 

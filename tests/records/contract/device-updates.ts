@@ -153,6 +153,24 @@ export function describeDeviceUpdates(ground: () => Ground): void {
       expect(await records.pendingOnlineUpdates(10)).toEqual([]);
     });
 
+    it('has its turn in the sweep however many others wait offline', async () => {
+      const names = Array.from({ length: 2_100 }, (_, i) => `waiting-${i}`);
+      const { records, build } = ground();
+      await build.devices(names);
+      await Promise.all(names.map((name) => build.runs(name, '1.1.0')));
+      const { id } = await build.batch(await build.verified('2.1.0'), ['1.1.0']);
+      const ofBuild = (deviceName: string) => ({ productKey: build.productKey, deviceName });
+      await Promise.all(names.map((name) => records.recordDeviceUpdate(id, ofBuild(name), initialState(1), 'run')));
+      await records.deviceConnected(ofBuild('waiting-2099'), 'c', 1);
+      await records.deviceConnected(ofBuild('waiting-0'), 'c', 1);
+      const found: string[] = [];
+      for (let look = 0; look < 6; look++) {
+        for (const { record } of await records.pendingOnlineUpdates(1)) found.push(record.deviceName);
+      }
+      // Two full rounds of three looks each.
+      expect(found.sort()).toEqual(['waiting-0', 'waiting-0', 'waiting-2099', 'waiting-2099']);
+    });
+
     it('is committed when its promise resolves: another process sees it at once', async () => {
       const other = await ground().again();
       await record(notified(initialState(1), 2));

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { initialState, notified, succeeded } from '../../../domain/device-update.js';
+import { failed, initialState, notified, succeeded } from '../../../domain/device-update.js';
 import { resolvePolicy } from '../../../domain/policy.js';
 import type { DeviceUpdateRecord, Records, TaskSnapshot } from '../../../records/records.js';
 import type { Builder } from '../builder.js';
@@ -94,6 +94,14 @@ export function describeKeeping(ground: () => Ground): void {
         },
         { ordinal: 1, deviceName: 'b', protocol: 'mqtt', attempt: 1, runId: null, state: initialState(null) },
       ],
+    });
+
+    it('brings the causes of its failures, counted', async () => {
+      const task = snapshot();
+      const failure = { ordinal: 2, deviceName: 'c', protocol: 'mqtt', attempt: 1, runId: 'run' } as const;
+      const state = failed(notified(initialState(12), 13), 'stalled', 14);
+      await records.importTask({ ...task, deviceUpdates: [...task.deviceUpdates, { ...failure, state }] });
+      expect(await records.countFailuresByCause(task.id)).toEqual({ stalled: 1 });
     });
 
     it('is there with its firmware, claims, device updates and counts', async () => {

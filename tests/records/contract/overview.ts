@@ -31,6 +31,28 @@ export function describeOverview(ground: () => Ground): void {
       ]);
     });
 
+    it('counts a device where it is now, however often it came, went and changed its version', async () => {
+      await build.devices(['a', 'b']);
+      for (const version of ['1.0', '1.0', '1.1', '1.0', '1.1']) await build.runs('a', version);
+      await build.runs('b', '1.0');
+      for (const connection of ['c1', 'c2', 'c3']) await records.deviceConnected(key('a'), connection, 1);
+      await records.deviceDisconnected(key('a'), 'c1', 2);
+      await records.deviceConnected(key('b'), 'c4', 2);
+      const count = async () =>
+        (await records.countDevices()).find(({ productKey }) => productKey === build.productKey);
+      expect(await count()).toMatchObject({ online: 2, offline: 0 });
+      await records.deviceDisconnected(key('b'), 'c4', 3);
+      expect(await count()).toMatchObject({ online: 1, offline: 1 });
+      await records.allDevicesDisconnected();
+      expect(await count()).toMatchObject({ online: 0, offline: 2 });
+      expect(await records.countVersions(build.productKey, 'default')).toEqual(
+        expect.arrayContaining([
+          { version: '1.0', devices: 1 },
+          { version: '1.1', devices: 1 },
+        ]),
+      );
+    });
+
     it('says beforehand what a batch would meet', async () => {
       await build.devices(['a', 'b', 'busy', 'other']);
       await records.registerDevices(
