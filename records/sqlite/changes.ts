@@ -1,4 +1,4 @@
-import { and, asc, eq, gt } from 'drizzle-orm';
+import { and, asc, eq, gt, isNull } from 'drizzle-orm';
 import type { Records } from '../records.js';
 import type { Connection } from './connection.js';
 import { deviceUpdateOf, taskOf } from './rows.js';
@@ -17,7 +17,13 @@ export function changeRecords({ db, writes }: Connection): ChangeRecords {
         .select()
         .from(tasks)
         .innerJoin(firmware, eq(firmware.id, tasks.firmwareId))
-        .where(and(gt(tasks.change, change), taskId === null ? undefined : eq(tasks.id, taskId)))
+        .where(
+          and(
+            gt(tasks.change, change),
+            taskId === null ? undefined : eq(tasks.id, taskId),
+            isNull(tasks.forgottenAtMs),
+          ),
+        )
         .orderBy(asc(tasks.change))
         .limit(limit + 1)
         .all()

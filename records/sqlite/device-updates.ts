@@ -40,6 +40,9 @@ const OPEN = ['pending', 'notified', 'upgrading'] as const;
 /** As in the partial index: written out, or SQLite doesn't see that the index serves. */
 const IS_OPEN_AND_BEGUN = sql`${deviceUpdates.status} IN ('pending', 'notified', 'upgrading') AND ${deviceUpdates.begunAtMs} IS NOT NULL`;
 
+/** Its task is not being forgotten. At most one is at a time: the list is read once a statement, from its index. */
+export const IS_SEEN = sql`${deviceUpdates.taskId} NOT IN (SELECT id FROM tasks WHERE forgotten_at_ms IS NOT NULL)`;
+
 /** Columns of a device update's state: exactly the domain's facts. */
 const stateOf = (row: DeviceUpdateState): DeviceUpdateState => ({
   status: row.status,
@@ -135,6 +138,7 @@ export function deviceUpdateRecords(connection: Connection): DeviceUpdateRecords
           and(
             eq(deviceUpdates.productKey, key.productKey),
             eq(deviceUpdates.deviceName, key.deviceName),
+            IS_SEEN,
             cursor && sql`${deviceUpdates.id} < ${cursor[0]}`,
           ),
         )

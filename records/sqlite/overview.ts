@@ -3,6 +3,7 @@ import type { FailureCause } from '../../domain/causes.js';
 import type { Records, VersionCount } from '../records.js';
 import { conflictsOf } from './claims.js';
 import type { Connection } from './connection.js';
+import { IS_SEEN } from './device-updates.js';
 import { firmwareReader } from './firmware.js';
 import { previewBatch } from './preview.js';
 import { deviceUpdateOf, taskOf } from './rows.js';
@@ -69,6 +70,7 @@ export function overviewRecords(connection: Connection): OverviewRecords {
           and(
             isNotNull(deviceUpdates.cause),
             gte(deviceUpdates.endedAtMs, sinceMs),
+            IS_SEEN,
             only(deviceUpdates.productKey, productKey),
           ),
         )
@@ -103,6 +105,7 @@ export function overviewRecords(connection: Connection): OverviewRecords {
           and(
             gte(tasks.createdAtMs, sinceMs),
             only(tasks.productKey, productKey),
+            isNull(tasks.forgottenAtMs),
             inArray(tasks.status, ['completed', 'cancelled']),
             sql`${tasks.failed} > 0`,
             sql`NOT EXISTS (SELECT 1 FROM tasks later WHERE later.reinitiates = ${tasks.id})`,

@@ -1,4 +1,4 @@
-import { and, count, desc, eq, sql, type SQL } from 'drizzle-orm';
+import { and, count, desc, eq, isNull, sql, type SQL } from 'drizzle-orm';
 import { FerryError, invalidField, notFound } from '../../domain/errors.js';
 import { VERIFICATION_DEVICES_MAX } from '../../domain/policy.js';
 import { isTaskOpen } from '../../domain/update-task.js';
@@ -67,6 +67,7 @@ export function taskRecords(connection: Connection): TaskRecords {
         filter.productKey === undefined ? undefined : eq(tasks.productKey, filter.productKey),
         filter.kind === undefined ? undefined : eq(tasks.kind, filter.kind),
         filter.status === undefined ? undefined : eq(tasks.status, filter.status),
+        isNull(tasks.forgottenAtMs),
         behind([tasks.createdAtMs, tasks.id], cursor),
       ];
       const rows = db
@@ -136,7 +137,7 @@ export function taskFinder({ db }: Pick<Connection, 'db'>) {
     .select()
     .from(tasks)
     .innerJoin(firmware, eq(firmware.id, tasks.firmwareId))
-    .where(eq(tasks.id, sql.placeholder('id')))
+    .where(and(eq(tasks.id, sql.placeholder('id')), isNull(tasks.forgottenAtMs)))
     .prepare();
   const find = (id: string): TaskRecord | undefined => {
     const row = byId.get({ id });
