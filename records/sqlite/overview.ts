@@ -70,7 +70,6 @@ export function overviewRecords(connection: Connection): OverviewRecords {
           and(
             isNotNull(deviceUpdates.cause),
             gte(deviceUpdates.endedAtMs, sinceMs),
-            IS_SEEN,
             only(deviceUpdates.productKey, productKey),
           ),
         )
@@ -87,6 +86,7 @@ export function overviewRecords(connection: Connection): OverviewRecords {
           and(
             isNotNull(deviceUpdates.cause),
             gte(deviceUpdates.endedAtMs, sinceMs),
+            IS_SEEN,
             only(deviceUpdates.productKey, productKey),
           ),
         )
