@@ -18,6 +18,7 @@ import { docsRoutes } from './docs.js';
 import { eventRoutes } from './events.js';
 import { FirmwareIntake } from './firmware-intake.js';
 import { firmwareRoutes } from './firmware.js';
+import { forgettingRoutes } from './forgetting.js';
 import { healthRoutes } from './health.js';
 import { createRequestMeasure, measureRequests, type MeasureRequest } from './metrics.js';
 import { answerErrors, answerUnknownRoutes } from './problem.js';
@@ -86,6 +87,7 @@ export function createApi(deps: ApiDeps): Api {
   app.route('/', eventRoutes(shared));
   app.route('/', workflowHistoryRoutes(deps));
   app.route('/', doctorRoutes(deps));
+  app.route('/', forgettingRoutes(deps));
   app.route('/', tokenRoutes(shared));
   app.route('/', auditRoutes(shared));
   describe(app);

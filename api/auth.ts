@@ -18,6 +18,7 @@ export const Permission = {
   MANAGE_TOKENS: 'tokens:manage',
   READ_AUDIT: 'audit:read',
   REPAIR: 'service:repair',
+  FORGET: 'records:forget', // old ones, for ever
 } as const;
 export type Permission = (typeof Permission)[keyof typeof Permission];
 

@@ -21,6 +21,7 @@ import type {
   DeviceDetailAnswer,
   DeviceUpdateAnswer,
   DoctorAnswer,
+  ForgettingAnswer,
   FirmwareAnswer,
   FirmwarePageAnswer,
   NewTokenAnswer,
@@ -263,6 +264,9 @@ export function createClientCore({ url, headers }: ClientCoreOptions) {
 
     /** What is not as it should be between records, runs, claims and files. */
     examine: (fix: boolean) => call<DoctorAnswer>('POST', 'v1/doctor', { json: { fix } }),
+
+    /** Deletes the records of tasks that ended longer ago, in the background. */
+    forget: (olderThanMs: number) => call<ForgettingAnswer>('POST', 'v1/records/forget', { json: { olderThanMs } }),
 
     /** Which parts of the service are up; it answers also when some are down. */
     async readiness(): Promise<ReadinessAnswer> {

@@ -8,9 +8,10 @@ import type { Records } from '../records/records.js';
 import type { Role } from '../domain/roles.js';
 import type { Permission } from './auth.js';
 import type { Owners } from './scope.js';
-import type { DoctorAnswer } from './schemas.js';
+import type { DoctorAnswer, ForgettingAnswer } from './schemas.js';
 
 export type DoctorReport = DoctorAnswer;
+export type ForgettingReport = ForgettingAnswer;
 
 export type ApiLog = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
 
@@ -24,6 +25,8 @@ export interface ApiDeps {
   readonly workflowHistory: (workflowId: string, runId: string | undefined) => Promise<string>;
   /** Compares records, runs, claims and files; repairs on demand. */
   readonly examine: (fix: boolean) => Promise<DoctorReport>;
+  /** Begins to delete the records of tasks that ended longer ago than that; says what there is to delete. */
+  readonly forget: (olderThanMs: number) => Promise<ForgettingReport>;
   /** Cuts the connection of a device whose secret is good no more. */
   readonly cutOff: (device: DeviceKey) => Promise<void>;
   /** A batch of more devices than this needs a second operator; null: none does. */

@@ -255,6 +255,13 @@ export const DoctorReportSchema = z
     ),
   })
   .openapi('DoctorReport');
+export const ForgettingSchema = z
+  .object({
+    endedBefore: time.openapi({ description: 'Tasks that ended earlier are deleted.' }),
+    tasks: count,
+    deviceUpdates: count,
+  })
+  .openapi('Forgetting');
 export const TimelineSchema = z
   .object({
     from: time.openapi({ description: 'Begin of the first span.' }),
@@ -389,6 +396,7 @@ export type TaskAnswer = z.infer<typeof TaskSchema>;
 export type TaskDetailAnswer = z.infer<typeof TaskDetailSchema>;
 export type DeviceUpdateAnswer = z.infer<typeof DeviceUpdateSchema>;
 export type DoctorAnswer = z.infer<typeof DoctorReportSchema>;
+export type ForgettingAnswer = z.infer<typeof ForgettingSchema>;
 export type ConflictAnswer = z.infer<typeof ConflictSchema>;
 export type TimelineAnswer = z.infer<typeof TimelineSchema>;
 export type VersionsAnswer = z.infer<typeof VersionsSchema>;

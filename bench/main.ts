@@ -9,9 +9,10 @@ import { runDownloads } from './downloads/downloads.js';
 import { cellsOf, tableOf, writeResult } from './lib/stats.js';
 import { runNotification } from './notification/notification.js';
 import { runReads } from './reads/reads.js';
+import { runRetention } from './retention/retention.js';
 import { reportsToBareAedes, reportsToFerry } from './reports/reports.js';
 
-/* `npm run bench -- [1 1b 2 3 4 6 7] [--runs N] [--size small|full] [--profile]`; numbers as in docs/performance.md. */
+/* `npm run bench -- [1 1b 2 3 4 6 7 8] [--runs N] [--size small|full] [--profile]`; numbers as in docs/performance.md. */
 
 type Figures = Readonly<Record<string, number>>;
 type Size = 'small' | 'full';
@@ -115,6 +116,14 @@ const benches: Readonly<
     run: () => {
       const options = { downloads: of(10, 200), bytes: of(100_000, 10 * 1024 * 1024) };
       return compare({ 'node:http': () => runDownloads('bare', options), Ferry: () => runDownloads('ferry', options) });
+    },
+  },
+  '8': {
+    title: '8: a batch on 90 days of records, with the retention job at work and without it',
+    run: async () => {
+      const history = { tasks: of(36, 10_000), devicesATask: of(100, 1_000), fleet: of(200, 100_000) };
+      const results = await runRetention({ ...history, devices: of(40, 1_000), runs });
+      return Object.fromEntries(Object.entries(results).map(([name, figures]) => [name, cellsOf(figures)]));
     },
   },
 };

@@ -404,6 +404,14 @@ export type BookkeepingFault =
       readonly heldBy: string | null;
     };
 
+/** What one piece of forgetting has removed. */
+export interface Forgotten {
+  readonly tasks: number;
+  readonly deviceUpdates: number;
+  /** There may be more: ask again. */
+  readonly more: boolean;
+}
+
 export interface Records {
   // ── products and devices ──────────────────────────────────────────────────────────────────────
   /** @throws FerryError `product-exists` */
@@ -703,6 +711,20 @@ export interface Records {
   setting(name: string, create: () => string): Promise<string>;
   /** Forgets idempotency keys older than this. */
   forgetIdempotencyKeys(beforeMs: number): Promise<void>;
+  /**
+   * One piece of forgetting the tasks that ended before a time, with their device updates and claims. A task is unseen
+   * from the moment its first row goes; what a kill leaves of it goes first at the next call, whatever the time asked.
+   * Kept are open tasks, and those that a kept task re-initiates: newer ones go first. At least a day must have passed:
+   * idempotency keys are kept as long. Nothing is removed while the database can't keep up.
+   */
+  forgetTasks(piece: {
+    readonly endedBeforeMs: number;
+    readonly atMs: number;
+    /** Device updates and tasks of this piece. */
+    readonly rowsMax: number;
+  }): Promise<Forgotten>;
+  /** What `forgetTasks` would remove, called until there is no more. */
+  countForgettable(endedBeforeMs: number): Promise<Omit<Forgotten, 'more'>>;
   /** Throws if the database can't be read, or its last write has failed and can't be made up for. */
   ping(): Promise<void>;
   close(): Promise<void>;

@@ -53,6 +53,15 @@ const Environment = z.object({
   FERRY_TEMPORAL_UI_PORT: port(8233),
   FERRY_TEMPORAL_UI_URL: z.url({ protocol: /^https?$/ }).optional(),
   FERRY_RETENTION_DAYS: positive(90),
+  FERRY_RECORDS_DAYS: z.coerce
+    .number({ error: 'must be a number of days' })
+    .int()
+    .min(1, 'must be at least 1; unset, records are kept for ever')
+    .optional(),
+  FERRY_RETENTION_AT: z
+    .string()
+    .regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a local time of day from 00:00 to 23:59')
+    .default('03:00'),
   FERRY_WATCH_SECONDS: z.coerce.number({ error: 'must be a number' }).int().min(0).default(60),
   FERRY_DURABILITY: z.enum(['process', 'power'], { error: 'must be process or power' }).default('process'),
   FERRY_ADMIN_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
@@ -140,6 +149,11 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
       uiUrl: e.FERRY_TEMPORAL_UI_URL,
       retentionDays: e.FERRY_RETENTION_DAYS,
     },
+    retention: {
+      /** Records of tasks that ended longer ago are deleted every night; null: never. */
+      recordsDays: e.FERRY_RECORDS_DAYS ?? null,
+      at: timeOfDay(e.FERRY_RETENTION_AT),
+    },
     durability: e.FERRY_DURABILITY,
     /** How often open records are compared with their runs; 0: never. */
     watchMs: e.FERRY_WATCH_SECONDS * 1_000,
@@ -154,6 +168,11 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
     },
     downloadUrlTtlMs: e.FERRY_DOWNLOAD_URL_TTL_MINUTES * 60_000,
   } as const;
+}
+
+function timeOfDay(text: string) {
+  const [hour = 0, minute = 0] = text.split(':').map(Number);
+  return { hour, minute };
 }
 
 /** @throws StartupError for what would be open to strangers, or lacks its other half */

@@ -30,6 +30,7 @@ import { openRecords } from './records.js';
 import { keepNewestSecretKey } from './secret-keys.js';
 import { openTls } from './tls.js';
 import { Shutdown } from './shutdown.js';
+import { createRetention, createRetentionMetrics } from './retention.js';
 import { StartupError } from './startup-error.js';
 import { readHistory } from './temporal/history.js';
 import { startTemporal } from './temporal/temporal.js';
@@ -173,6 +174,8 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
 
   const doctor = createDoctor({ records, store, client, log, now: Date.now, watchMs: config.watchMs });
 
+  const retention = createRetention({ records, ...config.retention, metrics: createRetentionMetrics(metrics), log });
+
   /** Started after the API, which tells whether they are up. */
   const later: { broker?: EmbeddedBroker; worker?: WorkflowWorker } = {};
   const api = createApi({
@@ -180,6 +183,7 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
     store,
     examine: (fix) => doctor.examine(fix),
     workflowHistory: (workflowId, runId) => readHistory(client, workflowId, runId),
+    forget: (olderThanMs) => retention.forget(olderThanMs),
     // What is created before the restored engine has caught up goes out in the reconciler's first round.
     deliver: async (taskId) => (catchUp.isDone() ? outbox.deliver(taskId) : undefined),
     cutOff: async (device) => later.broker?.link.cutOff(device),
@@ -264,9 +268,11 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
       'paused tasks': () => resumeMended(records, store),
       'idempotency keys': () => records.forgetIdempotencyKeys(Date.now() - IDEMPOTENCY_KEPT_MS),
       sessions: () => records.forgetSessions(Date.now()),
+      retention: () => retention.tick(),
     },
     { intervalMs: RECONCILE_MS, log },
   );
+  shutdown.add('retention', () => retention.stop());
   shutdown.add('reconciler', () => reconciler.stop(), RECONCILER_STOP_MS);
   const teller = startReconciler({ 'telling of progress': () => gateway.tellProgress() }, { intervalMs: TELL_MS, log });
   shutdown.add('telling of progress', () => teller.stop(), RECONCILER_STOP_MS);

@@ -1,28 +1,36 @@
 import { readyFleet, untilTask } from '../lib/fleet.js';
 import { CpuMeter, residentMb } from '../lib/process.js';
 import { Service } from '../lib/service.js';
+import { percentile } from '../lib/stats.js';
 
 export interface BatchOptions {
   readonly devices: number;
   /** Progress reports of each device, 0 and 100 included. */
   readonly reports: number;
   readonly profile?: string | undefined;
+  /** Puts into the data folder what the service is to find there. */
+  readonly prepare?: (folder: string) => Promise<void>;
+  /** Begins what goes on beside the batch; what it answers is asked for its figures when the batch has ended. */
+  readonly alongside?: (service: Service) => Promise<() => Promise<Readonly<Record<string, number>>>>;
 }
 
 /** One batch of online devices, the whole way: start, notification, progress, version report, outcome in the records. */
-export async function runBatch({ devices, reports, profile }: BatchOptions) {
-  const service = await Service.start({ FERRY_MQTT_MESSAGES_PER_SECOND: '100000' }, profile);
+export async function runBatch({ devices, reports, profile, prepare, alongside }: BatchOptions) {
+  const service = await Service.start({ FERRY_MQTT_MESSAGES_PER_SECOND: '100000' }, profile, prepare);
   try {
     const steps = Array.from({ length: reports }, (_, n) => Math.round((100 * n) / (reports - 1)));
     const { load, firmwareId } = await readyFleet(service, devices, steps);
     const before = await service.databaseBytes();
     const meter = new CpuMeter({ service: service.pid, temporal: service.temporalPid, load: load.pid });
     const startedMs = performance.now();
+    const beside = await alongside?.(service);
     const batch = await service.api.createBatchUpdate(firmwareId, { sourceVersions: ['1.0.0'] });
     const { counts, workflow } = await untilTask(service.api, batch.id, (status) => status === 'completed');
     const seconds = (performance.now() - startedMs) / 1_000;
     const cpu = meter.read();
     if (counts.succeeded !== devices) throw new Error(`Only ${counts.succeeded} of ${devices} succeeded`);
+    const besides = await beside?.();
+    const { acks = [] } = await load.ask({ do: 'acks' });
     const after = await service.databaseBytes();
     const histories = await historiesOf(service, batch.id, workflow.id);
     const peakMb = residentMb(service.pid, 'VmHWM');
@@ -34,10 +42,12 @@ export async function runBatch({ devices, reports, profile }: BatchOptions) {
       'of the service': perDeviceMs(cpu.service),
       'of Temporal': perDeviceMs(cpu.temporal),
       'of the load': perDeviceMs(cpu.load),
+      'p99 ack ms': percentile(acks, 0.99),
       'peak MB': peakMb,
       'records bytes/device': (after.records - before.records) / devices,
       'engine bytes/device': (after.engine - before.engine) / devices,
       ...histories,
+      ...besides,
     };
   } finally {
     await service.stop();

@@ -17,6 +17,8 @@ export type LoadRequest =
   | { do: 'pump'; messages: number }
   /** Closes all connections; with `again`, opens them anew. */
   | { do: 'reconnect' }
+  /** How long every report of every device waited for its acknowledgement so far, in ms. */
+  | { do: 'acks' }
   /** When each device got its last notification, in epoch milliseconds. */
   | { do: 'notified' };
 
@@ -32,6 +34,7 @@ const nowMs = (): number => performance.timeOrigin + performance.now();
 
 class Device {
   notifiedAtMs = 0;
+  readonly ackedAfterMs: number[] = [];
   private socket!: Socket;
   private messageId = 0;
   private readonly acks = new Map<number, () => void>();
@@ -91,7 +94,11 @@ class Device {
   }
 
   private async update(version: string): Promise<void> {
-    for (const step of this.steps) await this.report(step);
+    for (const step of this.steps) {
+      const sentMs = performance.now();
+      await this.report(step);
+      this.ackedAfterMs.push(performance.now() - sentMs);
+    }
     await this.publish(this.topic('inform'), JSON.stringify({ id: '1', params: { version } }));
   }
 
@@ -152,6 +159,8 @@ async function answer(request: LoadRequest): Promise<LoadAnswer> {
       const times = await Promise.all(devices.map((device) => device.pump(request.messages)));
       return { seconds: seconds(), acks: times.flat() };
     }
+    case 'acks':
+      return { acks: devices.flatMap(({ ackedAfterMs }) => ackedAfterMs) };
     case 'notified':
       return { notifiedAtMs: devices.map(({ notifiedAtMs }) => notifiedAtMs) };
   }

@@ -19,9 +19,17 @@ export class Service {
     private readonly child: ChildProcess,
   ) {}
 
-  /** @param profile folder into which a CPU profile is written when the service stops */
-  static async start(env: NodeJS.ProcessEnv = {}, profile?: string): Promise<Service> {
+  /**
+   * @param profile folder into which a CPU profile is written when the service stops
+   * @param prepare puts into the data folder what the service is to find there
+   */
+  static async start(
+    env: NodeJS.ProcessEnv = {},
+    profile?: string,
+    prepare?: (folder: string) => Promise<void>,
+  ): Promise<Service> {
     const folder = await mkdtemp(join(tmpdir(), 'ferry-bench-'));
+    await prepare?.(folder);
     const profiling = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
     const child = spawn(process.execPath, [...profiling, join(PROJECT_FOLDER, 'bin', 'ferry.mjs'), 'up'], {
       stdio: ['ignore', 'pipe', 'inherit'],

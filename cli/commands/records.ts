@@ -1,43 +1,65 @@
 import { Command } from 'commander';
+import { parseDuration } from '../durations.js';
 import type { Io } from '../io.js';
 import { liveLine } from '../live-line.js';
-import { exampleText } from '../operating-command.js';
+import { exampleText, operatingCommand } from '../operating-command.js';
 import { plural } from '../printable.js';
+import { openSession } from '../session.js';
 
 const REBUILD =
   "write the records anew from Temporal's histories, into an empty database; with the service stopped, configured as `up`";
 
 export const recordsCommand = (io: Io): Command =>
-  new Command('records').description('the records: what operators list, count and filter').addCommand(
-    new Command('rebuild')
-      .description(REBUILD)
-      .option('--json', 'answer in JSON, for programs')
-      .addHelpText('after', exampleText(['ferry records rebuild', 'FERRY_DATA_DIR=/srv/ferry ferry records rebuild']))
-      .action(async ({ json = false }: { readonly json?: boolean }) => {
-        const { rebuildOffline } = await import('../../worker/rebuild/offline.js');
-        let progress = 'reading the histories …';
-        const line = liveLine(io.err, () => progress);
-        const rebuilt = await rebuildOffline(io.env, {
-          onSlow: (message) => void io.err.write(`${message}\n`),
-          onTask: (done, total) => {
-            progress = `${done} of ${plural(total, 'task')}`;
-          },
-        }).finally(() => line.stop());
-        if (json) {
-          io.out.write(`${JSON.stringify(rebuilt, null, 2)}\n`);
-          return;
-        }
-        const { tasks, deviceUpdates, missingDevices, tasksWithoutOrigin, mismatches } = rebuilt;
-        io.out.write(`${plural(tasks, 'task')} with ${plural(deviceUpdates, 'device update')} rebuilt.\n`);
-        if (missingDevices > 0) {
-          io.out.write(`${plural(missingDevices, 'device')} of shards that never began are in no history.\n`);
-        }
-        if (tasksWithoutOrigin > 0) {
-          io.out.write(
-            `${plural(tasksWithoutOrigin, 'task')} of the first release don't tell source versions, and size and digests of the firmware.\n`,
-          );
-        }
-        for (const mismatch of mismatches) io.out.write(`only the end is known of ${mismatch}\n`);
-        io.out.write('Devices are in no history: register them again, with their secrets. Then start the service.\n');
-      }),
-  );
+  new Command('records')
+    .description('the records: what operators list, count and filter')
+    .addCommand(rebuildCommand(io))
+    .addCommand(forgetCommand(io));
+
+const forgetCommand = (io: Io): Command =>
+  operatingCommand('forget', 'delete the records of tasks that ended long ago, now and for ever', [
+    'ferry records forget --older-than 90d',
+  ])
+    .requiredOption('--older-than <time>', 'since the end of the task: 1d or more', parseDuration)
+    .action(async (options: { readonly olderThan: number }) => {
+      const session = openSession(io, options);
+      const report = await session.api.forget(options.olderThan);
+      session.answer(
+        report,
+        () =>
+          `${plural(report.tasks, 'task')} with ${plural(report.deviceUpdates, 'device update')} that ended before ${report.endedBefore} ` +
+          'are deleted, in the background.',
+      );
+    });
+
+const rebuildCommand = (io: Io): Command =>
+  new Command('rebuild')
+    .description(REBUILD)
+    .option('--json', 'answer in JSON, for programs')
+    .addHelpText('after', exampleText(['ferry records rebuild', 'FERRY_DATA_DIR=/srv/ferry ferry records rebuild']))
+    .action(async ({ json = false }: { readonly json?: boolean }) => {
+      const { rebuildOffline } = await import('../../worker/rebuild/offline.js');
+      let progress = 'reading the histories …';
+      const line = liveLine(io.err, () => progress);
+      const rebuilt = await rebuildOffline(io.env, {
+        onSlow: (message) => void io.err.write(`${message}\n`),
+        onTask: (done, total) => {
+          progress = `${done} of ${plural(total, 'task')}`;
+        },
+      }).finally(() => line.stop());
+      if (json) {
+        io.out.write(`${JSON.stringify(rebuilt, null, 2)}\n`);
+        return;
+      }
+      const { tasks, deviceUpdates, missingDevices, tasksWithoutOrigin, mismatches } = rebuilt;
+      io.out.write(`${plural(tasks, 'task')} with ${plural(deviceUpdates, 'device update')} rebuilt.\n`);
+      if (missingDevices > 0) {
+        io.out.write(`${plural(missingDevices, 'device')} of shards that never began are in no history.\n`);
+      }
+      if (tasksWithoutOrigin > 0) {
+        io.out.write(
+          `${plural(tasksWithoutOrigin, 'task')} of the first release don't tell source versions, and size and digests of the firmware.\n`,
+        );
+      }
+      for (const mismatch of mismatches) io.out.write(`only the end is known of ${mismatch}\n`);
+      io.out.write('Devices are in no history: register them again, with their secrets. Then start the service.\n');
+    });

@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, sql } from 'drizzle-orm';
+import { and, asc, eq, gt, isNull, sql } from 'drizzle-orm';
 import type { Records } from '../records.js';
 import type { Connection } from './connection.js';
 import { prepared, preparedByShape } from './prepared.js';
@@ -41,6 +41,7 @@ function changeStatements({ db }: Connection) {
         .where(
           and(
             gt(tasks.change, change),
+            isNull(tasks.forgottenAtMs),
             given('taskId', (taskId) => eq(tasks.id, taskId)),
           ),
         )

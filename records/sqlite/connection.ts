@@ -24,6 +24,8 @@ export interface Connection {
 const BUSY_TIMEOUT_MS = 5_000;
 /** 16 MB: a page that many reports change is written back once for all of them, and a commit seldom waits for it. */
 const CHECKPOINT_PAGES = 4_000;
+/** What a long reader made of the write-ahead log: the file is cut to this size when it is begun anew. */
+export const LOG_BYTES_MAX = 64 * 1_024 * 1_024;
 
 /** @throws Error that names the file, when it can't be opened or is no database of Ferry's */
 export function connect({ path, synchronous, migrationsFolder, sealer }: SqliteOptions): Connection {
@@ -34,6 +36,7 @@ export function connect({ path, synchronous, migrationsFolder, sealer }: SqliteO
     sqlite.pragma(`synchronous = ${synchronous}`);
     sqlite.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
     sqlite.pragma('foreign_keys = ON');
+    sqlite.pragma(`journal_size_limit = ${LOG_BYTES_MAX}`);
     const db = drizzle(sqlite, { schema });
     migrate(db, { migrationsFolder });
     sqlite.prepare('INSERT OR IGNORE INTO change_counter (id, value) VALUES (1, 0)').run();

@@ -1,6 +1,7 @@
 import { and, asc, desc, eq, gt, lt, sql } from 'drizzle-orm';
 import type { Records } from '../records.js';
 import type { Connection } from './connection.js';
+import { IS_SEEN } from './device-update-rows.js';
 import { boundPage, PAGE_LIMIT, pageOf, readCursor } from './paging.js';
 import { prepared, preparedByShape } from './prepared.js';
 import { DEVICE_UPDATE, deviceUpdateRecord } from './rows.js';
@@ -61,6 +62,7 @@ const historyPages = ({ db }: Connection) =>
         and(
           eq(deviceUpdates.productKey, sql.placeholder('productKey')),
           eq(deviceUpdates.deviceName, sql.placeholder('deviceName')),
+          IS_SEEN,
           given('cursor', (id) => lt(deviceUpdates.id, id)),
         ),
       )

@@ -17,6 +17,9 @@ const OPEN_AND_BEGUN = `status IN ('pending', 'notified', 'upgrading') AND begun
 
 export const IS_OPEN_AND_BEGUN = sql.raw(`device_updates.${OPEN_AND_BEGUN}`);
 
+/** Its task is not being forgotten. At most one is at a time: the list is read once a statement, from its index. */
+export const IS_SEEN = sql`${deviceUpdates.taskId} NOT IN (SELECT id FROM tasks WHERE forgotten_at_ms IS NOT NULL)`;
+
 /** Columns of a device update's state: exactly the domain's facts. */
 const STATE_KEYS = [
   ...['status', 'outcome', 'step', 'cause', 'detail', 'begunAtMs', 'notifiedAtMs', 'notifications', 'silences'],

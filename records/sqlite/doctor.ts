@@ -15,7 +15,7 @@ const COUNTED = sql`(SELECT
 export function doctorRecords({ db, writes }: Connection): DoctorRecords {
   const wrongCounts = () =>
     db.all<{ id: string }>(sql`SELECT tasks.id AS id FROM tasks LEFT JOIN ${COUNTED} c ON c.task_id = tasks.id
-      WHERE (tasks.pending, tasks.notified, tasks.upgrading, tasks.succeeded, tasks.failed, tasks.cancelled, tasks.total)
+      WHERE tasks.forgotten_at_ms IS NULL AND (tasks.pending, tasks.notified, tasks.upgrading, tasks.succeeded, tasks.failed, tasks.cancelled, tasks.total)
         IS NOT (coalesce(c.pending, 0), coalesce(c.notified, 0), coalesce(c.upgrading, 0), coalesce(c.succeeded, 0),
           coalesce(c.failed, 0), coalesce(c.cancelled, 0), coalesce(c.total, 0))`);
   const leaked = () =>

@@ -3,6 +3,7 @@ import type { FailureCause } from '../../domain/causes.js';
 import type { DeviceCounts, Records, VersionCount } from '../records.js';
 import { conflictFinder } from './claims.js';
 import type { Connection } from './connection.js';
+import { IS_SEEN } from './device-update-rows.js';
 import { firmwareReader } from './firmware.js';
 import { batchPreview } from './preview.js';
 import { preparedByShape, type Given } from './prepared.js';
@@ -84,7 +85,7 @@ function overviewStatements({ db }: Connection) {
       db
         .select(DEVICE_UPDATE)
         .from(deviceUpdates)
-        .where(hasFailed(given))
+        .where(and(hasFailed(given), IS_SEEN))
         .orderBy(desc(deviceUpdates.endedAtMs))
         .limit(limit),
     ),
@@ -97,6 +98,7 @@ function overviewStatements({ db }: Connection) {
           and(
             gte(tasks.createdAtMs, sinceMs),
             only(given, tasks.productKey),
+            isNull(tasks.forgottenAtMs),
             // `+`: walked by age until the list is full, not gathered by status and sorted.
             sql`+${tasks.status} IN ('completed', 'cancelled')`,
             sql`${tasks.failed} > 0`,

@@ -118,6 +118,8 @@ export const tasks = sqliteTable(
     createdAtMs: integer('created_at_ms').notNull(),
     startedAtMs: integer('started_at_ms'),
     endedAtMs: integer('ended_at_ms'),
+    /** Since then it is being forgotten: nobody sees it, and its rows go piece by piece (retention.ts). */
+    forgottenAtMs: integer('forgotten_at_ms'),
     cancelRequestedAtMs: integer('cancel_requested_at_ms'),
     endRequestedAtMs: integer('end_requested_at_ms'),
     startDelivered: integer('start_delivered', { mode: 'boolean' }).notNull().default(false),
@@ -155,6 +157,12 @@ export const tasks = sqliteTable(
     index('tasks_open_of_firmware')
       .on(t.firmwareId, t.kind)
       .where(sql`ended_at_ms IS NULL`),
+    index('tasks_by_end')
+      .on(t.endedAtMs)
+      .where(sql`ended_at_ms IS NOT NULL`),
+    index('tasks_forgotten')
+      .on(t.forgottenAtMs)
+      .where(sql`forgotten_at_ms IS NOT NULL`),
   ],
 );
 

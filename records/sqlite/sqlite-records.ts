@@ -12,6 +12,7 @@ import { forgetIdempotencyKeys } from './idempotency.js';
 import { importRecords } from './import.js';
 import { outboxRecords } from './outbox.js';
 import { restoreRecords } from './restore.js';
+import { retentionRecords } from './retention.js';
 import { overviewRecords } from './overview.js';
 import { pauseRecords } from './pauses.js';
 import { settings } from './schema.js';
@@ -47,6 +48,7 @@ export function openSqliteRecords(
     ...doctorRecords(connection),
     ...importRecords(connection),
     ...restoreRecords(connection),
+    ...retentionRecords(connection),
 
     setting: (name, create) =>
       writes.run(() => {

@@ -1,4 +1,4 @@
-import { and, count, desc, eq, sql } from 'drizzle-orm';
+import { and, count, desc, eq, isNull, sql } from 'drizzle-orm';
 import { FerryError, invalidField, notFound } from '../../domain/errors.js';
 import { VERIFICATION_DEVICES_MAX } from '../../domain/policy.js';
 import { isTaskOpen } from '../../domain/update-task.js';
@@ -132,6 +132,7 @@ const taskList = ({ db }: Connection) =>
           given('productKey', (productKey) => eq(tasks.productKey, productKey)),
           given('kind', (kind) => eq(tasks.kind, kind)),
           given('status', (status) => eq(tasks.status, status)),
+          isNull(tasks.forgottenAtMs),
           behind([tasks.createdAtMs, tasks.id], given),
         ),
       )
@@ -146,7 +147,7 @@ export function taskFinder({ db }: Pick<Connection, 'db'>) {
       .select(TASK)
       .from(tasks)
       .innerJoin(firmware, eq(firmware.id, tasks.firmwareId))
-      .where(eq(tasks.id, sql.placeholder('id'))),
+      .where(and(eq(tasks.id, sql.placeholder('id')), isNull(tasks.forgottenAtMs))),
   );
   const find = (id: string): TaskRecord | undefined => {
     const row = byId.first({ id });

@@ -16,7 +16,7 @@ const ROLES: Readonly<Record<string, readonly string[]>> = {
   operator: ['read', 'devices:write', 'firmware:write', 'tasks:run'],
   admin: [
     ...['read', 'devices:write', 'firmware:write', 'tasks:run', 'products:trust'],
-    ...['tokens:manage', 'audit:read', 'service:repair'],
+    ...['tokens:manage', 'audit:read', 'service:repair', 'records:forget'],
   ],
 };
 const SCOPES = ['all products', 'its product', 'another product'] as const;

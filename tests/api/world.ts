@@ -75,6 +75,7 @@ export class World {
       },
       workflowHistory: () => Promise.reject(notFound('The history')),
       examine: () => Promise.reject(notFound('The doctor')),
+      forget: () => Promise.reject(notFound('Retention')),
       cutOff: async () => undefined,
       approvalAbove: null,
       adminToken: TOKEN,

@@ -14,6 +14,7 @@ import { describeKeeping } from './contract/keeping.js';
 import { describeLists } from './contract/lists.js';
 import { describeOutbox } from './contract/outbox.js';
 import { describeRestore } from './contract/restore.js';
+import { describeRetention } from './contract/retention.js';
 import { describeOverview } from './contract/overview.js';
 import { describeSessions } from './contract/sessions.js';
 
@@ -50,6 +51,7 @@ export function describeRecords(dialect: string, open: () => Promise<OpenRecords
     describeLists(ground);
     describeRestore(ground);
     describeKeeping(ground);
+    describeRetention(ground);
     describeOverview(ground);
     describeSessions(ground);
 

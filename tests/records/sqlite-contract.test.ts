@@ -66,6 +66,7 @@ const ALLOWED: readonly { readonly why: string; readonly step?: RegExp; readonly
   },
   { why: 'the same', text: /^\s*INSERT INTO device_updates/ },
   { why: 'secrets that are not sealed by the newest key, once, at each start', text: /where substr\("devices"/ },
+  { why: 'refused while an update refers to it: the last one has gone before', text: /^DELETE FROM tasks/ },
   { why: 'the doctor looks at everything, when an operator asks it', text: /sum\("device_updates"/ },
 ];
 
@@ -103,7 +104,9 @@ describe('every statement of the records', () => {
 
   it('looks each row of a join up by its whole key', () => {
     const walks = plans.flatMap(({ text, steps }) => {
-      const tables = steps.filter((step) => /^(SCAN|SEARCH) (?!firmware)/.test(step));
+      // At most one task is being forgotten; the re-initiations are asked after once, by an operator who forgets.
+      const once = / USING INDEX tasks_(forgotten|by_reinitiated) /;
+      const tables = steps.filter((step) => /^(SCAN|SEARCH) (?!firmware)/.test(step) && !once.test(step));
       return tables.filter(isWalkedForEach).map((step) => ({ step, text }));
     });
     expect(walks).toEqual([]);

@@ -1,10 +1,11 @@
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { drizzle } from 'drizzle-orm/better-sqlite3';
 import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
 import { describe, expect, it, vi } from 'vitest';
+import { LOG_BYTES_MAX } from '../../records/sqlite/connection.js';
 import { openSqliteRecords } from '../../records/sqlite/sqlite-records.js';
 import { PROJECT_FOLDER } from '../../worker/paths.js';
 import { openTestRecords, testSealer } from '../support/records.js';
@@ -79,6 +80,25 @@ describe('a database file', () => {
     other.close();
     await build.devices(['a']);
     expect(await records.getDevice({ productKey: build.productKey, deviceName: 'a' })).toBeDefined();
+    await close();
+  });
+
+  it('whose log a long reader keeps from being written back forgets nothing until the reader is done', async () => {
+    const { records, path, close } = await openTestRecords();
+    const build = new Builder(records);
+    await build.product();
+    await build.devices(['a']);
+    const { id } = await build.verification(await build.firmware('2.0.0'), ['a']);
+    await records.taskEnded(id, 'cancelled', 100);
+    const piece = { endedBeforeMs: 200, atMs: 300, rowsMax: 10 };
+    const reader = new Database(path);
+    reader.exec('BEGIN');
+    reader.prepare('SELECT count(*) FROM tasks').get();
+    await records.setting('large', () => 'x'.repeat(LOG_BYTES_MAX));
+    expect(await records.forgetTasks(piece)).toEqual({ tasks: 0, deviceUpdates: 0, more: true });
+    reader.close();
+    expect(await records.forgetTasks(piece)).toEqual({ tasks: 1, deviceUpdates: 1, more: false });
+    expect((await stat(`${path}-wal`)).size).toBeLessThanOrEqual(LOG_BYTES_MAX);
     await close();
   });
 

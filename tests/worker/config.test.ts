@@ -9,6 +9,7 @@ describe('the configuration', () => {
       mqttPort: 1883,
       temporal: { address: undefined, port: 7233, uiPort: 8233, retentionDays: 90 },
       durability: 'process',
+      retention: { recordsDays: null, at: { hour: 3, minute: 0 } },
       firmwareLimits: { nameCharactersMax: 32, fileBytesMax: 10 * 1024 * 1024, firmwareMax: 100 },
     });
   });
@@ -36,6 +37,13 @@ describe('the configuration', () => {
     })();
     for (const name of Object.keys(env)) expect(message).toContain(name);
     expect(message).not.toContain('short');
+  });
+
+  it('deletes records only when it is told after how many days', () => {
+    const env = { FERRY_RECORDS_DAYS: '90', FERRY_RETENTION_AT: '22:05' };
+    expect(loadConfig(env)).toMatchObject({ retention: { recordsDays: 90, at: { hour: 22, minute: 5 } } });
+    expect(() => loadConfig({ FERRY_RECORDS_DAYS: '0' })).toThrow('FERRY_RECORDS_DAYS: must be at least 1');
+    expect(() => loadConfig({ FERRY_RETENTION_AT: '24:00' })).toThrow('FERRY_RETENTION_AT: must be a local time');
   });
 
   it('asks for the public URL when the service listens on every address: devices download from it', () => {
