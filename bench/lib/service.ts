@@ -19,19 +19,30 @@ export class Service {
     private readonly child: ChildProcess,
   ) {}
 
-  /** @param profile folder into which a CPU profile is written when the service stops */
-  static async start(env: NodeJS.ProcessEnv = {}, profile?: string): Promise<Service> {
+  /**
+   * @param profile folder into which a CPU profile is written when the service stops
+   * @param nodeOptions of its process
+   */
+  static async start(
+    env: NodeJS.ProcessEnv = {},
+    profile?: string,
+    nodeOptions: readonly string[] = [],
+  ): Promise<Service> {
     const folder = await mkdtemp(join(tmpdir(), 'ferry-bench-'));
     const profiling = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
-    const child = spawn(process.execPath, [...profiling, join(PROJECT_FOLDER, 'bin', 'ferry.mjs'), 'up'], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-      env: {
-        ...process.env,
-        ...{ FERRY_HTTP_PORT: '0', FERRY_MQTT_PORT: '0', FERRY_TEMPORAL_PORT: '0', FERRY_TEMPORAL_UI_PORT: '0' },
-        ...{ FERRY_DATA_DIR: folder, FERRY_ADMIN_TOKEN: TOKEN, FERRY_LOG_LEVEL: 'error' },
-        ...env,
+    const child = spawn(
+      process.execPath,
+      [...profiling, ...nodeOptions, join(PROJECT_FOLDER, 'bin', 'ferry.mjs'), 'up'],
+      {
+        stdio: ['ignore', 'pipe', 'inherit'],
+        env: {
+          ...process.env,
+          ...{ FERRY_HTTP_PORT: '0', FERRY_MQTT_PORT: '0', FERRY_TEMPORAL_PORT: '0', FERRY_TEMPORAL_UI_PORT: '0' },
+          ...{ FERRY_DATA_DIR: folder, FERRY_ADMIN_TOKEN: TOKEN, FERRY_LOG_LEVEL: 'error' },
+          ...env,
+        },
       },
-    });
+    );
     const [, url = '', mqttUrl = ''] = await new Promise<RegExpExecArray>((resolve, reject) => {
       let text = '';
       child.stdout.setEncoding('utf8').on('data', (piece: string) => {
