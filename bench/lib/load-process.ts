@@ -80,7 +80,7 @@ class Device {
       });
       this.socket.write(
         generate({
-          ...{ cmd: 'connect', protocolId: 'MQTT', protocolVersion: 4, clean: true, keepalive: 0 },
+          ...{ cmd: 'connect', protocolId: 'MQTT', protocolVersion: 4, clean: true, keepalive: 1_200 },
           clientId: `${base}|securemode=3,signmethod=hmacsha256,_ss=1,|`,
           username: `${deviceName}&${productKey}`,
           password: Buffer.from(createHmac('sha256', deviceSecret).update(content).digest('hex')),
