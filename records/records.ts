@@ -69,7 +69,7 @@ export interface Device extends DeviceKey {
   readonly protocol: DeviceProtocol;
   /** Of the module `default`; null until the device has reported one. */
   readonly version: string | null;
-  /** Every module that the device has reported, with the version it runs. */
+  /** Every module that the device has reported, with the version it runs, and since when it reports that. */
   readonly modules: readonly { readonly module: string; readonly version: string; readonly reportedAtMs: number }[];
   readonly online: boolean;
   readonly lastSeenAtMs: number | null;
@@ -438,7 +438,7 @@ export interface Records {
   /** At the start of an embedded broker: no connection has survived. */
   allDevicesDisconnected(): Promise<void>;
   /**
-   * Records what the device runs. Answers its open, begun update of that module, if any. With a soak time, the first
+   * Records what the device runs; what is known already changes nothing. Answers its open, begun update of that module, if any. With a soak time, the first
    * report of the target version begins it, and a report of another one after that is noted as failure `fell-back`.
    */
   versionReported(
