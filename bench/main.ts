@@ -8,7 +8,7 @@ import { runBatch } from './batch/batch.js';
 import { runDownloads } from './downloads/downloads.js';
 import { idleOnBareAedes, idleOnFerry } from './idle/idle.js';
 import { cellsOf, tableOf, writeResult } from './lib/stats.js';
-import { runNotification } from './notification/notification.js';
+import { publishByBareAedes, runNotification, runResend } from './notification/notification.js';
 import { runReads } from './reads/reads.js';
 import { reportsToBareAedes, reportsToFerry } from './reports/reports.js';
 
@@ -94,8 +94,15 @@ const benches: Readonly<
     },
   },
   '4': {
-    title: '4: from the acceptance of a batch to notifications',
-    run: () => compare({ Ferry: () => runNotification({ devices: of(20, 1_000) }) }),
+    title: '4: from the acceptance of a batch, or from coming online, to notifications',
+    run: () => {
+      const devices = of(20, 1_000);
+      return compare({
+        'bare aedes': () => publishByBareAedes({ devices }),
+        Ferry: () => runNotification({ devices }),
+        resend: () => runResend({ devices: of(5, 50) }),
+      });
+    },
   },
   '5': {
     title: '5: idle connected devices, and a mass reconnect of all of them',

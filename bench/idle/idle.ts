@@ -2,7 +2,7 @@ import { BareAedes, strangers } from '../lib/bare-aedes.js';
 import { registeredDevices } from '../lib/fleet.js';
 import type { LoadDevice } from '../lib/load-process.js';
 import { Load } from '../lib/load.js';
-import { COLLECTING, heldMb } from '../lib/memory.js';
+import { MemoryMeter } from '../lib/memory.js';
 import { CpuMeter, residentMb } from '../lib/process.js';
 import { Service } from '../lib/service.js';
 
@@ -18,11 +18,12 @@ const LOOK_MS = 50;
 
 /** Connected devices that do nothing, then all of them gone and back at once, then all of them gone. */
 export async function idleOnFerry({ connections, profile }: IdleOptions) {
-  const service = await Service.start({}, profile, COLLECTING);
+  const memory = await MemoryMeter.create();
+  const service = await Service.start({}, profile, memory.nodeOptions);
   try {
     const devices = await registeredDevices(service, connections);
     const presence = () => untilOnline(service, connections);
-    const { load, ...figures } = await measure(service, { devices, presence });
+    const { load, ...figures } = await measure(service, { devices, presence, memory });
     const closingMs = performance.now();
     await load.ask({ do: 'close' });
     await untilOnline(service, 0);
@@ -30,19 +31,22 @@ export async function idleOnFerry({ connections, profile }: IdleOptions) {
     return { ...figures, 's until offline': secondsSince(closingMs) };
   } finally {
     await service.stop();
+    await memory.dispose();
   }
 }
 
 /** The same connections to a broker that asks for no secret and knows no presence. */
 export async function idleOnBareAedes({ connections }: IdleOptions) {
-  const broker = await BareAedes.start(COLLECTING);
+  const memory = await MemoryMeter.create();
+  const broker = await BareAedes.start(memory.nodeOptions);
   try {
     const presence = () => Promise.resolve();
-    const { load, ...figures } = await measure(broker, { devices: strangers(connections), presence });
+    const { load, ...figures } = await measure(broker, { devices: strangers(connections), presence, memory });
     load.stop();
     return figures;
   } finally {
     await broker.stop();
+    await memory.dispose();
   }
 }
 
@@ -55,19 +59,40 @@ interface Crowd {
   readonly devices: readonly LoadDevice[];
   /** Resolves when the records say that all of them are online. */
   readonly presence: () => Promise<void>;
+  readonly memory: MemoryMeter;
 }
 
-async function measure({ mqttUrl, pid }: Subject, { devices, presence }: Crowd) {
+async function measure(subject: Subject, crowd: Crowd) {
+  const { devices, presence, memory } = crowd;
+  const { pid, mqttUrl } = subject;
   const load = Load.start();
   await load.connect(mqttUrl, devices.slice(0, WARM_UP), []);
   await load.ask({ do: 'close' });
-  const beforeMb = await heldMb(pid);
+  const before = await memory.read(pid);
   await load.connect(mqttUrl, devices, []);
   await presence();
-  const idleMb = await heldMb(pid);
-  const idling = new CpuMeter({ subject: pid });
+  const idle = await memory.read(pid);
+  const perConnectionKb = (growthMb: number) => (1_024 * growthMb) / devices.length;
+  return {
+    load,
+    'MB before': before.processMb,
+    'MB idle': idle.processMb,
+    'kB/connection': perConnectionKb(idle.processMb - before.processMb),
+    'heap kB/connection': perConnectionKb(idle.heapMb - before.heapMb),
+    'idle CPU %': await idleCpu(pid),
+    ...(await massReconnect(pid, load, crowd)),
+    'MB after': (await memory.read(pid)).processMb,
+    'peak MB': residentMb(pid, 'VmHWM'),
+  };
+}
+
+async function idleCpu(pid: number): Promise<number> {
+  const meter = new CpuMeter({ subject: pid });
   await new Promise((resolve) => setTimeout(resolve, IDLE_SECONDS * 1_000));
-  const idleCpu = idling.read().subject;
+  return (100 * meter.read().subject) / IDLE_SECONDS;
+}
+
+async function massReconnect(pid: number, load: Load, { devices, presence }: Crowd) {
   const meter = new CpuMeter({ subject: pid, load: load.pid });
   const startedMs = performance.now();
   const { seconds = NaN, failures = NaN } = await load.ask({ do: 'reconnect' });
@@ -75,18 +100,11 @@ async function measure({ mqttUrl, pid }: Subject, { devices, presence }: Crowd) 
   const presentSeconds = secondsSince(startedMs);
   const cpu = meter.read();
   return {
-    load,
-    'MB before': beforeMb,
-    'MB idle': idleMb,
-    'kB/connection': (1_024 * (idleMb - beforeMb)) / devices.length,
-    'idle CPU %': (100 * idleCpu) / IDLE_SECONDS,
     's until connected': seconds,
     's until present': presentSeconds,
     'failed attempts': failures,
     'CPU ms/reconnect': (1_000 * cpu.subject) / devices.length,
     'load ms/reconnect': (1_000 * cpu.load) / devices.length,
-    'MB after': await heldMb(pid),
-    'peak MB': residentMb(pid, 'VmHWM'),
   };
 }
 

@@ -1,3 +1,13 @@
-/* Preloaded into a process that is measured: it collects its garbage when it is told to, so that only what it holds counts. */
+import { writeFileSync } from 'node:fs';
 
-process.on('SIGUSR2', () => globalThis.gc?.());
+/*
+ * Preloaded into a process that is measured: when it is told to, it collects its garbage and notes how large its heap is
+ * then, in the file that its own address names.
+ */
+
+const note = new URL(import.meta.url).searchParams.get('note') ?? '';
+
+process.on('SIGUSR2', () => {
+  globalThis.gc?.();
+  writeFileSync(note, String(process.memoryUsage().heapUsed));
+});

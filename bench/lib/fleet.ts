@@ -61,10 +61,16 @@ async function verifiedFirmware({ api }: Service, pioneer: string): Promise<stri
 
 const POLL_MS = 100;
 
-export async function untilTask(api: Service['api'], id: string, wanted: (status: string) => boolean) {
+type Task = Awaited<ReturnType<Service['api']['getTask']>>;
+
+export async function untilTask(
+  api: Service['api'],
+  id: string,
+  wanted: (status: string, counts: Task['counts']) => boolean,
+): Promise<Task> {
   for (;;) {
     const task = await api.getTask(id);
-    if (wanted(task.status)) return task;
+    if (wanted(task.status, task.counts)) return task;
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }
