@@ -77,7 +77,7 @@ export function certifiedName(socket: Socket): string | undefined {
 
 /**
  * Connections that may wait to be accepted; the system's own limit (`net.core.somaxconn`) may be lower. With Node's 511
- * most of a fleet that is back at once is turned away, and tries again after seconds that double.
+ * thousands of a fleet that is back at once are turned away, and try again after seconds that double.
  */
 const BACKLOG = 65_535;
 
