@@ -117,7 +117,9 @@ export const DeviceSchema = z
     deviceName: z.string(),
     protocol: ProtocolSchema,
     version: z.string().nullable().openapi({ description: 'Of the module `default`.' }),
-    modules: z.array(z.object({ module: z.string(), version: z.string(), reportedAt: time })),
+    modules: z
+      .array(z.object({ module: z.string(), version: z.string(), reportedAt: time }))
+      .openapi({ description: 'What it runs, and since when it reports that.' }),
     online: z.boolean(),
     lastSeenAt: time.nullable(),
     revokedAt: time.nullable().openapi({ description: 'Since then it may not sign in.' }),

@@ -6,13 +6,14 @@ import { parseArgs } from 'node:util';
 import { PROJECT_FOLDER } from '../worker/paths.js';
 import { runBatch } from './batch/batch.js';
 import { runDownloads } from './downloads/downloads.js';
+import { idleOnBareAedes, idleOnFerry } from './idle/idle.js';
 import { cellsOf, tableOf, writeResult } from './lib/stats.js';
-import { runNotification } from './notification/notification.js';
+import { publishByBareAedes, runNotification, runResend } from './notification/notification.js';
 import { runReads } from './reads/reads.js';
 import { runRetention } from './retention/retention.js';
 import { reportsToBareAedes, reportsToFerry } from './reports/reports.js';
 
-/* `npm run bench -- [1 1b 2 3 4 6 7 8] [--runs N] [--size small|full] [--profile]`; numbers as in docs/performance.md. */
+/* `npm run bench -- [1 1b 2 3 4 5 6 7 8] [--runs N] [--size small|full] [--profile]`; numbers as in docs/performance.md. */
 
 type Figures = Readonly<Record<string, number>>;
 type Size = 'small' | 'full';
@@ -94,8 +95,22 @@ const benches: Readonly<
     },
   },
   '4': {
-    title: '4: from the acceptance of a batch to notifications',
-    run: () => compare({ Ferry: () => runNotification({ devices: of(20, 1_000) }) }),
+    title: '4: from the acceptance of a batch, or from coming online, to notifications',
+    run: () => {
+      const devices = of(20, 1_000);
+      return compare({
+        'bare aedes': () => publishByBareAedes({ devices }),
+        Ferry: () => runNotification({ devices }),
+        resend: () => runResend({ devices: of(5, 50) }),
+      });
+    },
+  },
+  '5': {
+    title: '5: idle connected devices, and a mass reconnect of all of them',
+    run: () => {
+      const options = { connections: of(50, 10_000), profile };
+      return compare({ 'bare aedes': () => idleOnBareAedes(options), Ferry: () => idleOnFerry(options) });
+    },
   },
   '6': {
     title: '6: reads of large records, and the bare query; what the service asks by itself',

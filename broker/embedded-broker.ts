@@ -5,7 +5,7 @@ import { Aedes, type AuthenticateError, type Client, type PublishPacket, type Su
 import type { Logger } from 'pino';
 import type { DeviceKey } from '../domain/ids.js';
 import type { Records } from '../records/records.js';
-import { Connection, type Message } from './connection.js';
+import { Connection, type Message, type OutgoingLimits } from './connection.js';
 import type { DeviceLink } from './device-link.js';
 import type { Gateway, Uplink } from './gateway.js';
 import type { Irregularity } from './irregularities.js';
@@ -79,13 +79,14 @@ const ReturnCode = { SERVER_UNAVAILABLE: 3, BAD_CREDENTIALS: 4 } as const;
 const CONSUMED_TOPIC = '$SYS/ferry/consumed';
 const NOTHING = Buffer.alloc(0);
 
-/** What is known of a CONNECT between its parsing and its answer. */
-type Verdict = { readonly connection: Connection } | { readonly returnCode: number };
+/** What is known of a CONNECT between its parsing and its answer: its connection, or the return code of a refusal. */
+type Verdict = Connection | number;
 
 class DeviceBroker implements EmbeddedBroker {
   readonly link: DeviceLink;
   readonly #aedes: Aedes;
   readonly #limits: BrokerLimits;
+  readonly #outgoing: OutgoingLimits;
   readonly #now: () => number;
   readonly #guard: SignInGuard;
   readonly #paces: Paces;
@@ -103,6 +104,13 @@ class DeviceBroker implements EmbeddedBroker {
     this.#limits = { ...DEFAULT_BROKER_LIMITS, ...options.limits };
     this.#now = options.now ?? Date.now;
     this.#guard = new SignInGuard(this.#now);
+    this.#outgoing = {
+      ...this.#limits,
+      tooSlow: ({ deviceId, client }, detail) => {
+        options.gateway.irregularities.note('slow-reader', deviceId, detail);
+        client.conn.destroy();
+      },
+    };
     this.#paces = new Paces(this.#limits.messagesPerSecond);
     this.#aedes = new Aedes({
       connectTimeout: this.#limits.connectTimeoutMs,
@@ -114,8 +122,8 @@ class DeviceBroker implements EmbeddedBroker {
       },
       authenticate: (client, _username, _password, done) => {
         const verdict = this.#verdicts.get(client);
-        if (verdict && 'connection' in verdict) done(null, true);
-        else done(refusal(verdict?.returnCode ?? ReturnCode.BAD_CREDENTIALS), null);
+        if (verdict instanceof Connection) done(null, true);
+        else done(refusal(verdict ?? ReturnCode.BAD_CREDENTIALS), null);
       },
       authorizePublish: (client, packet, done) => this.#publish(client, packet, done),
       authorizeSubscribe: (client, subscription, done) => done(null, this.#grant(client, subscription)),
@@ -124,8 +132,7 @@ class DeviceBroker implements EmbeddedBroker {
       authorizeForward: (client, packet) => (client.connected && !('clientId' in packet) ? packet : null),
     });
     // Nothing is routed: uplinks end in the gateway, wills too, and nobody may subscribe to what aedes says itself.
-    this.#aedes.publish = (...[, clientOrDone, done]: readonly unknown[]) =>
-      ((done ?? clientOrDone) as () => void)();
+    this.#aedes.publish = (...[, clientOrDone, done]: readonly unknown[]) => ((done ?? clientOrDone) as () => void)();
     this.#aedes.on('clientReady', (client) => this.#admit(client));
     this.#aedes.on('subscribe', (subscriptions, client) => this.#subscribed(client, subscriptions));
     this.#aedes.on('unsubscribe', (filters, client) => this.#unsubscribed(client, filters));
@@ -205,19 +212,24 @@ class DeviceBroker implements EmbeddedBroker {
     const address = addressOf(socket);
     this.#sockets.add(socket);
     this.#socketsByAddress.set(address, (this.#socketsByAddress.get(address) ?? 0) + 1);
-    socket.once('close', () => {
-      this.#sockets.delete(socket);
-      const rest = (this.#socketsByAddress.get(address) ?? 1) - 1;
-      if (rest === 0) this.#socketsByAddress.delete(address);
-      else this.#socketsByAddress.set(address, rest);
-    });
     socket.setNoDelay(true);
     socket.setKeepAlive(true, TCP_KEEP_ALIVE_MS);
     const client = this.#aedes.handle(socket);
+    socket.on('close', () => this.#closed(socket, client, address));
     limitPackets(socket, this.#limits, () => {
       this.#note('packet-too-large', client);
       socket.destroy();
     });
+  }
+
+  /** aedes's own event is lost when a take-over crosses a close. */
+  #closed(socket: Socket, client: Client, address: string): void {
+    this.#sockets.delete(socket);
+    const rest = (this.#socketsByAddress.get(address) ?? 1) - 1;
+    if (rest === 0) this.#socketsByAddress.delete(address);
+    else this.#socketsByAddress.set(address, rest);
+    const connection = this.#connectionOf(client);
+    if (connection?.isAdmitted) this.#depart(connection);
   }
 
   // ── sign-in ───────────────────────────────────────────────────────────────────────────────────
@@ -234,23 +246,17 @@ class DeviceBroker implements EmbeddedBroker {
     if (!signIn || returnCode !== undefined) {
       packet.clientId = `refused/${randomUUID()}`;
       delete packet.will;
-      this.#verdicts.set(client, { returnCode: returnCode ?? ReturnCode.BAD_CREDENTIALS });
+      this.#verdicts.set(client, returnCode ?? ReturnCode.BAD_CREDENTIALS);
       const kind = returnCode === ReturnCode.SERVER_UNAVAILABLE ? 'sign-in-held-back' : 'sign-in-refused';
       this.#note(kind, client, packet.username);
       return;
     }
-    packet.clientId = deviceId(signIn.device);
+    const connection = new Connection(client, signIn.device, signIn.systemSubscribes, this.#outgoing);
+    packet.clientId = connection.deviceId;
     this.#restrainWill(signIn.device, packet);
     const { keepAliveSecondsMax } = this.#limits;
     packet.keepalive = Math.min(packet.keepalive ?? 0, keepAliveSecondsMax) || keepAliveSecondsMax;
-    const connection = new Connection(client, signIn.device, signIn.systemSubscribes, {
-      ...this.#limits,
-      tooSlow: (detail) => {
-        this.options.gateway.irregularities.note('slow-reader', deviceId(signIn.device), detail);
-        client.conn.destroy();
-      },
-    });
-    this.#verdicts.set(client, { connection });
+    this.#verdicts.set(client, connection);
   }
 
   /** Undefined: welcome. A held back one is not told whether he was right. */
@@ -301,7 +307,7 @@ class DeviceBroker implements EmbeddedBroker {
 
   #connectionOf(client: Client): Connection | undefined {
     const verdict = this.#verdicts.get(client);
-    return verdict && 'connection' in verdict ? verdict.connection : undefined;
+    return verdict instanceof Connection ? verdict : undefined;
   }
 
   /** The device has its CONNACK, and its session's subscriptions are restored. */
@@ -310,12 +316,10 @@ class DeviceBroker implements EmbeddedBroker {
     if (!connection || client.closed || client.conn.destroyed) return;
     const { device } = connection;
     // aedes takes over too [MQTT-3.1.4-2], but loses count when two connections cross.
-    this.#connections.get(deviceId(device))?.client.close();
-    this.#connections.set(deviceId(device), connection);
+    this.#connections.get(connection.deviceId)?.client.close();
+    this.#connections.set(connection.deviceId, connection);
     connection.admit();
     this.options.metrics.connections.inc();
-    // aedes's own event is lost when a take-over crosses a close.
-    client.conn.once('close', () => this.#depart(connection));
     connection.presence = this.options.gateway.deviceConnected(device, connection.id);
     connection.presence.catch((error: unknown) => this.#presenceLost(error));
     this.#announce(connection);
@@ -324,9 +328,9 @@ class DeviceBroker implements EmbeddedBroker {
   #depart(connection: Connection): void {
     const { device, id } = connection;
     connection.end();
-    this.#paces.left(deviceId(device), this.#now());
+    this.#paces.left(connection.deviceId, this.#now());
     this.options.metrics.connections.dec();
-    if (this.#connections.get(deviceId(device)) === connection) this.#connections.delete(deviceId(device));
+    if (this.#connections.get(connection.deviceId) === connection) this.#connections.delete(connection.deviceId);
     const departure = connection
       .settled()
       .then(() => this.options.gateway.deviceDisconnected(device, id))
@@ -358,8 +362,7 @@ class DeviceBroker implements EmbeddedBroker {
   #announce(connection: Connection): void {
     if (connection.announced || !connection.isReachable) return;
     connection.announced = true;
-    const { device, ended, presence } = connection;
-    void presence.catch(() => undefined).then(() => this.options.gateway.deviceOnline(device, ended));
+    void connection.presence.catch(() => undefined).then(() => this.options.gateway.deviceOnline(connection));
   }
 
   #broken(client: Client, error: Error): void {
@@ -370,7 +373,7 @@ class DeviceBroker implements EmbeddedBroker {
   #note(kind: Irregularity, client: Client, detail?: string): void {
     const connection = this.#connectionOf(client);
     const address = addressOf(client.conn as Socket);
-    this.options.gateway.irregularities.note(kind, connection ? deviceId(connection.device) : address, detail);
+    this.options.gateway.irregularities.note(kind, connection?.deviceId ?? address, detail);
   }
 
   // ── messages and subscriptions ────────────────────────────────────────────────────────────────
@@ -381,7 +384,7 @@ class DeviceBroker implements EmbeddedBroker {
     if (!connection) return done(new Error('not signed in'));
     const uplink = { topic: packet.topic, payload: packet.payload as Buffer };
     if (packet.retain) {
-      this.options.gateway.irregularities.note('retained', deviceId(connection.device), packet.topic);
+      this.options.gateway.irregularities.note('retained', connection.deviceId, packet.topic);
     }
     packet.topic = CONSUMED_TOPIC;
     packet.payload = NOTHING;
@@ -396,7 +399,7 @@ class DeviceBroker implements EmbeddedBroker {
 
   #receive(connection: Connection, uplink: Uplink): Promise<readonly Message[]> {
     const { device } = connection;
-    const waitMs = this.#paces.of(connection.client.id).waitMs(this.#now());
+    const waitMs = this.#paces.of(connection.deviceId).waitMs(this.#now());
     if (waitMs === 0) return this.options.gateway.received(device, uplink);
     return this.#keepPace(connection, waitMs).then(() => this.options.gateway.received(device, uplink));
   }
@@ -419,13 +422,13 @@ class DeviceBroker implements EmbeddedBroker {
   }
 
   #refuse(connection: Connection, error: unknown, done: (error?: Error | null) => void): void {
-    this.options.gateway.irregularities.note('unacknowledged', deviceId(connection.device), String(error));
+    this.options.gateway.irregularities.note('unacknowledged', connection.deviceId, String(error));
     done(new Unacknowledged('not durable, not acknowledged'));
   }
 
   /** A hasty device waits, and with it its socket: nothing of it is dropped, whatever it says. */
   async #keepPace(connection: Connection, waitMs: number): Promise<void> {
-    this.options.gateway.irregularities.note('too-fast', deviceId(connection.device));
+    this.options.gateway.irregularities.note('too-fast', connection.deviceId);
     await sleep(waitMs, undefined, { signal: connection.ended }).catch(() => undefined);
     if (connection.ended.aborted) throw new Error('gone while it was waiting');
   }
@@ -439,7 +442,7 @@ class DeviceBroker implements EmbeddedBroker {
       if (!client.connected) connection.addFilter(subscription.topic, subscription.qos); // restored with its session
       return subscription;
     }
-    this.options.gateway.irregularities.note('foreign-subscription', deviceId(connection.device), subscription.topic);
+    this.options.gateway.irregularities.note('foreign-subscription', connection.deviceId, subscription.topic);
     return null;
   }
 

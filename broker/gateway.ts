@@ -10,7 +10,7 @@ import type { DeviceLink } from './device-link.js';
 import type { DeviceUpdateSignals } from './device-update-signals.js';
 import { createIrregularities, type Irregularities } from './irregularities.js';
 import type { BrokerMetrics } from './metrics.js';
-import { OnlineSignals, type OnlineRetry } from './online-signals.js';
+import { OnlineSignals, type OnlineConnection, type OnlineRetry } from './online-signals.js';
 import {
   formatClockReply,
   formatEmptyReply,
@@ -121,8 +121,8 @@ export class Gateway {
   }
 
   /** The device is connected and subscribed to its notifications: the run of its open update is told. Never rejects. */
-  deviceOnline(device: DeviceKey, ended: AbortSignal): Promise<void> {
-    return this.#online.deviceOnline(device, ended);
+  deviceOnline(connection: OnlineConnection): Promise<void> {
+    return this.#online.deviceOnline(connection);
   }
 
   /**

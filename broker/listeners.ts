@@ -75,6 +75,12 @@ export function certifiedName(socket: Socket): string | undefined {
   return String(Array.isArray(CN) ? CN[0] : CN);
 }
 
+/**
+ * Connections that may wait to be accepted; the system's own limit (`net.core.somaxconn`) may be lower. With Node's 511
+ * thousands of a fleet that is back at once are turned away, and try again after seconds that double.
+ */
+const BACKLOG = 65_535;
+
 function listenerOf(server: Server, { host, port, log }: ListenerOptions, variable: string): Listener {
   return {
     get port() {
@@ -86,7 +92,7 @@ function listenerOf(server: Server, { host, port, log }: ListenerOptions, variab
     async listen() {
       await new Promise<void>((resolve, reject) => {
         server.once('error', (error: NodeJS.ErrnoException) => reject(portError(error, { host, port, variable })));
-        server.listen({ host, port }, resolve);
+        server.listen({ host, port, backlog: BACKLOG }, resolve);
       });
       server.removeAllListeners('error');
       server.on('error', (error) => log.warn({ error: error.message }, 'MQTT server error'));

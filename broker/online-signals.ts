@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { onlineBackoffMs, progressOf } from '../domain/device-update.js';
 import type { DeviceKey } from '../domain/ids.js';
+import { Turns } from '../domain/turns.js';
 import type { OpenDeviceUpdate, Records } from '../records/records.js';
 import { onlineSignal } from '../workflows/messages.js';
 import type { DeviceLink } from './device-link.js';
@@ -15,8 +16,21 @@ export interface OnlineRetry {
 }
 
 const DEFAULT_RETRY: OnlineRetry = { firstDelayMs: 1_000, delayMsMax: 30_000, triesMax: 12 };
+/**
+ * Signals under way at once. When the whole fleet is back after an outage, the engine gets them at the pace that it
+ * takes; all at once, most of them would time out and come again.
+ */
+const AT_ONCE_MAX = 40;
 /** Updates looked at in one sweep. */
 const SWEEP_MAX = 500;
+
+/** A connection of a device that can be notified on it. */
+export interface OnlineConnection {
+  readonly device: DeviceKey;
+  readonly isOpen: boolean;
+  /** Aborted when it has ended. */
+  readonly ended: AbortSignal;
+}
 
 export interface OnlineSignalsDeps {
   readonly records: Pick<Records, 'openDeviceUpdate' | 'signalled' | 'pendingOnlineUpdates'>;
@@ -29,18 +43,19 @@ export interface OnlineSignalsDeps {
 /** Tells a device update's run that its device can be notified now, without ever flooding it. */
 export class OnlineSignals {
   readonly #retry: OnlineRetry;
+  readonly #turns = new Turns(AT_ONCE_MAX);
 
   constructor(private readonly deps: OnlineSignalsDeps) {
     this.#retry = deps.retry ?? DEFAULT_RETRY;
   }
 
   /** Tries until it is done, the connection has ended, or the tries are used up. Never rejects. */
-  async deviceOnline(device: DeviceKey, ended: AbortSignal): Promise<void> {
+  async deviceOnline(connection: OnlineConnection): Promise<void> {
+    const { device } = connection;
     const { firstDelayMs, delayMsMax, triesMax } = this.#retry;
-    for (let tries = 1; !ended.aborted; tries++) {
+    for (let tries = 1; connection.isOpen; tries++) {
       try {
-        const update = await this.deps.records.openDeviceUpdate(device, null);
-        if (update) await this.#signal(update);
+        await this.#turns.run(() => this.#tell(connection));
         return;
       } catch (error) {
         if (tries >= triesMax) {
@@ -48,10 +63,15 @@ export class OnlineSignals {
           return;
         }
       }
-      await sleep(Math.min(firstDelayMs * 2 ** (tries - 1), delayMsMax), undefined, { signal: ended }).catch(
-        () => undefined,
-      );
+      const delayMs = Math.min(firstDelayMs * 2 ** (tries - 1), delayMsMax);
+      await sleep(delayMs, undefined, { signal: connection.ended }).catch(() => undefined);
     }
+  }
+
+  async #tell(connection: OnlineConnection): Promise<void> {
+    if (!connection.isOpen) return;
+    const update = await this.deps.records.openDeviceUpdate(connection.device, null);
+    if (update) await this.#signal(update);
   }
 
   /**

@@ -69,6 +69,7 @@ export interface NewDevice {
 export interface InstalledVersion {
   readonly module: string;
   readonly version: string;
+  /** Since when the device reports this version. */
   readonly reportedAtMs: number;
 }
 
@@ -457,7 +458,7 @@ export interface Records {
   /** At the start of an embedded broker: no connection has survived. */
   allDevicesDisconnected(): Promise<void>;
   /**
-   * Records what the device runs. Answers its open, begun update of that module, if any. With a soak time, the first
+   * Records what the device runs; what is known already changes nothing. Answers its open, begun update of that module, if any. With a soak time, the first
    * report of the target version begins it, and a report of another one after that is noted as failure `fell-back`.
    */
   versionReported(

@@ -1,4 +1,4 @@
-/** Bundles the benches and runs them: `npm run bench -- [1 1b 2 3 4 6 7 8] [--runs N] [--size small|full] [--profile]`. */
+/** Bundles the benches and runs them: `npm run bench -- [1 1b 2 3 4 5 6 7 8] [--runs N] [--size small|full] [--profile]`. */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { build } from 'esbuild';
@@ -11,7 +11,8 @@ await build({
     'bench/main.ts',
     'bench/lib/load-process.ts',
     'bench/raw-engine/raw-engine-process.ts',
-    'bench/reports/bare-aedes-process.ts',
+    'bench/lib/bare-aedes-process.ts',
+    'bench/lib/collect-garbage.ts',
     'bench/downloads/download-process.ts',
   ].map((path) => join(ROOT, path)),
   ...{ bundle: true, packages: 'external', platform: 'node', format: 'esm', target: 'node20' },

@@ -16,7 +16,7 @@ export interface BatchOptions {
 
 /** One batch of online devices, the whole way: start, notification, progress, version report, outcome in the records. */
 export async function runBatch({ devices, reports, profile, prepare, alongside }: BatchOptions) {
-  const service = await Service.start({ FERRY_MQTT_MESSAGES_PER_SECOND: '100000' }, profile, prepare);
+  const service = await Service.start({ FERRY_MQTT_MESSAGES_PER_SECOND: '100000' }, { profile, prepare });
   try {
     const steps = Array.from({ length: reports }, (_, n) => Math.round((100 * n) / (reports - 1)));
     const { load, firmwareId } = await readyFleet(service, devices, steps);

@@ -17,13 +17,17 @@ export interface ReadyFleet {
 
 /** @param steps percentages that each device reports on its way; none: it stays silent when it is notified */
 export async function readyFleet(service: Service, count: number, steps: readonly number[]): Promise<ReadyFleet> {
-  const { api } = service;
-  await api.createProduct({ productKey: PRODUCT, name: 'Bench' });
-  const devices = await register(service, count);
+  const devices = await registeredDevices(service, count);
   const [pioneer] = await register(service, 1, 'pioneer');
   const load = Load.start();
   await load.connect(service.mqttUrl, devices, steps);
   return { load, devices, firmwareId: await verifiedFirmware(service, pioneer?.deviceName ?? '') };
+}
+
+/** Devices of a new product. */
+export async function registeredDevices(service: Service, count: number): Promise<LoadDevice[]> {
+  await service.api.createProduct({ productKey: PRODUCT, name: 'Bench' });
+  return register(service, count);
 }
 
 async function register({ api }: Service, count: number, word = 'device'): Promise<LoadDevice[]> {
@@ -57,10 +61,16 @@ async function verifiedFirmware({ api }: Service, pioneer: string): Promise<stri
 
 const POLL_MS = 100;
 
-export async function untilTask(api: Service['api'], id: string, wanted: (status: string) => boolean) {
+type Task = Awaited<ReturnType<Service['api']['getTask']>>;
+
+export async function untilTask(
+  api: Service['api'],
+  id: string,
+  wanted: (status: string, counts: Task['counts']) => boolean,
+): Promise<Task> {
   for (;;) {
     const task = await api.getTask(id);
-    if (wanted(task.status)) return task;
+    if (wanted(task.status, task.counts)) return task;
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }

@@ -11,9 +11,12 @@ export function cpuSeconds(pid: number): number {
 }
 
 /** @param field `VmRSS`: now, `VmHWM`: the highest so far */
-export function residentMb(pid: number, field: 'VmRSS' | 'VmHWM' = 'VmRSS'): number {
+export const residentMb = (pid: number, field: 'VmRSS' | 'VmHWM' = 'VmRSS'): number =>
+  Math.round(residentKb(pid, field) / 1_024);
+
+export function residentKb(pid: number, field: 'VmRSS' | 'VmHWM' = 'VmRSS'): number {
   const found = new RegExp(`${field}:\\s+(\\d+) kB`).exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  return Math.round(Number(found?.[1]) / 1_024);
+  return Number(found?.[1]);
 }
 
 /** A process counts as idle when it takes less than this part of a core for this long: the service acts on news late. */

@@ -8,6 +8,15 @@ import { PROJECT_FOLDER } from '../../worker/paths.js';
 
 const TOKEN = 'bench-bench-bench';
 
+interface StartOptions {
+  /** Folder into which a CPU profile is written when the service stops. */
+  readonly profile?: string | undefined;
+  /** Puts into the data folder what the service is to find there. */
+  readonly prepare?: ((folder: string) => Promise<void>) | undefined;
+  /** Of its process. */
+  readonly nodeOptions?: readonly string[];
+}
+
 /** The whole service as a process of its own, on any free ports and a fresh data folder. */
 export class Service {
   private constructor(
@@ -19,27 +28,24 @@ export class Service {
     private readonly child: ChildProcess,
   ) {}
 
-  /**
-   * @param profile folder into which a CPU profile is written when the service stops
-   * @param prepare puts into the data folder what the service is to find there
-   */
-  static async start(
-    env: NodeJS.ProcessEnv = {},
-    profile?: string,
-    prepare?: (folder: string) => Promise<void>,
-  ): Promise<Service> {
+  static async start(env: NodeJS.ProcessEnv = {}, options: StartOptions = {}): Promise<Service> {
+    const { profile, prepare, nodeOptions = [] } = options;
     const folder = await mkdtemp(join(tmpdir(), 'ferry-bench-'));
     await prepare?.(folder);
     const profiling = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
-    const child = spawn(process.execPath, [...profiling, join(PROJECT_FOLDER, 'bin', 'ferry.mjs'), 'up'], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-      env: {
-        ...process.env,
-        ...{ FERRY_HTTP_PORT: '0', FERRY_MQTT_PORT: '0', FERRY_TEMPORAL_PORT: '0', FERRY_TEMPORAL_UI_PORT: '0' },
-        ...{ FERRY_DATA_DIR: folder, FERRY_ADMIN_TOKEN: TOKEN, FERRY_LOG_LEVEL: 'error' },
-        ...env,
+    const child = spawn(
+      process.execPath,
+      [...profiling, ...nodeOptions, join(PROJECT_FOLDER, 'bin', 'ferry.mjs'), 'up'],
+      {
+        stdio: ['ignore', 'pipe', 'inherit'],
+        env: {
+          ...process.env,
+          ...{ FERRY_HTTP_PORT: '0', FERRY_MQTT_PORT: '0', FERRY_TEMPORAL_PORT: '0', FERRY_TEMPORAL_UI_PORT: '0' },
+          ...{ FERRY_DATA_DIR: folder, FERRY_ADMIN_TOKEN: TOKEN, FERRY_LOG_LEVEL: 'error' },
+          ...env,
+        },
       },
-    });
+    );
     const [, url = '', mqttUrl = ''] = await new Promise<RegExpExecArray>((resolve, reject) => {
       let text = '';
       child.stdout.setEncoding('utf8').on('data', (piece: string) => {

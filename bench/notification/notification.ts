@@ -1,5 +1,11 @@
-import { readyFleet } from '../lib/fleet.js';
+import { BareAedes, strangers } from '../lib/bare-aedes.js';
+import { readyFleet, untilTask, type ReadyFleet } from '../lib/fleet.js';
+import { Load } from '../lib/load.js';
 import { Service } from '../lib/service.js';
+import { percentile } from '../lib/stats.js';
+
+const LOOK_MS = 50;
+const nowMs = (): number => performance.timeOrigin + performance.now();
 
 /** From the acceptance of a batch to the notification of its first and of its last device, all online. */
 export async function runNotification({ devices }: { readonly devices: number }) {
@@ -7,18 +13,77 @@ export async function runNotification({ devices }: { readonly devices: number })
   try {
     const { load, firmwareId } = await readyFleet(service, devices, []);
     const { id } = await service.api.createBatchUpdate(firmwareId, { sourceVersions: ['1.0.0'] });
-    const acceptedAtMs = performance.timeOrigin + performance.now();
-    while ((await service.api.getTask(id)).counts.notified < devices) {
-      await new Promise((resolve) => setTimeout(resolve, 50));
+    const acceptedAtMs = nowMs();
+    await untilTask(service.api, id, (_, { notified }) => notified === devices);
+    return await firstAndLast(load, { devices, sinceMs: acceptedAtMs });
+  } finally {
+    await service.stop();
+  }
+}
+
+/** The same message to as many subscribed devices, by a broker that does nothing else. */
+export async function publishByBareAedes({ devices }: { readonly devices: number }) {
+  const broker = await BareAedes.start();
+  try {
+    const load = Load.start();
+    const crowd = strangers(devices);
+    await load.connect(broker.mqttUrl, crowd, []);
+    await load.ask({ do: 'subscribe' });
+    const topics = crowd.map(({ productKey, deviceName }) => `/ota/device/upgrade/${productKey}/${deviceName}`);
+    const startedAtMs = nowMs();
+    broker.publish({ topics, payload: NOTIFICATION });
+    while (((await load.ask({ do: 'notified' })).notifiedAtMs ?? [0]).includes(0)) {
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     }
-    const { notifiedAtMs = [] } = await load.ask({ do: 'notified' });
-    load.stop();
-    if (notifiedAtMs.length !== devices || notifiedAtMs.includes(0)) throw new Error('Not all were notified');
+    return await firstAndLast(load, { devices, sinceMs: startedAtMs });
+  } finally {
+    await broker.stop();
+  }
+}
+
+/** As long as a real one. */
+const NOTIFICATION = JSON.stringify({
+  code: '1000',
+  data: { size: 10_240, sign: 'ab'.repeat(16), version: '2.0.0', url: `http://127.0.0.1:8080/${'x'.repeat(150)}` },
+  id: 1,
+  message: 'success',
+});
+
+/** From a device's coming online to its notification, for devices that were away when their batch began. */
+export async function runResend({ devices }: { readonly devices: number }) {
+  const service = await Service.start();
+  try {
+    const fleet = await readyFleet(service, devices, []);
+    await pendingBatch(service, fleet);
+    const { sinceConnecting = [], sinceConnack = [] } = await fleet.load.ask({ do: 'arrive' });
+    fleet.load.stop();
+    if (sinceConnack.length !== devices) throw new Error(`Only ${sinceConnack.length} of ${devices} were notified`);
     return {
-      'first ms': Math.min(...notifiedAtMs) - acceptedAtMs,
-      'last ms': Math.max(...notifiedAtMs) - acceptedAtMs,
+      'median ms from CONNACK': percentile(sinceConnack, 0.5),
+      'p95 ms from CONNACK': percentile(sinceConnack, 0.95),
+      'median ms from connecting': percentile(sinceConnecting, 0.5),
+      'p95 ms from connecting': percentile(sinceConnecting, 0.95),
     };
   } finally {
     await service.stop();
   }
+}
+
+/** A batch of devices that are all away, each of whose runs waits for its device. */
+async function pendingBatch({ api }: Service, { load, firmwareId, devices }: ReadyFleet): Promise<void> {
+  await load.ask({ do: 'close' });
+  while ((await api.getOverview()).devices.online > 0) await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  const { id } = await api.createBatchUpdate(firmwareId, { sourceVersions: ['1.0.0'] });
+  for (;;) {
+    const { items } = await api.listDeviceUpdates(id, { limit: devices.length });
+    if (items.every(({ waitingFor }) => waitingFor?.what === 'online')) return;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+}
+
+async function firstAndLast(load: Load, { devices, sinceMs }: { devices: number; sinceMs: number }) {
+  const { notifiedAtMs = [] } = await load.ask({ do: 'notified' });
+  load.stop();
+  if (notifiedAtMs.length !== devices || notifiedAtMs.includes(0)) throw new Error('Not all were notified');
+  return { 'first ms': Math.min(...notifiedAtMs) - sinceMs, 'last ms': Math.max(...notifiedAtMs) - sinceMs };
 }

@@ -1,6 +1,4 @@
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
+import { BareAedes, strangers } from '../lib/bare-aedes.js';
 import { readyFleet } from '../lib/fleet.js';
 import { Load } from '../lib/load.js';
 import { CpuMeter, untilIdle } from '../lib/process.js';
@@ -16,7 +14,7 @@ interface ReportOptions {
 
 /** Progress reports of devices in mid-update: each is acknowledged once it is in the records. */
 export async function reportsToFerry({ connections, messages, profile }: ReportOptions) {
-  const service = await Service.start({ FERRY_MQTT_MESSAGES_PER_SECOND: '100000' }, profile);
+  const service = await Service.start({ FERRY_MQTT_MESSAGES_PER_SECOND: '100000' }, { profile });
   try {
     const { load, firmwareId } = await readyFleet(service, connections, []);
     const { id } = await service.api.createBatchUpdate(firmwareId, { sourceVersions: ['1.0.0'] });
@@ -37,20 +35,16 @@ export async function reportsToFerry({ connections, messages, profile }: ReportO
 
 /** The same messages of the same clients to a broker without any hook. */
 export async function reportsToBareAedes({ connections, messages }: ReportOptions) {
-  const child = fork(join(import.meta.dirname, 'bare-aedes-process.mjs'));
+  const broker = await BareAedes.start();
   try {
-    const [{ port }] = (await once(child, 'message')) as [{ port: number }];
     const load = Load.start();
-    const devices = Array.from({ length: connections }, (_, n) => ({
-      ...{ productKey: 'bench', deviceName: `device-${n}`, deviceSecret: 'none' },
-    }));
-    await load.connect(`mqtt://127.0.0.1:${port}`, devices, []);
+    await load.connect(broker.mqttUrl, strangers(connections), []);
     await load.ask({ do: 'pump', messages: 2 });
-    const figures = await pump(load, { service: child.pid ?? 0 }, messages, connections);
+    const figures = await pump(load, { service: broker.pid }, messages, connections);
     load.stop();
     return figures;
   } finally {
-    child.kill();
+    await broker.stop();
   }
 }
 

@@ -19,6 +19,7 @@ import {
   writeRoster,
   type Roster,
 } from '../simulator/roster.js';
+import { ownUsage, usageText } from '../simulator/usage.js';
 
 interface SimulateOptions {
   readonly devices: number;
@@ -74,7 +75,7 @@ export const simulateCommand = (io: Io): Command =>
         await fleet.stop();
         await writeRoster(folder, path, afterRun(roster, deviceNames, fleet));
       }
-      session.remark(`Ended: ${fleetLine(fleet.counts())}`);
+      tellEnd(session, fleet);
     });
 
 function mixture(text: string): Mixture {
@@ -112,7 +113,7 @@ function fleetOf(
 async function run({ io, isJson }: Session, fleet: Fleet): Promise<void> {
   const { signal, dispose } = interruption(io);
   if (isJson) fleet.events.on('event', (event) => void io.out.write(`${JSON.stringify(event)}\n`));
-  const line = isJson ? undefined : liveLine(io.out, () => fleetLine(fleet.counts()));
+  const line = isJson ? undefined : liveLine(io.out, () => shownLine(io, fleet));
   try {
     // It never fails by itself: devices try again until the fleet is stopped.
     void fleet.start().catch(() => undefined);
@@ -121,6 +122,15 @@ async function run({ io, isJson }: Session, fleet: Fleet): Promise<void> {
     line?.stop();
     dispose();
   }
+}
+
+/** In a file a line is written when it has changed, which the simulator's own CPU always has. */
+const shownLine = (io: Io, fleet: Fleet): string =>
+  [fleetLine(fleet.counts()), ...(io.out.isTTY ? [usageText(ownUsage())] : [])].join(' · ');
+
+function tellEnd(session: Session, fleet: Fleet): void {
+  if (session.isJson) session.io.out.write(`${JSON.stringify({ kind: 'simulator', ...ownUsage() })}\n`);
+  session.remark(`Ended: ${fleetLine(fleet.counts())} · ${usageText(ownUsage())}`);
 }
 
 /** What the devices run now, for the next run. */

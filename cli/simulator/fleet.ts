@@ -1,6 +1,6 @@
 import { EventEmitter, setMaxListeners } from 'node:events';
+import { Turns } from '../../domain/turns.js';
 import type { Behaviour } from './behaviour.js';
-import { ConnectQueue } from './connect-queue.js';
 import { SimulatedDevice, type FleetGround } from './device.js';
 import { DeviceEventKind, type DeviceEvent, type UpdateAccount } from './events.js';
 import { FLAVOURS, type Flavour } from './flavour.js';
@@ -125,7 +125,7 @@ export class Fleet {
   }
 
   private ground({ mqttUrl, timing, seed = 1, connectsAtOnceMax = 40 }: FleetOptions): FleetGround {
-    const queue = new ConnectQueue(connectsAtOnceMax);
+    const queue = new Turns(connectsAtOnceMax);
     return {
       mqttUrl,
       timing: { ...DEFAULT_TIMING, ...timing },

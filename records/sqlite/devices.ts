@@ -35,6 +35,8 @@ type DeviceRecords = Pick<
 >;
 type DeviceRow = typeof devices.$inferSelect;
 
+/** How exact a connected device's being seen is: its coming and going are noted at once, a repeated report is not. */
+const SEEN_MS = 60_000;
 /** Names that an error lists at most. */
 const NAMES_SHOWN_MAX = 20;
 
@@ -46,11 +48,10 @@ export function deviceRecords(connection: Connection): DeviceRecords {
   const secretOf = db
     .select({ secret: devices.deviceSecret, revokedAtMs: devices.revokedAtMs })
     .from(devices)
-    .where(
-      and(eq(devices.productKey, sql.placeholder('productKey')), eq(devices.deviceName, sql.placeholder('deviceName'))),
-    )
+    .where(IS_DEVICE)
     .prepare();
   let decoy: string | undefined;
+  const presence = presenceStatements(connection);
   const reports = reportStatements(connection);
   const productPages = preparedByShape(getTableColumns(products), (given) =>
     db
@@ -60,7 +61,6 @@ export function deviceRecords(connection: Connection): DeviceRecords {
       .orderBy(desc(products.createdAtMs), desc(products.productKey))
       .limit(PAGE_LIMIT),
   );
-  const isKnown = (key: DeviceKey): boolean => secretOf.get({ ...key }) !== undefined;
   const { getDevice, listDevices } = deviceLists(connection);
   const change = (key: DeviceKey, set: Partial<DeviceRow>): Promise<Device> =>
     writes.run(() => {
@@ -131,17 +131,14 @@ export function deviceRecords(connection: Connection): DeviceRecords {
     revokeDevice: (key, revokedAtMs) => change(key, { revokedAtMs }),
     resealSecrets: () => writes.run(() => sealAll(connection)),
 
-    deviceConnected: (key, connectionId, atMs) =>
+    deviceConnected: ({ productKey, deviceName }, connectionId, atMs) =>
       writes.run(() => {
-        db.update(devices).set({ online: true, connectionId, lastSeenAtMs: atMs }).where(isDevice(key)).run();
+        presence.connected.run({ productKey, deviceName, connectionId, atMs });
       }),
 
-    deviceDisconnected: (key, connectionId, atMs) =>
+    deviceDisconnected: ({ productKey, deviceName }, connectionId, atMs) =>
       writes.run(() => {
-        db.update(devices)
-          .set({ online: false, connectionId: null, lastSeenAtMs: atMs })
-          .where(and(isDevice(key), eq(devices.connectionId, connectionId)))
-          .run();
+        presence.disconnected.run({ productKey, deviceName, connectionId, atMs });
       }),
 
     allDevicesDisconnected: () =>
@@ -155,9 +152,11 @@ export function deviceRecords(connection: Connection): DeviceRecords {
     versionReported: (key, { module, version, atMs }) =>
       writes.run((context) => {
         const { productKey, deviceName } = key;
-        if (!isKnown({ productKey, deviceName })) return undefined;
-        reports.version.run({ productKey, deviceName, module, version, atMs });
-        reports.seen.run({ productKey, deviceName, atMs });
+        const known = reports.known.get({ productKey, deviceName, module });
+        if (!known) return undefined;
+        const isNews = known.version !== version;
+        if (isNews) reports.version.run({ productKey, deviceName, module, version, atMs });
+        if (isNews || isPast(known.lastSeenAtMs, atMs)) reports.seen.run({ productKey, deviceName, atMs });
         const update = find.open(key, module);
         if (update === undefined) return undefined;
         return noteSoak(connection, update, { version, atMs }, context) ? find.byId(update.record.id) : update;
@@ -165,10 +164,33 @@ export function deviceRecords(connection: Connection): DeviceRecords {
   };
 }
 
-/** Prepared: every device sends a version report at every start. */
+/** Also when the clock was set back. */
+const isPast = (lastSeenAtMs: number | null, atMs: number): boolean =>
+  lastSeenAtMs === null || Math.abs(atMs - lastSeenAtMs) >= SEEN_MS;
+
+const [PRODUCT_KEY, DEVICE_NAME] = [sql.placeholder('productKey'), sql.placeholder('deviceName')];
+const AT_MS = sql`${sql.placeholder('atMs')}`;
+const IS_DEVICE = and(eq(devices.productKey, PRODUCT_KEY), eq(devices.deviceName, DEVICE_NAME));
+
+/** Prepared: all of a fleet may come and go at once. */
+function presenceStatements({ db }: Connection) {
+  const connectionId = sql.placeholder('connectionId');
+  return {
+    connected: db
+      .update(devices)
+      .set({ online: true, connectionId: sql`${connectionId}`, lastSeenAtMs: AT_MS })
+      .where(IS_DEVICE)
+      .prepare(),
+    disconnected: db
+      .update(devices)
+      .set({ online: false, connectionId: null, lastSeenAtMs: AT_MS })
+      .where(and(IS_DEVICE, eq(devices.connectionId, connectionId)))
+      .prepare(),
+  };
+}
+
+/** Prepared: every device sends a version report at every start, nearly always of what is known already. */
 function reportStatements({ db }: Connection) {
-  const atMs = sql`${sql.placeholder('atMs')}`;
-  const [productKey, deviceName] = [sql.placeholder('productKey'), sql.placeholder('deviceName')];
   return {
     installed: db
       .select({
@@ -179,16 +201,30 @@ function reportStatements({ db }: Connection) {
       .from(deviceVersions)
       .where(
         and(
-          eq(deviceVersions.productKey, productKey),
-          eq(deviceVersions.deviceName, deviceName),
+          eq(deviceVersions.productKey, PRODUCT_KEY),
+          eq(deviceVersions.deviceName, DEVICE_NAME),
           eq(deviceVersions.module, sql.placeholder('module')),
         ),
       )
       .prepare(),
+    known: db
+      .select({ lastSeenAtMs: devices.lastSeenAtMs, version: deviceVersions.version })
+      .from(devices)
+      .leftJoin(
+        deviceVersions,
+        and(
+          eq(deviceVersions.productKey, devices.productKey),
+          eq(deviceVersions.deviceName, devices.deviceName),
+          eq(deviceVersions.module, sql.placeholder('module')),
+        ),
+      )
+      .where(IS_DEVICE)
+      .prepare(),
     version: db
       .insert(deviceVersions)
       .values({
-        ...{ productKey, deviceName, module: sql.placeholder('module'), version: sql.placeholder('version') },
+        ...{ productKey: PRODUCT_KEY, deviceName: DEVICE_NAME },
+        ...{ module: sql.placeholder('module'), version: sql.placeholder('version') },
         reportedAtMs: sql.placeholder('atMs'),
       })
       .onConflictDoUpdate({
@@ -196,11 +232,7 @@ function reportStatements({ db }: Connection) {
         set: { version: sql`excluded.version`, reportedAtMs: sql`excluded.reported_at_ms` },
       })
       .prepare(),
-    seen: db
-      .update(devices)
-      .set({ lastSeenAtMs: atMs })
-      .where(and(eq(devices.productKey, productKey), eq(devices.deviceName, deviceName)))
-      .prepare(),
+    seen: db.update(devices).set({ lastSeenAtMs: AT_MS }).where(IS_DEVICE).prepare(),
   };
 }
 

@@ -135,8 +135,11 @@ describe('coming online', () => {
     await ground.begunUpdate();
     ground.signals.answer = () => Promise.reject(new Error('engine away'));
     const left = new AbortController();
-    const trying = ground.gateway.deviceOnline(light(1), left.signal);
+    const { signal } = left;
+    const connection = { device: light(1), ended: signal, isOpen: true };
+    const trying = ground.gateway.deviceOnline(connection);
     await ground.signals.count(1);
+    connection.isOpen = false;
     left.abort();
     await trying;
     expect(ground.signals.names()).toHaveLength(1);

@@ -22,6 +22,8 @@ afterAll(async () => {
 });
 
 const env = () => ({ FERRY_URL: service.url, FERRY_TOKEN: token, FERRY_MQTT_URL: service.mqttUrl });
+/** Of a process that has done something; in a test it is the test's own. */
+const usage = { cpuSeconds: expect.any(Number) as number, residentMb: expect.any(Number) as number };
 const words = (line: string) => [...line.split(' '), '--state', state];
 const roster = async (): Promise<Roster> => {
   const [file = ''] = await readdir(state);
@@ -42,12 +44,12 @@ describe('ferry simulate', () => {
     terminal.interrupt();
     const { exitCode, out, err } = await simulating;
     expect({ exitCode, err }).toEqual({ exitCode: 0, err: '' });
-    const kinds = out
+    const lines = out
       .trim()
       .split('\n')
-      .map((line) => JSON.parse(line) as { deviceName: string; kind: string })
-      .filter(({ deviceName }) => deviceName === 'sim-00001')
-      .map(({ kind }) => kind);
+      .map((line) => JSON.parse(line) as { deviceName: string; kind: string });
+    expect(lines.at(-1)).toEqual({ kind: 'simulator', ...usage });
+    const kinds = lines.filter(({ deviceName }) => deviceName === 'sim-00001').map(({ kind }) => kind);
     expect(kinds).toEqual(expect.arrayContaining(['connected', 'informed', 'notified', 'downloaded', 'succeeded']));
     expect((await roster())['sim-00001']?.version).toBe('2.0.0');
 
@@ -56,7 +58,7 @@ describe('ferry simulate', () => {
     const second = again.run(words('simulate --devices 4 --product lamps --behaviour ok'));
     await again.shows('online 4 of 4 · updating 0');
     again.interrupt();
-    expect((await second).out).toMatch(/Ended: online \d of 4 · updating 0\n$/);
+    expect((await second).out).toMatch(/Ended: online \d of 4 · updating 0 · simulator \d+\.\d s CPU, \d+ MB\n$/);
     const { body } = await service.get<{ items: { deviceName: string; version: string }[] }>(
       '/v1/products/lamps/devices',
     );

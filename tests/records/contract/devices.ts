@@ -104,6 +104,25 @@ export function describeDevices(ground: () => Ground): void {
       expect(onOld.items).toEqual([]);
     });
 
+    it('change nothing at a version report that repeats the last one, but for when the device was seen', async () => {
+      await build.devices(['a']);
+      const key = { productKey: build.productKey, deviceName: 'a' };
+      const report = (version: string, atMs: number) =>
+        records.versionReported(key, { module: 'default', version, atMs });
+      await report('1.0.0', 7);
+      await report('1.0.0', 60_006);
+      const since = { modules: [{ module: 'default', version: '1.0.0', reportedAtMs: 7 }] };
+      expect(await records.getDevice(key)).toMatchObject({ ...since, lastSeenAtMs: 7 });
+      await report('1.0.0', 60_007);
+      expect(await records.getDevice(key)).toMatchObject({ ...since, lastSeenAtMs: 60_007 });
+      await report('1.0.1', 60_008);
+      await report('1.0.0', 60_009);
+      expect(await records.getDevice(key)).toMatchObject({
+        modules: [{ module: 'default', version: '1.0.0', reportedAtMs: 60_009 }],
+        lastSeenAtMs: 60_009,
+      });
+    });
+
     it('know nothing of a stranger’s version report', async () => {
       const stranger = { productKey: build.productKey, deviceName: 'stranger' };
       expect(await records.versionReported(stranger, { module: 'default', version: '1', atMs: 1 })).toBeUndefined();

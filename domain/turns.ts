@@ -1,5 +1,8 @@
-/** Lets a bounded number of attempts run at once, in the order of asking: a fleet connects at the broker's pace. */
-export class ConnectQueue {
+/** Turns that have gone by are forgotten when so many have. */
+const GONE_BY_MAX = 1_000;
+
+/** Lets a bounded number of works run at once, in the order of asking: a crowd is served at the pace that serves it. */
+export class Turns {
   private running = 0;
   private readonly waiting: (() => void)[] = [];
   private next = 0;
@@ -26,6 +29,10 @@ export class ConnectQueue {
       return;
     }
     this.next++;
+    if (this.next > GONE_BY_MAX) {
+      this.waiting.splice(0, this.next);
+      this.next = 0;
+    }
     turn();
   }
 }

@@ -1,0 +1,21 @@
+import { createServer, type AddressInfo } from 'node:net';
+import { Aedes } from 'aedes';
+
+/* A broker that lets everybody do everything and keeps nothing. */
+
+export interface Publication {
+  readonly topics: readonly string[];
+  readonly payload: string;
+}
+
+const aedes = await Aedes.createBroker();
+const server = createServer(aedes.handle);
+server.listen(0, '127.0.0.1', () => process.send?.({ port: (server.address() as AddressInfo).port }));
+
+/** The same message to each topic, quality 1, as fast as it takes them. */
+process.on('message', ({ topics, payload }: Publication) => {
+  const bytes = Buffer.from(payload);
+  for (const topic of topics) {
+    aedes.publish({ cmd: 'publish', topic, payload: bytes, qos: 1, dup: false, retain: false }, () => undefined);
+  }
+});

@@ -1,0 +1,73 @@
+import { describe, expect, it } from 'vitest';
+import { OnlineSignals, type OnlineConnection } from '../../broker/online-signals.js';
+import { initialState } from '../../domain/device-update.js';
+import type { DeviceUpdateSignals } from '../../broker/device-update-signals.js';
+import type { OpenDeviceUpdate } from '../../records/records.js';
+
+const connectionOf = (n: number): OnlineConnection => ({
+  device: { productKey: 'p', deviceName: `d-${n}` },
+  isOpen: true,
+  ended: new AbortController().signal,
+});
+
+/** Only what is looked at. */
+const pendingUpdate = (n: number) =>
+  ({
+    record: { ...initialState(1), id: n, taskId: 't' },
+    onlineSignals: 0,
+    onlineSignalledAtMs: null,
+  }) as unknown as OpenDeviceUpdate;
+
+/** Online signals over an engine that answers when it is let. */
+function ground() {
+  const [answers, looked]: [(() => void)[], string[]] = [[], []];
+  const signals = { send: () => new Promise((resolve) => answers.push(() => resolve('delivered'))) };
+  const online = new OnlineSignals({
+    records: {
+      openDeviceUpdate: async ({ deviceName }) => {
+        looked.push(deviceName);
+        return pendingUpdate(looked.length);
+      },
+      signalled: async () => undefined,
+      pendingOnlineUpdates: async () => [],
+    },
+    signals: signals as DeviceUpdateSignals,
+    log: { warn: () => undefined },
+    now: () => 0,
+  });
+  return { online, answers, looked };
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+describe('a whole fleet that comes online at once', () => {
+  it('is told to the engine a bounded number at a time, in the order of coming, until all are told', async () => {
+    const { online, answers, looked } = ground();
+    const telling = Promise.all(Array.from({ length: 100 }, (_, n) => online.deviceOnline(connectionOf(n))));
+    await turn();
+    expect(answers).toHaveLength(40);
+    answers[0]?.();
+    await turn();
+    expect(answers).toHaveLength(41);
+    expect(looked.at(-1)).toBe('d-40');
+    for (const answer of answers) answer();
+    while (answers.length < 100) {
+      await turn();
+      for (const answer of answers) answer();
+    }
+    await telling;
+    expect(looked).toHaveLength(100);
+  });
+
+  it('is not looked up any more where it has left before its turn', async () => {
+    const { online, answers, looked } = ground();
+    for (let n = 0; n < 40; n++) void online.deviceOnline(connectionOf(n));
+    const gone = { ...connectionOf(40), isOpen: true };
+    const last = online.deviceOnline(gone);
+    await turn();
+    gone.isOpen = false;
+    for (const answer of answers) answer();
+    await last;
+    expect(looked).toHaveLength(40);
+  });
+});
