@@ -74,6 +74,8 @@ export interface TellAfter {
   readonly hundredMs: number;
 }
 
+/** All of it: the service is about to end. */
+export const TELL_NOW: TellAfter = { startedMs: 0, hundredMs: 0 };
 const TELL_AFTER: TellAfter = { startedMs: 1_000, hundredMs: 10_000 };
 
 /** A message that a signed-in device has published. */
@@ -137,10 +139,11 @@ export class Gateway {
   /**
    * Tells runs of first progress and of step 100, a little later: a device that goes on at once to what changes the
    * story more needs no signal of its own for them, and reports never wait for the engine. To be called often.
+   *
+   * @throws what records or engine throw: what is untold then is told the next time
    */
-  async tellProgress(): Promise<void> {
+  async tellProgress({ startedMs, hundredMs } = this.deps.tellAfter ?? TELL_AFTER): Promise<void> {
     const nowMs = this.#now();
-    const { startedMs, hundredMs } = this.deps.tellAfter ?? TELL_AFTER;
     const before = { startedBeforeMs: nowMs - startedMs, hundredBeforeMs: nowMs - hundredMs };
     const untold = await this.deps.records.untoldProgress(before, SWEEP_MAX);
     for (let from = 0; from < untold.length; from += TOLD_AT_ONCE) {

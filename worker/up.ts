@@ -10,7 +10,7 @@ import { createOutbox } from '../api/outbox.js';
 import { createSignInPath } from '../api/sessions.js';
 import { createDeviceUpdateSignals } from '../broker/device-update-signals.js';
 import { startEmbeddedBroker, type EmbeddedBroker } from '../broker/embedded-broker.js';
-import { Gateway } from '../broker/gateway.js';
+import { Gateway, TELL_NOW } from '../broker/gateway.js';
 import { createBrokerMetrics } from '../broker/metrics.js';
 import { createNotifier } from '../broker/notifier.js';
 import type { Records } from '../records/records.js';
@@ -275,7 +275,8 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
   shutdown.add('retention', () => retention.stop());
   shutdown.add('reconciler', () => reconciler.stop(), RECONCILER_STOP_MS);
   const teller = startReconciler({ 'telling of progress': () => gateway.tellProgress() }, { intervalMs: TELL_MS, log });
-  shutdown.add('telling of progress', () => teller.stop(), RECONCILER_STOP_MS);
+  const tellTheRest = () => teller.stop().then(() => gateway.tellProgress(TELL_NOW));
+  shutdown.add('telling of progress', tellTheRest, RECONCILER_STOP_MS);
 
   log.info(
     { http: httpUrl, mqttPort: broker.port, mqttsPort: broker.tlsPort, temporal: temporal.address },

@@ -5,7 +5,7 @@ import { Registry } from 'prom-client';
 import type { DeviceUpdateRun, DeviceUpdateSignals } from '../../broker/device-update-signals.js';
 import type { BrokerLimits } from '../../broker/limits.js';
 import { startEmbeddedBroker, type BrokerTls, type EmbeddedBroker } from '../../broker/embedded-broker.js';
-import { Gateway } from '../../broker/gateway.js';
+import { Gateway, TELL_NOW } from '../../broker/gateway.js';
 import { createBrokerMetrics, type BrokerMetrics } from '../../broker/metrics.js';
 import type { OnlineRetry } from '../../broker/online-signals.js';
 import { initialState, notified } from '../../domain/device-update.js';
@@ -179,7 +179,7 @@ export class Ground {
     const logged: { kind?: string; subject?: string }[] = [];
     const log = { warn: (entry: object) => void logged.push(entry) };
     const spoiled = spoil(records);
-    const tellAfter = { startedMs: 0, hundredMs: 0 };
+    const tellAfter = TELL_NOW;
     const gateway = new Gateway({ records: spoiled, signals, downloadUrl, metrics, log, onlineRetry, tellAfter });
     const broker = await startEmbeddedBroker({
       host: '127.0.0.1',

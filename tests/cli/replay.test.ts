@@ -55,7 +55,7 @@ describe('ferry replay', () => {
     const { exitCode, out } = await replay('full-flash', '--product', 'lamp');
     expect(exitCode).toBe(0);
     expect(out).toMatch(
-      /The device reported step 40\.[^]*→ upgrading, step 40[^]*The device failed: extraction-failed/,
+      /The device failed: extraction-failed \(“flash is full”\)\. Until then it had reported step 40\.[^]*→ extraction-failed, step 40/,
     );
     expect(out).toContain('In the end: failed, cause extraction-failed.');
     expect(out).toContain('flash is full');

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { untilRun } from '../support/run-state.js';
 import { Ground } from './ground.js';
 
 /*
@@ -39,25 +40,42 @@ describe('while the workflow engine is away', () => {
     await device.leave();
   });
 
-  it('a report that begins an update is not acknowledged; the device sends it again, and it counts once', async () => {
+  it('a report that begins an update is kept and acknowledged; its run hears of it afterwards, over a kill too', async () => {
     const { id, version } = await ground.verifiedFirmware();
     await ground.register('reporting', '1.1');
     let device = await ground.connect('reporting');
     const task = await api().createBatchUpdate(id, { sourceVersions: ['1.1'] });
     await device.notification();
     await ground.service.signalTemporal('SIGSTOP');
-    expect(await device.tryProgress(10)).toBe('closed');
+    expect(await device.tryProgress(10)).toBe('acknowledged');
     await killService();
     await ground.service.start();
-    device = await ground.connect('reporting');
-    expect(await device.tryProgress(10)).toBe('acknowledged');
     const upgrading = await ground.untilUpdate(task.id, 'reporting', ({ status }) => status === 'upgrading');
     expect(upgrading).toMatchObject({ step: 10, attempt: 1 });
+    await untilRun(ground.service.temporalAddress, upgrading.workflow.id, ({ status }) => status === 'upgrading');
+    device = await ground.connect('reporting');
     await device.progress(100);
     await device.runs(version);
     const ended = await ground.untilTask(task.id, isEnded);
     expect(ended.counts).toMatchObject({ succeeded: 1, failed: 0, total: 1 });
     expect(await ground.runsOf(task.id)).toEqual({ batchUpdate: 1, shard: 1, deviceUpdate: 1 });
+    await device.leave();
+  });
+
+  it('a report that ends an update is not acknowledged; the device sends it again, and it counts once', async () => {
+    const { id } = await ground.verifiedFirmware();
+    await ground.register('ending', '1.7');
+    let device = await ground.connect('ending');
+    const task = await api().createBatchUpdate(id, { sourceVersions: ['1.7'] });
+    await device.notification();
+    await ground.service.signalTemporal('SIGSTOP');
+    expect(await device.tryProgress(-3)).toBe('closed');
+    await killService();
+    await ground.service.start();
+    device = await ground.connect('ending');
+    expect(await device.tryProgress(-3)).toBe('acknowledged');
+    const ended = await ground.untilTask(task.id, isEnded);
+    expect(ended.counts).toMatchObject({ succeeded: 0, failed: 1, total: 1 });
     await device.leave();
   });
 });

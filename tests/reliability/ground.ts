@@ -1,10 +1,10 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client, Connection } from '@temporalio/client';
 import type { DeviceUpdateAnswer, TaskAnswer } from '../../api/schemas.js';
 import { SEARCH_ATTRIBUTES } from '../../domain/ids.js';
 import { Device } from '../e2e/device.js';
+import { withEngine } from '../support/run-state.js';
 import { ServiceProcess } from '../support/service-process.js';
 
 /** A service that may be killed, with a product, devices and verified firmware. */
@@ -93,16 +93,12 @@ export class Ground {
 
   /** Runs of the task in the engine, by workflow type. */
   async runsOf(taskId: string): Promise<Readonly<Record<string, number>>> {
-    const connection = await Connection.connect({ address: this.service.temporalAddress });
-    try {
-      const client = new Client({ connection });
+    return withEngine(this.service.temporalAddress, async (client) => {
       const counts: Record<string, number> = {};
       for await (const { type } of client.workflow.list({ query: `${SEARCH_ATTRIBUTES.taskId} = '${taskId}'` })) {
         counts[type] = (counts[type] ?? 0) + 1;
       }
       return counts;
-    } finally {
-      await connection.close();
-    }
+    });
   }
 }

@@ -6,6 +6,7 @@ import { rebuildOffline } from '../../worker/rebuild/offline.js';
 import type { Rebuilt } from '../../worker/rebuild/rebuild.js';
 import { Device } from '../e2e/device.js';
 import { Ferry } from '../e2e/ferry.js';
+import { untilRun } from '../support/run-state.js';
 import { serviceEnvironment } from '../support/service-environment.js';
 
 /* A service's records are lost: they are written anew from the runs' histories, and the service goes on. */
@@ -98,6 +99,8 @@ async function story(): Promise<void> {
   await untilUpdate(tasks.batch, 'failing', ({ outcome }) => outcome === 'failed');
   await untilUpdate(tasks.batch, 'busy', ({ cause }) => cause === 'device-busy');
   await untilUpdate(tasks.batch, 'away', ({ waitingFor }) => (waitingFor as { what?: string }).what === 'online');
+  // A history holds what its run has been told: of step 100 that is a little later.
+  await untilRun(ferry.temporalAddress, 'device-update/lamp/upgrading', ({ step }) => step === 100);
   for (const each of devices.values()) await each.leave();
 }
 

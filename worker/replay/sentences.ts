@@ -6,6 +6,7 @@ import type {
   FetchedSignal,
   OnlineSignal,
   ProgressSignal,
+  Report,
   VersionSignal,
 } from '../../workflows/messages.js';
 import { localActivityOf, textOf, valueOf, type HistoryEvent, type LocalActivity } from './decode.js';
@@ -67,7 +68,18 @@ function signal(event: HistoryEvent, type: string): string | null {
   const signalled = event.workflowExecutionSignaledEventAttributes;
   if (!signalled) return null;
   const message = valueOf(signalled.input);
-  switch (signalled.signalName) {
+  return `${told(signalled.signalName ?? '', message)}${progressOf(signalled.signalName ?? '', message)}`;
+}
+
+/** Most percentages reach a run with whatever it is told next. */
+function progressOf(name: string, message: unknown): string {
+  const { progress } = (message ?? {}) as Partial<Report>;
+  if (name === 'progress' || !progress || progress.step === null) return '';
+  return ` Until then it had reported step ${progress.step}.`;
+}
+
+function told(name: string, message: unknown): string {
+  switch (name) {
     case 'progress':
       return `The device reported step ${(message as ProgressSignal).step}.`;
     case 'failure': {
@@ -85,7 +97,7 @@ function signal(event: HistoryEvent, type: string): string | null {
     case 'end':
       return 'An operator ended the verification early.';
     default:
-      return `It got the signal ${signalled.signalName ?? ''}.`;
+      return `It got the signal ${name}.`;
   }
 }
 
