@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
 import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
-import { APPROVAL_TIMEOUT_MS, SHARD_DEVICES, UNCONFIRMED_STARTS_MAX } from '../domain/policy.js';
+import { APPROVAL_TIMEOUT_MS, shardDevices, UNCONFIRMED_STARTS_MAX } from '../domain/policy.js';
 import type { Approval } from '../domain/update-task.js';
 import type { DeviceUpdateRecord, Records, TaskRecord } from '../records/records.js';
 import type { batchUpdate } from '../workflows/batch-update.js';
@@ -100,7 +100,7 @@ export function createOutbox({ records, client, log }: OutboxDeps): Outbox {
         firmware: { id: firmware.id, name: firmware.name, module: firmware.module, version: firmware.version },
         policy,
         devicesTotal: counts.total,
-        shardDevices: SHARD_DEVICES,
+        shardDevices: shardDevices(counts.total),
         unconfirmedStartsMax: UNCONFIRMED_STARTS_MAX,
         ...(task.needsApproval && { approval: { startedBy: task.startedBy, timeoutMs: APPROVAL_TIMEOUT_MS } }),
         ...(await originOf(task)),

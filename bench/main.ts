@@ -13,7 +13,7 @@ import { runReads } from './reads/reads.js';
 import { runRetention } from './retention/retention.js';
 import { reportsToBareAedes, reportsToFerry } from './reports/reports.js';
 
-/* `npm run bench -- [1 1b 2 3 4 5 6 7 8] [--runs N] [--size small|full] [--profile]`; numbers as in docs/performance.md. */
+/* `npm run bench -- [1 1b 2 3 4 5 6 7 8] [--runs N] [--size small|full] [--profile] [--devices N,N]`; numbers as in docs/performance.md. */
 
 type Figures = Readonly<Record<string, number>>;
 type Size = 'small' | 'full';
@@ -25,6 +25,8 @@ const { positionals, values } = parseArgs({
     size: { type: 'string', default: 'full' },
     out: { type: 'string', default: join(PROJECT_FOLDER, 'bench', 'results') },
     profile: { type: 'boolean', default: false },
+    /** Of bench 2, in place of its own sizes. */
+    devices: { type: 'string' },
   },
 });
 const runs = Number(values.runs);
@@ -48,6 +50,11 @@ async function rawEngine(children: number): Promise<Figures> {
   await once(child, 'exit');
   return figures;
 }
+
+const sizes = (): number[] =>
+  values.devices === undefined
+    ? [of(20, 1_000), of(60, 5_000), ...(size === 'full' ? [20_000] : [])]
+    : values.devices.split(',').map(Number);
 
 const benches: Readonly<
   Record<string, { title: string; run: () => Promise<Record<string, ReturnType<typeof cellsOf>>> }>
@@ -76,12 +83,7 @@ const benches: Readonly<
     title: '2: the same with more devices',
     run: () =>
       compare(
-        Object.fromEntries(
-          [of(20, 1_000), of(60, 5_000), ...(size === 'full' ? [20_000] : [])].map((devices) => [
-            `${devices} devices`,
-            () => runBatch({ devices, reports: 3 }),
-          ]),
-        ),
+        Object.fromEntries(sizes().map((devices) => [`${devices} devices`, () => runBatch({ devices, reports: 3 })])),
       ),
   },
   '3': {

@@ -98,7 +98,13 @@ export const wholePolicy = (stored: StoredPolicy): UpdatePolicy => ({ ...stored,
 /** A task that nobody has approved by then counts as rejected. */
 export const APPROVAL_TIMEOUT_MS = 30 * DAY_MS;
 
-/** Devices of a shard: its run starts them at a pace and follows them [design: workflows]. */
-export const SHARD_DEVICES = 200;
+/** Devices of a shard, from some to as many as keep its history below 2,000 events and 2 MB (docs/performance.md, 2). */
+const SHARD_DEVICES = { least: 200, most: 500 } as const;
+/** Shards of a batch, while they can be this few: each is some 13 events in the batch's own history. */
+const SHARDS_WANTED = 200;
+
+/** How many devices each shard of a batch has: its run starts them at a pace and follows them [design: workflows]. */
+export const shardDevices = (devicesTotal: number): number =>
+  Math.min(SHARD_DEVICES.most, Math.max(SHARD_DEVICES.least, Math.ceil(devicesTotal / SHARDS_WANTED)));
 /** Child starts that a shard has under way, not yet confirmed by the server, at once. */
 export const UNCONFIRMED_STARTS_MAX = 40;

@@ -1,4 +1,4 @@
-/** Bundles the benches and runs them: `npm run bench -- [1 1b 2 3 4 5 6 7 8] [--runs N] [--size small|full] [--profile]`. */
+/** Bundles the benches and runs them: `npm run bench -- [1 1b 2 3 4 5 6 7 8] [--runs N] [--size small|full] [--profile] [--devices N,N]`. */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { build } from 'esbuild';

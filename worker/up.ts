@@ -22,6 +22,7 @@ import { loadConfig, type Config } from './config.js';
 import { claimDataFolder, requireNoHalfRestore } from './data-folder.js';
 import { createDoctor } from './doctor/doctor.js';
 import { createDownloadUrls } from './download-urls.js';
+import { watchIntegrity } from './intact-files.js';
 import { createLog, installSdkLog } from './log.js';
 import { PROJECT_FOLDER } from './paths.js';
 import { portTaken } from './ports.js';
@@ -246,11 +247,11 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
         ...createNotifier({ link: broker.link, downloadUrl: downloads.urlFor }),
         listeningSinceMs: () => uptime.sinceMs(),
       },
-      isIntact: async (sha256) => {
+      isIntact: watchIntegrity(async (sha256) => {
         const integrity = await store.isIntact(sha256);
         if (integrity !== 'intact') await pause(sha256);
         return integrity;
-      },
+      }),
     },
   });
   later.worker = worker;

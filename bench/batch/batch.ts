@@ -60,6 +60,10 @@ async function historiesOf({ api }: Service, taskId: string, batchId: string) {
     const history = (await api.workflowHistory(workflowId)) as { events: unknown[] };
     return { events: history.events.length, kb: JSON.stringify(history).length / 1_024 };
   };
-  const [shard, device] = [await size(`${batchId}/shard-0`), await size(update?.workflow.id ?? '')];
-  return { 'shard events': shard.events, 'shard kB': shard.kb, 'device events': device.events };
+  const [batch, shard] = [await size(batchId), await size(`${batchId}/shard-0`)];
+  const device = await size(update?.workflow.id ?? '');
+  return {
+    ...{ 'batch events': batch.events, 'batch kB': batch.kb, 'shard events': shard.events, 'shard kB': shard.kb },
+    'device events': device.events,
+  };
 }

@@ -1,8 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { createApiClient, type ApiClient } from '../../api/client.js';
 import { PROJECT_FOLDER } from '../../worker/paths.js';
 
@@ -63,15 +64,9 @@ export class Service {
     return createApiClient({ url: this.url, token: TOKEN });
   }
 
-  /** Bytes of records and engine. */
+  /** Bytes of the pages in use of records and engine; the write-ahead logs beside them keep their size. */
   async databaseBytes(): Promise<{ readonly records: number; readonly engine: number }> {
-    const sizes = { records: 0, engine: 0 };
-    for (const name of await readdir(this.folder)) {
-      const { size } = await stat(join(this.folder, name));
-      if (name.startsWith('ferry.db')) sizes.records += size;
-      if (name.startsWith('temporal.db')) sizes.engine += size;
-    }
-    return sizes;
+    return { records: bytesOf(join(this.folder, 'ferry.db')), engine: bytesOf(join(this.folder, 'temporal.db')) };
   }
 
   async stop(): Promise<void> {
@@ -80,4 +75,12 @@ export class Service {
     await ended;
     await rm(this.folder, { recursive: true, force: true });
   }
+}
+
+export function bytesOf(path: string): number {
+  const db = new Database(path, { readonly: true });
+  const pragma = (name: string) => Number(db.pragma(name, { simple: true }));
+  const bytes = (pragma('page_count') - pragma('freelist_count')) * pragma('page_size');
+  db.close();
+  return bytes;
 }

@@ -7,6 +7,7 @@ import { findTemporalCli } from '../../worker/temporal/cli-binary.js';
 import { startEmbeddedServer } from '../../worker/temporal/embedded-server.js';
 import { PROJECT_FOLDER } from '../../worker/paths.js';
 import { CpuMeter } from '../lib/process.js';
+import { bytesOf } from '../lib/service.js';
 
 /* In a process of its own: worker and signaller, nothing else. */
 
@@ -52,6 +53,7 @@ const running = worker.run();
 const run = (count: number) =>
   client.workflow.execute('rawParent', { taskQueue: 'raw', workflowId: `raw-${count}`, args: [count] });
 await run(20); // warm
+const bytesBefore = bytesOf(join(folder, 'temporal.db'));
 const meter = new CpuMeter({ worker: process.pid, temporal: server.pid });
 const startedMs = performance.now();
 await run(children);
@@ -62,6 +64,7 @@ process.send?.({
   'CPU ms/device': (1_000 * (cpu.worker + cpu.temporal)) / children,
   'of the service': (1_000 * cpu.worker) / children,
   'of Temporal': (1_000 * cpu.temporal) / children,
+  'engine bytes/device': (bytesOf(join(folder, 'temporal.db')) - bytesBefore) / children,
 });
 worker.shutdown();
 await running;

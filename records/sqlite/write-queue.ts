@@ -12,6 +12,9 @@ export interface WriteContext {
 
 export type Write<T> = (context: WriteContext) => T;
 
+/** Between two commits, if there is more than one to do. */
+const COMMIT_GAP_MS = 4;
+
 interface Queued {
   readonly write: Write<unknown>;
   /** It is a single statement, which undoes itself when it is refused. */
@@ -39,13 +42,14 @@ function refusalOf(error: unknown): () => Error {
 }
 
 /**
- * Group commit: all writes of a tick share one transaction, each in a savepoint of its own, so that a refused one does
+ * Group commit: all writes of a few milliseconds share one transaction, each in a savepoint of its own, so that a refused one does
  * not spoil its neighbours. A promise settles only after the commit: broker and activities acknowledge on it.
  */
 export class WriteQueue {
   private queued: Queued[] = [];
   private readonly listeners = new Set<(taskIds: ReadonlySet<string>) => void>();
   private readonly sql;
+  private flushedAtMs = -COMMIT_GAP_MS;
   private closed = false;
   private failing = false;
 
@@ -75,9 +79,16 @@ export class WriteQueue {
   private enqueue<T>(write: Write<T>, isStatement: boolean): Promise<T> {
     if (this.closed) return Promise.reject(new Error('The records are closed'));
     return new Promise<T>((resolve, reject) => {
-      if (this.queued.length === 0) setImmediate(() => this.flush());
+      if (this.queued.length === 0) this.schedule();
       this.queued.push({ write, isStatement, resolve: resolve as (value: unknown) => void, reject });
     });
+  }
+
+  /** At once after a pause; else with what comes in the next few milliseconds: a commit costs more than most writes. */
+  private schedule(): void {
+    const waitMs = this.flushedAtMs + COMMIT_GAP_MS - performance.now();
+    if (waitMs <= 0) setImmediate(() => this.flush());
+    else setTimeout(() => this.flush(), waitMs);
   }
 
   /** Rejects while the disk can't be written; looks only when a write has failed, and has nothing to write then. */
@@ -102,6 +113,7 @@ export class WriteQueue {
   private flush(): void {
     const batch = this.queued;
     if (batch.length === 0) return;
+    this.flushedAtMs = performance.now();
     this.queued = [];
     const touched = new Set<string>();
     let results: Done[];
