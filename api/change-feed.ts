@@ -25,7 +25,7 @@ export async function* changeFeed(records: Records, options: FeedOptions): Async
   const { taskId, signal, batchGapMs } = options;
   const bell = new Bell();
   const stopListening = records.onChange((taskIds) => {
-    if (taskId === null || taskIds.has(taskId)) bell.ring();
+    if (taskId === null || (taskIds?.has(taskId) ?? true)) bell.ring();
   });
   const stopWaiting = () => bell.ring();
   signal.addEventListener('abort', stopWaiting);

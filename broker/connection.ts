@@ -143,7 +143,11 @@ export class Connection {
   wrotePuback(messageId: number): boolean {
     const socket = this.client.conn as Socket;
     if (!this.isOpen || !socket.writable || socket.writableLength > 0) return false;
-    socket.write(Buffer.of(0x40, 2, messageId >> 8, messageId & 0xff));
+    const packet = Buffer.allocUnsafe(4); // of Node's pool: one of its own would cost more than the write
+    packet[0] = 0x40;
+    packet[1] = 2;
+    packet.writeUInt16BE(messageId, 2);
+    socket.write(packet);
     return true;
   }
 

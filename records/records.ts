@@ -673,8 +673,8 @@ export interface Records {
   changesSince(change: number, taskId: string | null, limit: number): Promise<Changes>;
   /** The newest change number. */
   lastChange(): Promise<number>;
-  /** Called after commits with the ids of the tasks that they changed; answers how to stop. */
-  onChange(listener: (taskIds: ReadonlySet<string>) => void): () => void;
+  /** Called after commits with the ids of the tasks that they changed, or null: any may be; answers how to stop. */
+  onChange(listener: (taskIds: ReadonlySet<string> | null) => void): () => void;
 
   // ── for a rebuild ─────────────────────────────────────────────────────────────────────────────
   /**

@@ -23,7 +23,8 @@ export async function readyFleet(service: Service, count: number, steps: readonl
   const pioneers = await register(service, PIONEERS, 'pioneer');
   const load = Load.start();
   const goes = steps.length > 0;
-  await load.connect(service.mqttUrl, goes ? [...devices, ...pioneers] : devices, steps);
+  const inOrder = devices.toSorted((a, b) => (a.deviceName < b.deviceName ? -1 : 1));
+  await load.connect(service.mqttUrl, goes ? [...pioneers, ...inOrder] : devices, steps);
   return { load, devices, firmwareId: await verifiedFirmware(service, pioneers, goes) };
 }
 

@@ -156,25 +156,22 @@ export const stateOf = (row: DeviceUpdateState): DeviceUpdateState =>
  * @returns false when it is anything else: the first one, the hundredth, a stale one
  */
 export function midUpdateProgress({ sqlite }: Connection) {
-  const update = sqlite
-    .prepare<unknown[], string>(
-      `UPDATE device_updates
+  const update = sqlite.prepare(
+    `UPDATE device_updates
         SET step = max(coalesce(step, 0), ?), last_progress_at_ms = max(coalesce(last_progress_at_ms, 0), ?), change = ?
         WHERE id = (SELECT id FROM device_updates
             WHERE product_key = ? AND device_name = ? AND ${OPEN_AND_BEGUN} AND (? IS NULL OR module = ?) LIMIT 1)
-          AND status = 'upgrading' AND notified_at_ms IS NOT NULL AND started_at_ms IS NOT NULL
-        RETURNING task_id`,
-    )
-    .pluck();
+          AND status = 'upgrading' AND notified_at_ms IS NOT NULL AND started_at_ms IS NOT NULL`,
+  );
   return (
     { productKey, deviceName }: DeviceKey,
     { module, step, atMs }: { readonly module: string | null; readonly step: number; readonly atMs: number },
-    { nextChange, touched }: WriteContext,
+    { nextChange, touchedSome }: WriteContext,
   ): boolean => {
     if (step >= 100) return false;
-    const taskId = update.get(step, atMs, nextChange(), productKey, deviceName, module, module);
-    if (taskId === undefined) return false;
-    touched(taskId);
+    const { changes } = update.run(step, atMs, nextChange(), productKey, deviceName, module, module);
+    if (changes === 0) return false;
+    touchedSome(); // to answer which one would cost as much again
     return true;
   };
 }

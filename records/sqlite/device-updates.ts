@@ -41,19 +41,21 @@ export function deviceUpdateRecords(connection: Connection): DeviceUpdateRecords
   const store = deviceUpdateStore(connection);
   const progressMidUpdate = midUpdateProgress(connection);
   const told = toldStatements(connection);
+  const anyProgress: Records['progressReported'] = (key, { module, step, atMs }) =>
+    writes.run((context) => {
+      const row = find.openRow(key, module);
+      if (row === undefined || row.notifiedAtMs === null) return false;
+      store(row, progressed(row, step, atMs), context);
+      return true;
+    });
   const untold = sqlite.prepare<[number, number, number], number>(UNTOLD_PROGRESS).pluck();
   const waitsOnline = onlineWaits(connection, find);
 
   return {
-    async progressReported(key, report) {
-      if (await writes.runStatement((context) => progressMidUpdate(key, report, context))) return true;
-      return writes.run((context) => {
-        const row = find.openRow(key, report.module);
-        if (row === undefined || row.notifiedAtMs === null) return false;
-        store(row, progressed(row, report.step, report.atMs), context);
-        return true;
-      });
-    },
+    progressReported: (key, report) =>
+      writes
+        .runStatement((context) => progressMidUpdate(key, report, context))
+        .then((isWritten) => isWritten || anyProgress(key, report)),
 
     async untoldProgress({ startedBeforeMs, hundredBeforeMs }, limit) {
       return untold.all(startedBeforeMs, hundredBeforeMs, limit).flatMap((id) => find.byId(id) ?? []);

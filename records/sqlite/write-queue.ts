@@ -8,7 +8,12 @@ export interface WriteContext {
   /** The first of as many change numbers in a row, for rows that one statement changes. */
   readonly nextChanges: (count: number) => number;
   readonly touched: (taskId: string) => void;
+  /** The same where the statement does not tell which. */
+  readonly touchedSome: () => void;
 }
+
+/** Tasks that a commit has touched; null: some, and nobody asked which. */
+export type Touched = ReadonlySet<string> | null;
 
 export type Write<T> = (context: WriteContext) => T;
 
@@ -21,6 +26,11 @@ interface Queued {
   readonly isStatement: boolean;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
+}
+
+interface Touching {
+  readonly tasks: Set<string>;
+  some: boolean;
 }
 
 type Done = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: unknown };
@@ -47,7 +57,7 @@ function refusalOf(error: unknown): () => Error {
  */
 export class WriteQueue {
   private queued: Queued[] = [];
-  private readonly listeners = new Set<(taskIds: ReadonlySet<string>) => void>();
+  private readonly listeners = new Set<(taskIds: Touched) => void>();
   private readonly sql;
   private flushedAtMs = -COMMIT_GAP_MS;
   private closed = false;
@@ -99,7 +109,7 @@ export class WriteQueue {
     });
   }
 
-  onChange(listener: (taskIds: ReadonlySet<string>) => void): () => void {
+  onChange(listener: (taskIds: Touched) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   }
@@ -115,7 +125,7 @@ export class WriteQueue {
     if (batch.length === 0) return;
     this.flushedAtMs = performance.now();
     this.queued = [];
-    const touched = new Set<string>();
+    const touched: Touching = { tasks: new Set(), some: false };
     let results: Done[];
     try {
       results = this.commit(batch, touched);
@@ -133,29 +143,31 @@ export class WriteQueue {
       if (result?.ok) resolve(result.value);
       else reject(result?.error);
     });
-    if (touched.size > 0) this.tell(touched);
+    if (touched.some) this.tell(null);
+    else if (touched.tasks.size > 0) this.tell(touched.tasks);
   }
 
-  private commit(batch: readonly Queued[], touched: Set<string>): Done[] {
+  private commit(batch: readonly Queued[], touched: Touching): Done[] {
     this.sql.begin.run();
     const before = this.sql.lastChange.get()?.value ?? 0;
     // Counted here and stored once; a refused write leaves a gap, which hurts nobody.
     let change = before;
     const nextChanges = (count: number) => (change += count) - count + 1;
+    const context: WriteContext = {
+      nextChange: () => nextChanges(1),
+      nextChanges,
+      touched: (taskId) => void touched.tasks.add(taskId),
+      touchedSome: () => void (touched.some = true),
+    };
     const results = batch.map(({ write, isStatement }) =>
-      isStatement ? this.alone(write, nextChanges, touched) : this.inSavepoint(write, nextChanges, touched),
+      isStatement ? this.alone(write, context) : this.inSavepoint(write, context),
     );
     if (change > before) this.sql.setChange.run(change);
     this.sql.commit.run();
     return results;
   }
 
-  private alone(write: Write<unknown>, nextChanges: WriteContext['nextChanges'], touched: Set<string>): Done {
-    const context = {
-      nextChange: () => nextChanges(1),
-      nextChanges,
-      touched: (taskId: string) => void touched.add(taskId),
-    };
+  private alone(write: Write<unknown>, context: WriteContext): Done {
     try {
       return { ok: true, value: write(context) };
     } catch (error) {
@@ -164,18 +176,13 @@ export class WriteQueue {
     }
   }
 
-  private inSavepoint(write: Write<unknown>, nextChanges: WriteContext['nextChanges'], touched: Set<string>): Done {
+  private inSavepoint(write: Write<unknown>, context: WriteContext): Done {
     const mine = new Set<string>();
-    const context: WriteContext = {
-      nextChange: () => nextChanges(1),
-      nextChanges,
-      touched: (taskId) => void mine.add(taskId),
-    };
     this.sql.savepoint.run();
     try {
-      const value = write(context);
+      const value = write({ ...context, touched: (taskId) => void mine.add(taskId) });
       this.sql.release.run();
-      for (const taskId of mine) touched.add(taskId);
+      mine.forEach(context.touched);
       return { ok: true, value };
     } catch (error) {
       // A full or broken disk may have ended the whole transaction: then there is no savepoint to go back to.
@@ -187,7 +194,7 @@ export class WriteQueue {
   }
 
   /** The writes are committed and settled: a listener's fault is no fault of theirs, nor of the other listeners. */
-  private tell(taskIds: ReadonlySet<string>): void {
+  private tell(taskIds: Touched): void {
     for (const listener of this.listeners) {
       try {
         listener(taskIds);

@@ -27,6 +27,28 @@ describe('the write queue', () => {
     expect(rows()).toEqual(['a', 'c']);
   });
 
+  it('needs no savepoint around a single statement: a refused one undoes itself, and spoils no other', async () => {
+    db.exec('CREATE UNIQUE INDEX once ON rows (x)');
+    const statement = (...values: string[]) =>
+      queue.runStatement(
+        () => void db.prepare(`INSERT INTO rows VALUES ${values.map(() => '(?)').join()}`).run(values),
+      );
+    const results = await Promise.allSettled([insert('a'), statement('b', 'a'), statement('c')]);
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect(rows()).toEqual(['a', 'c']);
+  });
+
+  it('takes what comes within a few milliseconds of a commit into one more', async () => {
+    const commits: number[] = [];
+    queue.onChange(() => commits.push(1));
+    const touch = () => queue.run(({ touchedSome }) => touchedSome());
+    await touch();
+    const second = touch();
+    await new Promise(setImmediate);
+    await Promise.all([second, touch()]);
+    expect(commits).toHaveLength(2);
+  });
+
   it.each([
     ['SQLITE_FULL', { name: 'FerryError', code: 'storage-unavailable' }],
     ['SQLITE_IOERR_WRITE', { name: 'FerryError', code: 'storage-unavailable' }],

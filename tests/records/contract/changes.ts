@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { initialState } from '../../../domain/device-update.js';
+import { initialState, notified } from '../../../domain/device-update.js';
 import type { Records, TaskRecord } from '../../../records/records.js';
 import type { Builder } from '../builder.js';
 import { type Ground } from './ground.js';
@@ -48,7 +48,7 @@ export function describeChanges(ground: () => Ground): void {
       await build.devices(['a']);
       const id = await build.firmware('2.0.0');
       const told: string[] = [];
-      const stop = records.onChange((taskIds) => told.push(...taskIds));
+      const stop = records.onChange((taskIds) => told.push(...(taskIds ?? [])));
       const task = await build.verification(id, ['a']);
       stop();
       await records.requestTaskCancel(task.id, 1);
@@ -60,17 +60,33 @@ export function describeChanges(ground: () => Ground): void {
       const id = await build.firmware('2.0.0');
       const other = await ground().again();
       const seen: Promise<TaskRecord | undefined>[] = [];
-      records.onChange((taskIds) => taskIds.forEach((taskId) => seen.push(other.getTask(taskId))));
+      records.onChange((taskIds) => {
+        for (const taskId of taskIds ?? []) seen.push(other.getTask(taskId));
+      });
       const task = await build.verification(id, ['a']);
       expect(await Promise.all(seen)).toMatchObject([{ id: task.id }]);
       await other.close();
+    });
+
+    it('of a percentage in mid-update are told too, though nobody looks up whose they are', async () => {
+      await build.devices(['a']);
+      const task = await build.verification(await build.firmware('2.0.0'), ['a']);
+      const key = { productKey: build.productKey, deviceName: 'a' };
+      await records.recordDeviceUpdate(task.id, key, notified(initialState(1), 2), 'run');
+      await records.progressReported(key, { module: null, step: 1, atMs: 3 });
+      const { change } = await records.changesSince(0, task.id, 10);
+      const told: unknown[] = [];
+      records.onChange((taskIds) => told.push(taskIds));
+      await records.progressReported(key, { module: null, step: 2, atMs: 4 });
+      expect(told).toEqual([null]);
+      expect((await records.changesSince(change, task.id, 10)).deviceUpdates).toMatchObject([{ step: 2 }]);
     });
 
     it('are not told of a write that was refused', async () => {
       await build.devices(['a']);
       const id = await build.firmware('2.0.0');
       const told: string[] = [];
-      records.onChange((taskIds) => told.push(...taskIds));
+      records.onChange((taskIds) => told.push(...(taskIds ?? [])));
       await expect(build.verification(id, ['a', 'nobody'])).rejects.toMatchObject({ code: 'devices-invalid' });
       expect(told).toEqual([]);
     });
@@ -83,7 +99,7 @@ export function describeChanges(ground: () => Ground): void {
       records.onChange(() => {
         throw new Error('a listener fails');
       });
-      records.onChange((taskIds) => told.push(...taskIds));
+      records.onChange((taskIds) => told.push(...(taskIds ?? [])));
       const task = await build.verification(id, ['a']);
       expect(told).toEqual([task.id]);
       expect(await warned).toMatchObject([{ message: 'a listener fails' }]);
