@@ -391,17 +391,32 @@ class DeviceBroker implements EmbeddedBroker {
     packet.retain = false;
     connection.inTurn(() =>
       this.#receive(connection, uplink).then(
-        (answers) => this.#acknowledge(connection, packet, answers, done),
-        (error: unknown) => this.#refuse(connection, error, done),
+        (answers) => this.#unbroken(connection, () => this.#acknowledge(connection, packet, answers, done)),
+        (error: unknown) => this.#unbroken(connection, () => this.#refuse(connection, error, done)),
       ),
     );
   }
 
+  /** Never throws: what is thrown comes as a rejection. */
   #receive(connection: Connection, uplink: Uplink): Promise<readonly Message[]> {
     const { device } = connection;
-    const waitMs = this.#paces.of(connection.deviceId).waitMs(this.#now());
-    if (waitMs === 0) return this.options.gateway.received(device, uplink);
-    return this.#keepPace(connection, waitMs).then(() => this.options.gateway.received(device, uplink));
+    try {
+      const waitMs = this.#paces.of(connection.deviceId).waitMs(this.#now());
+      if (waitMs === 0) return this.options.gateway.received(device, uplink);
+      return this.#keepPace(connection, waitMs).then(() => this.options.gateway.received(device, uplink));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** The device's next message waits for the end of this one, however it ends. */
+  #unbroken(connection: Connection, end: () => void): void {
+    try {
+      end();
+    } catch (error) {
+      this.options.log.warn({ error: String(error) }, 'an answer could not be sent');
+      connection.client.close();
+    }
   }
 
   #acknowledge(
@@ -412,12 +427,7 @@ class DeviceBroker implements EmbeddedBroker {
   ): void {
     // aedes writes the acknowledgement of what is left at quality 1: in four pieces, where one does.
     if (packet.qos === 1 && connection.wrotePuback(packet.messageId ?? 0)) packet.qos = 0;
-    try {
-      done(null);
-    } catch (error) {
-      this.options.log.warn({ error: String(error) }, 'an answer could not be sent');
-      connection.client.close();
-    }
+    done(null);
     for (const answer of answers) void connection.send(answer, 0);
   }
 

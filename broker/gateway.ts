@@ -146,9 +146,16 @@ export class Gateway {
     const nowMs = this.#now();
     const before = { startedBeforeMs: nowMs - startedMs, hundredBeforeMs: nowMs - hundredMs };
     const untold = await this.deps.records.untoldProgress(before, SWEEP_MAX);
+    let failure: PromiseRejectedResult | undefined;
     for (let from = 0; from < untold.length; from += TOLD_AT_ONCE) {
-      await Promise.all(untold.slice(from, from + TOLD_AT_ONCE).map((update) => this.#tellProgressOf(update)));
+      const chunk = untold.slice(from, from + TOLD_AT_ONCE);
+      const told = await Promise.allSettled(chunk.map((update) => this.#tellProgressOf(update)));
+      const failures = told.filter((result) => result.status === 'rejected');
+      // One that can't be told must not keep the others untold for ever.
+      if (failures.length > 0) failure ??= failures[0];
+      if (failures.length === chunk.length) break;
     }
+    if (failure) throw failure.reason;
   }
 
   async #tellProgressOf({ record }: OpenDeviceUpdate): Promise<void> {

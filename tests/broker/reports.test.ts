@@ -186,6 +186,20 @@ describe('progress reports', () => {
     expect(told()).toMatchObject([{ message: { step: 100 } }, { message: { step: 100 } }]);
   });
 
+  it('is told of the others though one can’t be told', async () => {
+    const { taskId } = await ground.notifiedUpdate();
+    const other = await ground.notifiedUpdate(light(2), { module: 'MCU' });
+    await (await ground.device()).progress(1);
+    await (await ground.device(light(2))).progress(2);
+    ground.signals.answer = async ({ message }) => {
+      if (message.taskId === taskId) throw new Error('refused');
+      return 'delivered';
+    };
+    await expect(ground.gateway.tellProgress()).rejects.toThrow('refused');
+    await expect(ground.gateway.tellProgress()).rejects.toThrow('refused');
+    expect(told().map(({ message }) => message.taskId)).toEqual([taskId, other.taskId, taskId]);
+  });
+
   it('of a run that is over is dropped', async () => {
     await ground.notifiedUpdate();
     ground.signals.answer = async () => 'ended';
@@ -278,6 +292,25 @@ describe('the acknowledgement', () => {
     await device.runs('1.0.0');
     expect((await ground.records.getDevice(light(1)))?.version).toBe('1.0.0');
     expect(await ground.irregularities('unacknowledged')).toBe(1);
+  });
+
+  it('comes never for what breaks at once, and the next report does not wait for it', async () => {
+    await ground.stop();
+    let broken = true;
+    ground = await Ground.start({
+      spoil: (records) => ({
+        ...records,
+        progressReported: (...report) => {
+          if (!broken) return records.progressReported(...report);
+          broken = false;
+          throw new Error('a bug of ours');
+        },
+      }),
+    });
+    await ground.notifiedUpdate();
+    const device = await ground.connect(light(1), selfSubscribed(light(1)), { reconnectPeriod: 1, clean: false });
+    await Promise.all([device.progress(1), device.progress(2)]);
+    expect(await ground.irregularities('unacknowledged')).toBeGreaterThanOrEqual(1);
   });
 
   it('of quality 2 works too', async () => {
