@@ -405,7 +405,7 @@ class DeviceBroker implements EmbeddedBroker {
       if (waitMs === 0) return this.options.gateway.received(device, uplink);
       return this.#keepPace(connection, waitMs).then(() => this.options.gateway.received(device, uplink));
     } catch (error) {
-      return Promise.reject(error);
+      return Promise.reject(error instanceof Error ? error : new Error(String(error)));
     }
   }
 
