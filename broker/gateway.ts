@@ -41,7 +41,7 @@ export interface GatewayDeps {
     | 'deviceConnected'
     | 'deviceDisconnected'
     | 'failureReported'
-    | 'getDevice'
+    | 'installedVersion'
     | 'openDeviceUpdate'
     | 'pendingOnlineUpdates'
     | 'progressReported'
@@ -262,7 +262,7 @@ export class Gateway {
     const update = await records.openDeviceUpdate(device, module);
     // Cancelled or failed as far as the records know, though its run may not have been told yet.
     if (!update || update.record.cancelRequestedAtMs !== null || update.reportedFailure) return undefined;
-    const current = (await records.getDevice(device))?.modules.find((reported) => reported.module === module);
+    const current = await records.installedVersion(device, module);
     if (current?.version === update.firmware.version) return undefined;
     // A device in mid-update may run anything for a moment; before that, the firmware must fit what it runs.
     const fitting = { ...update, targetVersion: update.firmware.version };
