@@ -225,6 +225,7 @@ describe('an operator', () => {
     ]) {
       await page.goto(path);
       await page.getByRole('heading', { level: 1 }).waitFor();
+      if (path.includes('dialog=')) await dialog().waitFor();
       expect({ path, violations: await violationsOf(page) }).toEqual({ path, violations: [] });
     }
     expect(page.faults).toEqual([]);
