@@ -25,11 +25,11 @@ import {
 import { runTask } from './task-run.js';
 
 /**
- * Updates all devices of a task, in shards. The next shard begins once the one before has started all of its runs, so
- * that the pace of starts holds for the whole batch.
+ * Updates all devices of a task, in shards. The next shard begins with the last start of the one before, so that the
+ * pace of starts holds for the whole batch and has no gap.
  */
 export async function batchUpdate(input: TaskInput): Promise<TaskResult> {
-  /** Shards that hold up the next one no longer: all their runs are started, or they have ended. */
+  /** Shards that hold up the next one no longer: all their runs' starts are asked for, or they have ended. */
   const passed = new Set<number>();
   setHandler(shardStartedSignal, (index) => void passed.add(index));
   return runTask(input, runShards, expectApproval(input));
@@ -70,7 +70,7 @@ const startShard = (input: TaskInput, index: number): Promise<ChildWorkflowHandl
 
 /** Origin and approval stay in the batch's own history. */
 function shardInput({ origin, approval, ...input }: TaskInput, index: number): ShardInput {
-  return { ...input, shard: index };
+  return { ...input, shard: index, overlapsNext: true };
 }
 
 /** A shard that was cancelled or terminated has no counts to give: its devices' runs record their own ends. */

@@ -24,6 +24,13 @@ export const CHILD_POLICIES = {
   parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
 } as const;
 
+/** Called once each, however the runs go on. */
+export interface StartsTold {
+  /** With the last start: those before it may be unconfirmed still. */
+  readonly lastAsked?: () => Promise<void>;
+  readonly allConfirmed?: () => Promise<void>;
+}
+
 /**
  * Starts a run per device and follows each to its end. All get started, at a pace: a bounded number of starts is
  * unconfirmed at once, while a bound on *open* runs would be blocked by offline devices [design: workflows].
@@ -32,11 +39,12 @@ export const CHILD_POLICIES = {
 export async function runDevices(
   input: TaskInput,
   devices: readonly ShardDevice[],
-  allStarted: () => Promise<void> = () => Promise.resolve(),
+  { lastAsked, allConfirmed }: StartsTold = {},
 ): Promise<OutcomeCounts> {
   let counts = NO_OUTCOMES;
   const ends: Promise<void>[] = [];
   const remaining = devices.values();
+  let asked = 0;
 
   const count = (end: keyof OutcomeCounts) => {
     counts = { ...counts, [end]: counts[end] + 1 };
@@ -45,7 +53,9 @@ export async function runDevices(
   };
   const startNext = async () => {
     for (const device of remaining) {
-      const run = await startRun(input, device);
+      const starting = startRun(input, device);
+      if (++asked === devices.length && lastAsked) ends.push(CancellationScope.nonCancellable(lastAsked));
+      const run = await starting;
       if (run === 'busy') count('failed');
       else ends.push(followRun(input, device, run).then(count));
     }
@@ -55,7 +65,7 @@ export async function runDevices(
   const started = await Promise.allSettled(starters);
   const broken = started.find((result) => result.status === 'rejected' && !isCancellation(result.reason));
   if (broken?.status === 'rejected') throw broken.reason;
-  await CancellationScope.nonCancellable(allStarted);
+  if (allConfirmed) await CancellationScope.nonCancellable(allConfirmed);
   await Promise.all(ends);
   return counts;
 }

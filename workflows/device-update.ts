@@ -190,7 +190,7 @@ export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpda
   }
 
   /** True when anything came in before the time of the present wait was up. */
-  async function somethingHeard(): Promise<boolean> {
+  function somethingHeard(): Promise<boolean> {
     const heardBefore = heard;
     const waiting = wait();
     const limitMs = Math.max(1, Math.max(waiting?.untilMs ?? 0, notBeforeMs) - Date.now());

@@ -46,7 +46,7 @@ export const fetchedSignal = defineSignal<[FetchedSignal]>('fetched');
 export const endSignal = defineSignal('end');
 /** To a batch that needs it: a second operator approves or rejects it. Refused for its creator. */
 export const decideUpdate = defineUpdate<void, [Approval]>('decide');
-/** From a shard to its batch: all its devices' runs are started, the next shard may begin. */
+/** From a shard to its batch: the starts of all its devices' runs are asked for, the next shard may begin. */
 export const shardStartedSignal = defineSignal<[number]>('shardStarted');
 
 export interface DeviceUpdateView extends DeviceUpdateState {

@@ -7,7 +7,8 @@ import { loadDevices } from './task-run.js';
 
 /** A slice of a batch: a run per device, so that no single history grows with the fleet [design: workflows]. */
 export async function shard(input: ShardInput): Promise<OutcomeCounts> {
-  const counts = await runDevices(input, await loadDevices(input, input.shard), tellBatch);
+  const told = input.overlapsNext ? { lastAsked: tellBatch } : { allConfirmed: tellBatch };
+  const counts = await runDevices(input, await loadDevices(input, input.shard), told);
   if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('The batch was cancelled');
   return counts;
 

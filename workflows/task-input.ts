@@ -48,6 +48,8 @@ export interface TaskInput {
 export interface ShardInput extends TaskInput {
   /** From 0. */
   readonly shard: number;
+  /** It lets the next shard begin with its last start. Shards of the first releases waited for the confirmation of it. */
+  readonly overlapsNext?: true;
 }
 
 export interface DeviceUpdateInput {

@@ -1,5 +1,6 @@
 import type { WorkflowFailedError } from '@temporalio/client';
 import { CancelledFailure } from '@temporalio/common';
+import { temporal } from '@temporalio/proto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { endSignal } from '../../workflows/messages.js';
 import { startWorld, type World } from './world.js';
@@ -76,6 +77,23 @@ describe('a batch update', () => {
       counts: { succeeded: 7, failed: 1, total: 8, pending: 0, notified: 0 },
     });
     expect(await world.records.countFailuresByCause(task.id)).toEqual({ 'extraction-failed': 1 });
+  });
+
+  it('begins its next shard with the last start of the one before, and does not wait for that one’s confirmation', async () => {
+    await world.seed(names(4));
+    const task = await world.batch({}, 2);
+    for (const name of names(4)) {
+      await world.until(task, name, ({ status }) => status === 'notified');
+      await world.reportVersion(task, name, '2.0.0');
+    }
+    await world.taskRun(task).result();
+    const shard = await world.env.client.workflow.getHandle(`${task.workflowId}/shard-0`).fetchHistory();
+    const types = (shard.events ?? []).map(({ eventType }) => eventType);
+    const { EventType } = temporal.api.enums.v1;
+    const told = types.indexOf(EventType.EVENT_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED);
+    const confirmed = types.lastIndexOf(EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_STARTED);
+    expect(told).toBeGreaterThan(0);
+    expect(told).toBeLessThan(confirmed);
   });
 
   it('that is cancelled cancels every device update, begun or not, and releases its claims', async () => {
