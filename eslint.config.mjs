@@ -43,6 +43,13 @@ const noBuiltins = {
         selector: 'ImportDeclaration[source.value=/^node:/]',
         message: 'Workflows and domain are free of Node builtins.',
       },
+      {
+        selector: [
+          ':matches(Program, Program > ExportNamedDeclaration) > VariableDeclaration[kind="let"]',
+          ':matches(Program, Program > ExportNamedDeclaration) > VariableDeclaration > VariableDeclarator > NewExpression[callee.name=/^(Weak)?(Map|Set)$/]',
+        ].join(', '),
+        message: 'Modules are shared by all runs of a thread: no state in them.',
+      },
       { selector: 'TSEnumDeclaration', message: 'Use an `as const` object.' },
     ],
   },

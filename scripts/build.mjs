@@ -104,7 +104,10 @@ async function bundleWorkflows() {
     ...Object.fromEntries(levels.map((l) => [l, keep(l)])),
   };
   try {
-    const { code } = await bundleWorkflowCode({ workflowsPath: join(ROOT, 'workflows/index.ts'), logger });
+    const workflowsPath = join(ROOT, 'workflows/index.ts');
+    // Evaluated once a thread and not for every run: right since no module keeps state, which lint sees to.
+    const preloadModules = [join(ROOT, 'workflows/preloaded/stack-traces.ts'), workflowsPath];
+    const { code } = await bundleWorkflowCode({ workflowsPath, preloadModules, logger });
     return code;
   } catch (error) {
     throw new Error(`The workflows do not bundle: ${problems.join('\n')}`, { cause: error });

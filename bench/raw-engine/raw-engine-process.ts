@@ -34,8 +34,10 @@ const connection = await connected(() => Connection.connect({ address: server.ad
 const native = await connected(() => NativeConnection.connect({ address: server.address }));
 const client = new Client({ connection });
 await connected(() => client.workflowService.describeNamespace({ namespace: 'default' }));
+const workflowsPath = join(PROJECT_FOLDER, 'bench', 'raw-engine', 'workflow.ts');
 const workflowBundle = await bundleWorkflowCode({
-  workflowsPath: join(PROJECT_FOLDER, 'bench', 'raw-engine', 'workflow.ts'),
+  workflowsPath,
+  preloadModules: [workflowsPath],
   logger: new DefaultLogger('ERROR'),
 });
 const worker = await Worker.create({
