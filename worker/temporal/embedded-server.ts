@@ -78,11 +78,21 @@ async function spawnServer(options: EmbeddedServerOptions, port: number, uiPort:
   }
 }
 
+/** What the development server sets for tests, or leaves as it is for a cluster of many machines. */
+const DYNAMIC_CONFIG = [
+  // A task in one of four partitions waits up to two seconds for a poll in another one, all else idle (decision 35).
+  // Polls still go to all four, since an earlier release may have left tasks in them.
+  'matching.numTaskqueueWritePartitions=1',
+  // Else the types of the search attributes are read from the database for every workflow task.
+  'system.forceSearchAttributesCacheRefreshOnRead=false',
+];
+
 const serverArguments = (options: EmbeddedServerOptions, port: number, uiPort: number): string[] => [
   ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--ui-port', String(uiPort)],
   ...['--db-filename', options.database, '--log-level', 'error'],
   ...['--sqlite-pragma', 'journal_mode=wal'],
   ...['--sqlite-pragma', `synchronous=${options.durability === 'power' ? 2 : 1}`],
+  ...DYNAMIC_CONFIG.flatMap((value) => ['--dynamic-config-value', value]),
   ...Object.values(SEARCH_ATTRIBUTES).flatMap((name) => ['--search-attribute', `${name}=Keyword`]),
 ];
 
