@@ -152,7 +152,7 @@ export class Gateway {
       const told = await Promise.allSettled(chunk.map((update) => this.#tellProgressOf(update)));
       const failures = told.filter((result) => result.status === 'rejected');
       // One that can't be told must not keep the others untold for ever.
-      if (failures.length > 0) failure ??= failures[0];
+      failure ??= failures[0];
       if (failures.length === chunk.length) break;
     }
     if (failure) throw failure.reason;

@@ -24,7 +24,7 @@ export const CHILD_POLICIES = {
   parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
 } as const;
 
-/** Called once each, however the runs go on. */
+/** Each is called once at most: a cancellation may come before the last start. */
 export interface StartsTold {
   /** With the last start: those before it may be unconfirmed still. */
   readonly lastAsked?: () => Promise<void>;

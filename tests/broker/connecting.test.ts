@@ -16,12 +16,6 @@ const refusalOf = (options: object) =>
     (error: unknown) => (error as ErrorWithReasonCode).code,
   );
 
-const isOnline = async (n = 1) => (await ground.records.getDevice(light(n)))?.online;
-/** Presence is written after the socket's end: looks until it is so. */
-const becomes = async (online: boolean) => {
-  while ((await isOnline()) !== online) await new Promise((resolve) => setImmediate(resolve));
-};
-
 describe('connecting', () => {
   it.each(Object.entries(FLAVOURS))('%s signs in and is heard', async (_, { clientId, password = '' }) => {
     const device = await ground.connect(light(1), { clientId, password, username: USERNAME });
@@ -34,7 +28,7 @@ describe('connecting', () => {
     expect(await refusalOf(systemSubscribed(light(9)))).toBe(4);
     expect(await refusalOf({ clientId: 'x' })).toBe(4);
     expect(await refusalOf({ clientId: 'x', username: 'admin', password: 'admin' })).toBe(4);
-    expect(await isOnline()).toBe(false);
+    expect(await ground.isOnline()).toBe(false);
     expect(await ground.irregularities('sign-in-refused')).toBe(4);
     expect(ground.logged.filter(({ kind }) => kind === 'sign-in-refused')).toHaveLength(1);
   });
@@ -62,11 +56,11 @@ describe('connecting', () => {
   });
 
   it('records who is online, and no longer is', async () => {
-    expect(await isOnline()).toBe(false);
+    expect(await ground.isOnline()).toBe(false);
     const device = await ground.device();
-    await becomes(true);
+    await ground.becomes(true);
     await device.client.endAsync();
-    await becomes(false);
+    await ground.becomes(false);
   });
 
   it('lets a second connection take over, with another client id, and the device stays online', async () => {
@@ -78,12 +72,12 @@ describe('connecting', () => {
     await ended;
     await second.client.subscribeAsync(topicOf('upgrade', light(1)), { qos: 1 });
     await second.handled();
-    await becomes(true);
+    await ground.becomes(true);
     expect(await ground.broker.link.publishNotification(light(1), 'hello')).toBe(true);
     expect((await second.next(topicOf('upgrade', light(1)))).payload).toBe('hello');
     expect(first.received).toEqual([]);
     await second.client.endAsync();
-    await becomes(false);
+    await ground.becomes(false);
   });
 
   it('keeps one of ten connections that come at once, reachable and online', async () => {
@@ -91,7 +85,7 @@ describe('connecting', () => {
     const open = () => devices.filter((device) => device?.client.connected);
     while (open().length > 1) await new Promise((resolve) => setImmediate(resolve));
     await open()[0]?.handled();
-    await becomes(true);
+    await ground.becomes(true);
     expect(await ground.broker.link.publishNotification(light(1), 'hello')).toBe(true);
     expect((await open()[0]?.next(topicOf('upgrade', light(1))))?.payload).toBe('hello');
   });
@@ -115,7 +109,7 @@ describe('connecting', () => {
     first.client.stream.pause(); // takes nothing any more, and acknowledges nothing
     expect(await ground.broker.link.publishNotification(light(1), 'old')).toBe(true);
     await first.client.endAsync(true);
-    await becomes(false);
+    await ground.becomes(false);
 
     const { clientId, ...rest } = systemSubscribed(light(1));
     const second = await ground.connect(
@@ -146,9 +140,9 @@ describe('connecting', () => {
 
   it('counts nobody as online after it has closed, nor after a start', async () => {
     await ground.device();
-    await becomes(true);
+    await ground.becomes(true);
     await ground.broker.close();
-    expect(await isOnline()).toBe(false);
+    expect(await ground.isOnline()).toBe(false);
 
     await ground.records.deviceConnected(light(1), 'of a process that was killed', 1);
     const { gateway, records } = ground;
@@ -161,7 +155,7 @@ describe('connecting', () => {
       log: { warn: () => undefined },
     };
     const restarted = await startEmbeddedBroker(options);
-    expect(await isOnline()).toBe(false);
+    expect(await ground.isOnline()).toBe(false);
     await restarted.close();
   });
 
@@ -179,11 +173,11 @@ describe('connecting', () => {
     let isClosed = false;
     const closed = ground.broker.close().then(() => (isClosed = true));
     await device.closed();
-    await isOnline();
+    await ground.isOnline();
     expect(isClosed).toBe(false);
     release('delivered');
     await closed;
-    expect(await isOnline()).toBe(false);
+    expect(await ground.isOnline()).toBe(false);
     await device.client.endAsync(true);
     expect(await published).toBe('unacknowledged');
     expect(ground.signals.sent.find(({ name }) => name === 'version')?.message).toMatchObject({

@@ -270,6 +270,15 @@ export class Ground {
     return update;
   }
 
+  async isOnline(n = 1) {
+    return (await this.records.getDevice(light(n)))?.online;
+  }
+
+  /** Presence is written after the event on the socket: looks until it is so. */
+  async becomes(online: boolean): Promise<void> {
+    while ((await this.isOnline()) !== online) await new Promise((resolve) => setImmediate(resolve));
+  }
+
   async recordOf(taskId: string, key: DeviceKey = light(1)) {
     const record = await this.records.getDeviceUpdate(taskId, key.deviceName);
     if (!record) throw new Error(`No record of ${key.deviceName} in ${taskId}`);

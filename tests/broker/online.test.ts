@@ -11,10 +11,6 @@ const onlineSignalsOf = async (taskId: string) => {
   return (await ground.records.getDeviceUpdateById(record.id))?.onlineSignals;
 };
 /** Resolves when the record has so many `online` signals: it is written after the engine has answered. */
-/** Resolves when the records say so. */
-const presence = async (online: boolean) => {
-  while ((await ground.records.getDevice(light(1)))?.online !== online) await new Promise(setImmediate);
-};
 const signalled = async (taskId: string, times: number) => {
   while ((await onlineSignalsOf(taskId)) !== times) await new Promise((resolve) => setImmediate(resolve));
 };
@@ -90,11 +86,11 @@ describe('coming online', () => {
       const device = await ground.device();
       await signalled(taskId, n);
       await device.client.endAsync();
-      await presence(false);
+      await ground.becomes(false);
     }
     const device = await ground.device();
     // Its being online is passed on once that is recorded: a moment later than its messages are handled.
-    await presence(true);
+    await ground.becomes(true);
     await device.handled();
     await ground.gateway.sweep(ground.broker.link);
     expect(ground.signals.names()).toHaveLength(5);
