@@ -34,6 +34,7 @@ export async function runBatch({ devices, reports, profile, prepare, alongside }
     const after = await service.databaseBytes();
     const histories = await historiesOf(service, batch.id, workflow.id);
     const peakMb = residentMb(service.pid, 'VmHWM');
+    const temporalPeakMb = residentMb(service.temporalPid, 'VmHWM');
     load.stop();
     const perDeviceMs = (cpuSeconds: number) => (1_000 * cpuSeconds) / devices;
     return {
@@ -44,6 +45,7 @@ export async function runBatch({ devices, reports, profile, prepare, alongside }
       'of the load': perDeviceMs(cpu.load),
       'p99 ack ms': percentile(acks, 0.99),
       'peak MB': peakMb,
+      'of Temporal, MB': temporalPeakMb,
       'records bytes/device': (after.records - before.records) / devices,
       'engine bytes/device': (after.engine - before.engine) / devices,
       ...histories,

@@ -83,6 +83,10 @@ const DYNAMIC_CONFIG = [
   // A task in one of four partitions waits up to two seconds for a poll in another one, all else idle (decision 35).
   // Polls still go to all four, since an earlier release may have left tasks in them.
   'matching.numTaskqueueWritePartitions=1',
+  // Else a task waits 50 ms between the history of a run and the task queue (decision 38).
+  'history.transferProcessorMaxPollRPS=1000',
+  // Runs whose state is kept in memory for an hour, ended ones too: else 128,000 of them, some 20 kB each (decision 39).
+  'history.hostLevelCacheMaxSize=4000',
   // Else the types of the search attributes are read from the database for every workflow task.
   'system.forceSearchAttributesCacheRefreshOnRead=false',
 ];
