@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { BareAedes, strangers } from '../lib/bare-aedes.js';
 import { readyFleet, untilTask, type ReadyFleet } from '../lib/fleet.js';
 import { Load } from '../lib/load.js';
@@ -5,6 +6,7 @@ import { Service } from '../lib/service.js';
 import { percentile } from '../lib/stats.js';
 
 const LOOK_MS = 50;
+const ARRIVAL_MAX_MS = 10_000;
 const nowMs = (): number => performance.timeOrigin + performance.now();
 
 /** From the acceptance of a batch to the notification of its first and of its last device, all online. */
@@ -69,22 +71,25 @@ export async function runResend({ devices }: { readonly devices: number }) {
 /** A batch of devices that are all away, each of whose runs waits for its device. */
 async function pendingBatch({ api }: Service, { load, firmwareId, devices }: ReadyFleet): Promise<void> {
   await load.ask({ do: 'close' });
-  while ((await api.getOverview()).devices.online > 0) await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  while ((await api.getOverview()).devices.online > 0) await sleep(LOOK_MS);
   const { id } = await api.createBatchUpdate(firmwareId, { sourceVersions: ['1.0.0'] });
   for (;;) {
     const { items } = await api.listDeviceUpdates(id, { limit: devices.length });
     if (items.every(({ waitingFor }) => waitingFor?.what === 'online')) return;
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    await sleep(LOOK_MS);
   }
 }
 
-/** The records say *notified* before the last message has arrived. */
+/** The records say *notified* before the last message has arrived: it has a moment, and must come. */
 async function firstAndLast(load: Load, { devices, sinceMs }: { devices: number; sinceMs: number }) {
-  let notifiedAtMs: readonly number[] = [];
-  while (notifiedAtMs.length !== devices || notifiedAtMs.includes(0)) {
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-    ({ notifiedAtMs = [] } = await load.ask({ do: 'notified' }));
+  const arrivedAtMs = async () => (await load.ask({ do: 'notified' })).notifiedAtMs ?? [];
+  const deadlineMs = nowMs() + ARRIVAL_MAX_MS;
+  let notifiedAtMs = await arrivedAtMs();
+  while (notifiedAtMs.includes(0) && nowMs() < deadlineMs) {
+    await sleep(LOOK_MS);
+    notifiedAtMs = await arrivedAtMs();
   }
   load.stop();
+  if (notifiedAtMs.length !== devices || notifiedAtMs.includes(0)) throw new Error('Not all were notified');
   return { 'first ms': Math.min(...notifiedAtMs) - sinceMs, 'last ms': Math.max(...notifiedAtMs) - sinceMs };
 }
