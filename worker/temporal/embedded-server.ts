@@ -85,6 +85,8 @@ const DYNAMIC_CONFIG = [
   'matching.numTaskqueueWritePartitions=1',
   // Else a task waits 50 ms between the history of a run and the task queue (decision 38).
   'history.transferProcessorMaxPollRPS=1000',
+  // Else the tasks of the last half minute, done ones too, are gone through whenever a new one is read (decision 40).
+  ...['transfer', 'timer', 'visibility'].map((queue) => `history.${queue}ProcessorUpdateAckInterval="1s"`),
   // Runs whose state is kept in memory for an hour, ended ones too: else 128,000 of them, some 20 kB each (decision 39).
   'history.hostLevelCacheMaxSize=4000',
   // Else the types of the search attributes are read from the database for every workflow task.
