@@ -5,18 +5,17 @@ import { Aedes, type AuthenticateError, type Client, type PublishPacket, type Su
 import type { Logger } from 'pino';
 import type { DeviceKey } from '../domain/ids.js';
 import type { Records } from '../records/records.js';
+import { Authenticator, ReturnCode } from './authenticator.js';
 import { Connection, type Message, type OutgoingLimits } from './connection.js';
 import type { DeviceLink } from './device-link.js';
 import type { Gateway, Uplink } from './gateway.js';
 import type { Irregularity } from './irregularities.js';
 import { DEFAULT_BROKER_LIMITS, type BrokerLimits } from './limits.js';
-import { certifiedName, plainListener, secureListener, type Listener, type TlsContext } from './listeners.js';
+import { addressOf, plainListener, secureListener, type Listener, type TlsContext } from './listeners.js';
 import type { BrokerMetrics } from './metrics.js';
 import { limitPackets } from './packet-limit.js';
 import { Paces } from './pace.js';
 import { forgetSession, storeOwnSubscriptionsOnly } from './session-store.js';
-import { SignInGuard } from './sign-in-guard.js';
-import { isAuthentic, parseSignIn, type SignIn } from './sign-in.js';
 import { deviceId, isSameDevice, notificationTopic, ownerOf } from './topics.js';
 
 type ConnectPacket = Parameters<Aedes['preConnect']>[1];
@@ -72,9 +71,6 @@ const TCP_KEEP_ALIVE_MS = 60_000;
 const DRAIN_TIMEOUT_MS = 30_000;
 /** Messages of quality 2 that a device may have half-done; the SDKs use none. */
 const INBOUND_QOS2_MAX = 16;
-/** [MQTT-3.2.2] */
-const ReturnCode = { SERVER_UNAVAILABLE: 3, BAD_CREDENTIALS: 4 } as const;
-
 /** Devices' messages end in the gateway: aedes routes them to where nobody can subscribe. */
 const CONSUMED_TOPIC = '$SYS/ferry/consumed';
 const NOTHING = Buffer.alloc(0);
@@ -88,7 +84,7 @@ class DeviceBroker implements EmbeddedBroker {
   readonly #limits: BrokerLimits;
   readonly #outgoing: OutgoingLimits;
   readonly #now: () => number;
-  readonly #guard: SignInGuard;
+  readonly #authenticator: Authenticator;
   readonly #paces: Paces;
   readonly #plain: Listener | null;
   readonly #secure: Listener | null;
@@ -103,7 +99,12 @@ class DeviceBroker implements EmbeddedBroker {
   constructor(private readonly options: EmbeddedBrokerOptions) {
     this.#limits = { ...DEFAULT_BROKER_LIMITS, ...options.limits };
     this.#now = options.now ?? Date.now;
-    this.#guard = new SignInGuard(this.#now);
+    this.#authenticator = new Authenticator({
+      ...options,
+      irregularities: options.gateway.irregularities,
+      limits: this.#limits,
+      now: this.#now,
+    });
     this.#outgoing = {
       ...this.#limits,
       tooSlow: ({ deviceId, client }, detail) => {
@@ -241,14 +242,11 @@ class DeviceBroker implements EmbeddedBroker {
    */
   async #identify(client: Client, packet: ConnectPacket): Promise<void> {
     const credentials = { ...packet, username: packet.username, password: packet.password?.toString('latin1') };
-    const signIn = parseSignIn(credentials);
-    const returnCode = await this.#refusalOf(client, signIn);
-    if (!signIn || returnCode !== undefined) {
+    const signIn = await this.#authenticator.authenticate(client.conn as Socket, credentials);
+    if (typeof signIn === 'number') {
       packet.clientId = `refused/${randomUUID()}`;
       delete packet.will;
-      this.#verdicts.set(client, returnCode ?? ReturnCode.BAD_CREDENTIALS);
-      const kind = returnCode === ReturnCode.SERVER_UNAVAILABLE ? 'sign-in-held-back' : 'sign-in-refused';
-      this.#note(kind, client, packet.username);
+      this.#verdicts.set(client, signIn);
       return;
     }
     const connection = new Connection(client, signIn.device, signIn.systemSubscribes, this.#outgoing);
@@ -257,38 +255,6 @@ class DeviceBroker implements EmbeddedBroker {
     const { keepAliveSecondsMax } = this.#limits;
     packet.keepalive = Math.min(packet.keepalive ?? 0, keepAliveSecondsMax) || keepAliveSecondsMax;
     this.#verdicts.set(client, connection);
-  }
-
-  /** Undefined: welcome. A held back one is not told whether he was right. */
-  async #refusalOf(client: Client, signIn: SignIn | undefined): Promise<number | undefined> {
-    const address = addressOf(client.conn as Socket);
-    const device = signIn && deviceId(signIn.device);
-    if (!this.#guard.mayTry(address, device ?? '')) return ReturnCode.SERVER_UNAVAILABLE;
-    const isAllowed =
-      signIn !== undefined && this.#limits.signMethods.includes(signIn.algorithm) && this.#certifies(client, signIn);
-    const returnCode = isAllowed ? await this.#check(signIn) : ReturnCode.BAD_CREDENTIALS;
-    if (returnCode === ReturnCode.BAD_CREDENTIALS) this.#guard.failed(address, device);
-    if (returnCode === undefined && device !== undefined) this.#guard.succeeded(address, device);
-    return returnCode;
-  }
-
-  /** A certificate, where there is one, must name the device that signs in. */
-  #certifies(client: Client, { device }: SignIn): boolean {
-    const named = certifiedName(client.conn as Socket);
-    if (named === undefined || named === `${device.deviceName}&${device.productKey}`) return true;
-    this.#note('certificate-refused', client, named);
-    return false;
-  }
-
-  /** The return code of a refusal: the same for a wrong secret and for a device that does not exist. */
-  async #check(signIn: SignIn): Promise<number | undefined> {
-    try {
-      const secret = await this.options.records.deviceSecret(signIn.device);
-      return isAuthentic(signIn, secret) ? undefined : ReturnCode.BAD_CREDENTIALS;
-    } catch (error) {
-      this.options.log.warn({ error: String(error) }, 'sign-in could not be checked');
-      return ReturnCode.SERVER_UNAVAILABLE;
-    }
   }
 
   /** A will speaks for its device only, and is never retained. */
@@ -342,7 +308,7 @@ class DeviceBroker implements EmbeddedBroker {
   /** Its connection, its subscriptions and its will go; nothing is retained for anybody. */
   async #cutOff(device: DeviceKey): Promise<void> {
     const id = deviceId(device);
-    this.#guard.forget(id);
+    this.#authenticator.forget(id);
     const connection = this.#connections.get(id);
     if (connection) {
       Object.assign(connection.client, { will: null });
@@ -479,12 +445,6 @@ class Unacknowledged extends Error {
 /** aedes's type of the code is an enum that exists in types only. */
 const refusal = (returnCode: number): AuthenticateError =>
   Object.assign(new Error('sign-in refused'), { returnCode } as unknown as AuthenticateError);
-
-/** Without the IPv4-in-IPv6 form; of an IPv6 address its network, since a host has many. */
-function addressOf({ remoteAddress = 'unknown address' }: Socket): string {
-  const address = remoteAddress.replace(/^::ffff:/, '');
-  return address.includes(':') ? address.split(':').slice(0, 4).join(':') : address;
-}
 
 /** Resolves after every other listener to the socket's end has run. */
 const end = (socket: Socket): Promise<void> =>

@@ -67,6 +67,12 @@ export function secureListener(options: SecureOptions): Listener {
 
 const hasCertificate = (socket: TLSSocket): boolean => Object.keys(socket.getPeerCertificate()).length > 0;
 
+/** Without the IPv4-in-IPv6 form; of an IPv6 address its network, since a host has many. */
+export function addressOf({ remoteAddress = 'unknown address' }: Socket): string {
+  const address = remoteAddress.replace(/^::ffff:/, '');
+  return address.includes(':') ? address.split(':').slice(0, 4).join(':') : address;
+}
+
 /** The common name of the certificate that a client has shown; undefined where it has shown none. */
 export function certifiedName(socket: Socket): string | undefined {
   if (!(socket instanceof TLSSocket) || !hasCertificate(socket)) return undefined;
