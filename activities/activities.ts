@@ -52,7 +52,6 @@ export interface Sighting {
   readonly reachable: boolean;
   /** The version that the device last reported for the firmware's module. */
   readonly version: string | null;
-  readonly versionReportedAtMs: number | null;
   readonly step: number | null;
   readonly startedAtMs: number | null;
   readonly lastProgressAtMs: number | null;
@@ -136,7 +135,6 @@ export function createActivities({ records, publisher, isIntact }: ActivityDeps)
       return {
         reachable: publisher.isReachable(ref),
         version: current?.version ?? null,
-        versionReportedAtMs: current?.reportedAtMs ?? null,
         step,
         startedAtMs,
         lastProgressAtMs,

@@ -208,9 +208,7 @@ export interface OpenDeviceUpdate {
   readonly policy: UpdatePolicy;
   readonly kind: TaskKind;
   readonly sourceVersions: readonly string[];
-  /** The engine knows of the first progress / of step 100. */
-  readonly progressSignalled: boolean;
-  readonly hundredSignalled: boolean;
+  /** The engine knows of the reported failure. */
   readonly failureSignalled: boolean;
   /** What the device has reported; the run ends the update. */
   readonly reportedFailure: ReportedFailure | null;

@@ -90,8 +90,6 @@ function opened(found: Whole | undefined): OpenDeviceUpdate | undefined {
     policy: wholePolicy(task.policy),
     kind: task.kind,
     sourceVersions: task.sourceVersions,
-    progressSignalled: update.progressSignalled,
-    hundredSignalled: update.hundredSignalled,
     failureSignalled: update.failureSignalled,
     reportedFailure: update.reportedFailure,
     onlineSignals: update.onlineSignals,

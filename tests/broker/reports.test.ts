@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { succeeded, initialState } from '../../domain/device-update.js';
+import type { Records } from '../../records/records.js';
 import { Ground, light, PRODUCT, selfSubscribed, sysTopic, TARGET, topicOf, urlOf, type SentSignal } from './ground.js';
 
 let ground: Ground;
@@ -250,6 +251,21 @@ describe('failures while the engine is away', () => {
   });
 });
 
+/** With records that are not as they should be. */
+async function startAnew(spoil: (records: Records) => Records): Promise<void> {
+  await ground.stop();
+  ground = await Ground.start({ spoil });
+}
+
+function failingOnce<A extends unknown[], R>(works: (...args: A) => Promise<R>, fail: () => Promise<never>) {
+  let hasFailed = false;
+  return (...args: A): Promise<R> => {
+    if (hasFailed) return works(...args);
+    hasFailed = true;
+    return fail();
+  };
+}
+
 describe('the acknowledgement', () => {
   it('comes only when the signal is stored', async () => {
     await ground.notifiedUpdate();
@@ -276,18 +292,11 @@ describe('the acknowledgement', () => {
   });
 
   it('comes never when the records are away', async () => {
-    await ground.stop();
-    let broken = true;
-    ground = await Ground.start({
-      spoil: (records) => ({
-        ...records,
-        versionReported: (...report) => {
-          if (!broken) return records.versionReported(...report);
-          broken = false;
-          return Promise.reject(new Error('disk full'));
-        },
-      }),
-    });
+    const diskFull = () => Promise.reject(new Error('disk full'));
+    await startAnew((records) => ({
+      ...records,
+      versionReported: failingOnce(records.versionReported.bind(records), diskFull),
+    }));
     const device = await ground.connect(light(1), selfSubscribed(light(1)), { reconnectPeriod: 1, clean: false });
     await device.runs('1.0.0');
     expect((await ground.records.getDevice(light(1)))?.version).toBe('1.0.0');
@@ -295,18 +304,13 @@ describe('the acknowledgement', () => {
   });
 
   it('comes never for what breaks at once, and the next report does not wait for it', async () => {
-    await ground.stop();
-    let broken = true;
-    ground = await Ground.start({
-      spoil: (records) => ({
-        ...records,
-        progressReported: (...report) => {
-          if (!broken) return records.progressReported(...report);
-          broken = false;
-          throw new Error('a bug of ours');
-        },
-      }),
-    });
+    const bug = () => {
+      throw new Error('a bug of ours');
+    };
+    await startAnew((records) => ({
+      ...records,
+      progressReported: failingOnce(records.progressReported.bind(records), bug),
+    }));
     await ground.notifiedUpdate();
     const device = await ground.connect(light(1), selfSubscribed(light(1)), { reconnectPeriod: 1, clean: false });
     await Promise.all([device.progress(1), device.progress(2)]);

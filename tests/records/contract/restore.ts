@@ -38,8 +38,14 @@ export function describeRestore(ground: () => Ground): void {
       await records.engineRestored(0);
       expect(await records.getDeviceUpdateById(id)).toMatchObject({
         record: { status: 'upgrading', step: 100, runId: 'run' },
-        ...{ progressSignalled: false, hundredSignalled: false, failureSignalled: false },
+        failureSignalled: false,
       });
+      for (const before of [
+        { startedBeforeMs: 3, hundredBeforeMs: 0 },
+        { startedBeforeMs: 0, hundredBeforeMs: 3 },
+      ]) {
+        expect(await records.untoldProgress(before, 10)).toMatchObject([{ record: { id } }]);
+      }
       expect(await records.unsignalledFailures(10)).toHaveLength(1);
       expect(await records.undeliveredDeviceCancels(10)).toMatchObject([{ id }]);
     });
