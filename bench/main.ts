@@ -110,8 +110,12 @@ const benches: Readonly<
   '5': {
     title: '5: idle connected devices, and a mass reconnect of all of them',
     run: () => {
-      const options = { connections: of(50, 10_000), profile };
-      return compare({ 'bare aedes': () => idleOnBareAedes(options), Ferry: () => idleOnFerry(options) });
+      const options = { connections: of(50, 10_000), stillSeconds: of(1, 10), profile };
+      return compare({
+        'bare aedes': () => idleOnBareAedes(options),
+        'bare aedes beside an idle worker': () => idleOnBareAedes(options, true),
+        Ferry: () => idleOnFerry(options),
+      });
     },
   },
   '6': {

@@ -14,6 +14,9 @@ export interface BatchOptions {
   readonly alongside?: (service: Service) => Promise<() => Promise<Readonly<Record<string, number>>>>;
 }
 
+/** Of fewer devices, half of a batch is over too soon to tell. */
+const HALVES_MIN = 1_000;
+
 /** One batch of online devices, the whole way: start, notification, progress, version report, outcome in the records. */
 export async function runBatch({ devices, reports, profile, prepare, alongside }: BatchOptions) {
   const service = await Service.start({ FERRY_MQTT_MESSAGES_PER_SECOND: '100000' }, { profile, prepare });
@@ -25,7 +28,11 @@ export async function runBatch({ devices, reports, profile, prepare, alongside }
     const startedMs = performance.now();
     const beside = await alongside?.(service);
     const batch = await service.api.createBatchUpdate(firmwareId, { sourceVersions: ['1.0.0'] });
-    const { counts, workflow } = await untilTask(service.api, batch.id, (status) => status === 'completed');
+    const halves = new Halves(devices, () => cpuOf(meter.read()));
+    const { counts, workflow } = await untilTask(service.api, batch.id, (status, { succeeded }) => {
+      halves.note(succeeded);
+      return status === 'completed';
+    });
     const seconds = (performance.now() - startedMs) / 1_000;
     const cpu = meter.read();
     if (counts.succeeded !== devices) throw new Error(`Only ${counts.succeeded} of ${devices} succeeded`);
@@ -39,10 +46,11 @@ export async function runBatch({ devices, reports, profile, prepare, alongside }
     const perDeviceMs = (cpuSeconds: number) => (1_000 * cpuSeconds) / devices;
     return {
       'devices/s': devices / seconds,
-      'CPU ms/device': perDeviceMs(cpu.service + cpu.temporal),
+      'CPU ms/device': perDeviceMs(cpuOf(cpu)),
       'of the service': perDeviceMs(cpu.service),
       'of Temporal': perDeviceMs(cpu.temporal),
       'of the load': perDeviceMs(cpu.load),
+      ...(devices >= HALVES_MIN && { '2nd ÷ 1st half': halves.ratio(cpuOf(cpu)) }),
       'p99 ack ms': percentile(acks, 0.99),
       'peak MB': peakMb,
       'of Temporal, MB': temporalPeakMb,
@@ -53,6 +61,28 @@ export async function runBatch({ devices, reports, profile, prepare, alongside }
     };
   } finally {
     await service.stop();
+  }
+}
+
+const cpuOf = ({ service, temporal }: Readonly<Record<'service' | 'temporal', number>>): number => service + temporal;
+
+/** Whether devices cost more the more have gone before: within one run, since runs minutes apart differ by themselves. */
+class Halves {
+  private first: { readonly devices: number; readonly cpuSeconds: number } | undefined;
+
+  constructor(
+    private readonly devices: number,
+    private readonly cpuSeconds: () => number,
+  ) {}
+
+  note(done: number): void {
+    if (done >= this.devices / 2) this.first ??= { devices: done, cpuSeconds: this.cpuSeconds() };
+  }
+
+  /** Of CPU a device. */
+  ratio(allCpuSeconds: number): number {
+    const { devices, cpuSeconds } = this.first ?? { devices: NaN, cpuSeconds: NaN };
+    return (allCpuSeconds - cpuSeconds) / (this.devices - devices) / (cpuSeconds / devices);
   }
 }
 

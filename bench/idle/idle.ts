@@ -8,6 +8,8 @@ import { Service } from '../lib/service.js';
 
 export interface IdleOptions {
   readonly connections: number;
+  /** Seconds for which memory has to stay as it is before it is noted. */
+  readonly stillSeconds: number;
   readonly profile?: string | undefined;
 }
 
@@ -17,8 +19,8 @@ const IDLE_SECONDS = 10;
 const LOOK_MS = 50;
 
 /** Connected devices that do nothing, then all of them gone and back at once, then all of them gone. */
-export async function idleOnFerry({ connections, profile }: IdleOptions) {
-  const memory = await MemoryMeter.create();
+export async function idleOnFerry({ connections, stillSeconds, profile }: IdleOptions) {
+  const memory = await MemoryMeter.create(stillSeconds);
   const service = await Service.start({}, { profile, nodeOptions: memory.nodeOptions });
   try {
     const devices = await registeredDevices(service, connections);
@@ -35,10 +37,14 @@ export async function idleOnFerry({ connections, profile }: IdleOptions) {
   }
 }
 
-/** The same connections to a broker that asks for no secret and knows no presence. */
-export async function idleOnBareAedes({ connections }: IdleOptions) {
-  const memory = await MemoryMeter.create();
-  const broker = await BareAedes.start(memory.nodeOptions);
+/**
+ * The same connections to a broker that asks for no secret and knows no presence.
+ *
+ * @param isBesideWorker whether a Temporal worker without work is in its process: what any engine on it has to carry
+ */
+export async function idleOnBareAedes({ connections, stillSeconds }: IdleOptions, isBesideWorker = false) {
+  const memory = await MemoryMeter.create(stillSeconds);
+  const broker = await BareAedes.start(memory.nodeOptions, isBesideWorker);
   try {
     const presence = () => Promise.resolve();
     const { load, ...figures } = await measure(broker, { devices: strangers(connections), presence, memory });

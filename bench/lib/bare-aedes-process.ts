@@ -1,13 +1,16 @@
+import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { Aedes } from 'aedes';
+import { startRawEngine } from '../raw-engine/raw-engine.js';
 
-/* A broker that lets everybody do everything and keeps nothing. */
+/* A broker that lets everybody do everything and keeps nothing; alone, or beside a Temporal worker that does nothing. */
 
 export interface Publication {
   readonly topics: readonly string[];
   readonly payload: string;
 }
 
+const engine = process.argv.includes('beside-worker') ? await startRawEngine() : undefined;
 const aedes = await Aedes.createBroker();
 const server = createServer(aedes.handle);
 server.listen(0, '127.0.0.1', () => process.send?.({ port: (server.address() as AddressInfo).port }));
@@ -19,3 +22,7 @@ process.on('message', ({ topics, payload }: Publication) => {
     aedes.publish({ cmd: 'publish', topic, payload: bytes, qos: 1, dup: false, retain: false }, () => undefined);
   }
 });
+
+await once(process, 'disconnect');
+await engine?.stop();
+process.exit();

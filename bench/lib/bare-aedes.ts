@@ -11,8 +11,10 @@ export class BareAedes {
     private readonly child: ChildProcess,
   ) {}
 
-  static async start(nodeOptions: readonly string[] = []): Promise<BareAedes> {
-    const child = fork(join(import.meta.dirname, 'bare-aedes-process.mjs'), { execArgv: [...nodeOptions] });
+  /** @param isBesideWorker whether a Temporal worker is in its process, as in the service's */
+  static async start(nodeOptions: readonly string[] = [], isBesideWorker = false): Promise<BareAedes> {
+    const worker = isBesideWorker ? ['beside-worker'] : [];
+    const child = fork(join(import.meta.dirname, 'bare-aedes-process.mjs'), worker, { execArgv: [...nodeOptions] });
     const [{ port }] = (await once(child, 'message')) as [{ port: number }];
     return new BareAedes(`mqtt://127.0.0.1:${port}`, child);
   }
@@ -27,7 +29,7 @@ export class BareAedes {
 
   async stop(): Promise<void> {
     const ended = once(this.child, 'exit');
-    this.child.kill();
+    this.child.disconnect();
     await ended;
   }
 }

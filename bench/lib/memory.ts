@@ -6,8 +6,8 @@ import { pathToFileURL } from 'node:url';
 import { residentKb } from './process.js';
 
 const LOOK_MS = 1_000;
-const LOOKS_MAX = 15;
-/** Two looks that differ by less than this part count as the same. */
+const LOOKS_MAX = 60;
+/** Looks that differ by less than this part count as the same. */
 const STILL = 0.005;
 
 export interface Held {
@@ -19,10 +19,14 @@ export interface Held {
 
 /** What a process holds that was started with `nodeOptions`. */
 export class MemoryMeter {
-  private constructor(private readonly folder: string) {}
+  private constructor(
+    private readonly folder: string,
+    private readonly stillLooks: number,
+  ) {}
 
-  static async create(): Promise<MemoryMeter> {
-    return new MemoryMeter(await mkdtemp(join(tmpdir(), 'ferry-bench-memory-')));
+  /** @param stillLooks looks in a row, a second apart, that have to be the same: Node gives pages back seconds later */
+  static async create(stillLooks: number): Promise<MemoryMeter> {
+    return new MemoryMeter(await mkdtemp(join(tmpdir(), 'ferry-bench-memory-')), stillLooks);
   }
 
   get nodeOptions(): string[] {
@@ -33,13 +37,14 @@ export class MemoryMeter {
 
   /** Collects its garbage until its memory stays as it is. */
   async read(pid: number): Promise<Held> {
-    let last = residentKb(pid);
-    for (let looks = 0; looks < LOOKS_MAX; looks++) {
+    let kept = residentKb(pid);
+    for (let looks = 0, still = 0; looks < LOOKS_MAX && still < this.stillLooks; looks++) {
       process.kill(pid, 'SIGUSR2');
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
       const now = residentKb(pid);
-      if (looks > 0 && Math.abs(now - last) < last * STILL) break;
-      last = now;
+      const isStill = Math.abs(now - kept) < kept * STILL;
+      still = isStill ? still + 1 : 0;
+      if (!isStill) kept = now;
     }
     return { processMb: residentKb(pid) / 1_024, heapMb: Number(readFileSync(this.note, 'utf8')) / 2 ** 20 };
   }
