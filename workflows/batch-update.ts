@@ -9,6 +9,7 @@ import {
 } from '@temporalio/workflow';
 import { shardWorkflowId } from '../domain/ids.js';
 import { expectApproval } from './approval.js';
+import { startCancellable } from './cancellable-start.js';
 import { describeOutcomes } from './descriptions.js';
 import { CHILD_POLICIES } from './device-runs.js';
 import { shardStartedSignal } from './messages.js';
@@ -60,13 +61,15 @@ export async function batchUpdate(input: TaskInput): Promise<TaskResult> {
 }
 
 const startShard = (input: TaskInput, index: number): Promise<ChildWorkflowHandle<typeof shard>> =>
-  startChild<typeof shard>('shard', {
-    workflowId: shardWorkflowId(input.taskId, index),
-    args: [shardInput(input, index)],
-    typedSearchAttributes: searchAttributes(input),
-    staticSummary: `Shard ${index} of batch update ${input.taskId}`,
-    ...CHILD_POLICIES,
-  });
+  startCancellable(() =>
+    startChild<typeof shard>('shard', {
+      workflowId: shardWorkflowId(input.taskId, index),
+      args: [shardInput(input, index)],
+      typedSearchAttributes: searchAttributes(input),
+      staticSummary: `Shard ${index} of batch update ${input.taskId}`,
+      ...CHILD_POLICIES,
+    }),
+  );
 
 /** Origin and approval stay in the batch's own history. */
 function shardInput({ origin, approval, ...input }: TaskInput, index: number): ShardInput {

@@ -12,6 +12,7 @@ import {
 import type { ForeignEnd, ShardDevice } from '../activities/activities.js';
 import { FailureCause } from '../domain/causes.js';
 import { deviceUpdateWorkflowId } from '../domain/ids.js';
+import { startCancellable } from './cancellable-start.js';
 import { describeOutcomes } from './descriptions.js';
 import type { deviceUpdate } from './device-update.js';
 import { activities } from './proxies.js';
@@ -78,13 +79,15 @@ async function startRun(
   const { taskId, kind, productKey, firmware, policy } = input;
   const { deviceName, protocol, attempt } = device;
   try {
-    return await startChild<typeof deviceUpdate>('deviceUpdate', {
-      workflowId: deviceUpdateWorkflowId({ productKey, deviceName }),
-      args: [{ taskId, kind, productKey, firmware, policy, deviceName, protocol, attempt }],
-      typedSearchAttributes: searchAttributes(input, deviceName),
-      staticSummary: summaryOf(`${deviceName}: attempt ${attempt}, ${firmware.name} ${firmware.version}`),
-      ...CHILD_POLICIES,
-    });
+    return await startCancellable(() =>
+      startChild<typeof deviceUpdate>('deviceUpdate', {
+        workflowId: deviceUpdateWorkflowId({ productKey, deviceName }),
+        args: [{ taskId, kind, productKey, firmware, policy, deviceName, protocol, attempt }],
+        typedSearchAttributes: searchAttributes(input, deviceName),
+        staticSummary: summaryOf(`${deviceName}: attempt ${attempt}, ${firmware.name} ${firmware.version}`),
+        ...CHILD_POLICIES,
+      }),
+    );
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
     await endForeign(input, device, { kind: 'busy' });
