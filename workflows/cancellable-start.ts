@@ -14,17 +14,17 @@ export async function startCancellable<T extends Workflow>(
   start: () => Promise<ChildWorkflowHandle<T>>,
 ): Promise<ChildWorkflowHandle<T>> {
   const outer = CancellationScope.current();
-  if (outer.consideredCancelled) throw new CancelledFailure('Cancelled before its start');
+  const isCancelled = () => outer.consideredCancelled;
+  if (isCancelled()) throw new CancelledFailure('Cancelled before its start');
   // Cancelled by nobody but this function.
   const shield = new CancellationScope({ cancellable: false });
   const scope = new CancellationScope({ cancellable: true, parent: shield });
-  const state = { isStarted: false, isCancelled: false };
+  let isStarted = false;
   outer.cancelRequested.catch(() => {
-    if (state.isStarted || !patched(PATCH)) scope.cancel();
-    else state.isCancelled = true;
+    if (isStarted || !patched(PATCH)) scope.cancel();
   });
   const child = await scope.run(start);
-  state.isStarted = true;
-  if (state.isCancelled) scope.cancel();
+  isStarted = true;
+  if (isCancelled()) scope.cancel();
   return child;
 }
