@@ -1,9 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client, Connection } from '@temporalio/client';
-import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { findTemporalCli } from '../../worker/temporal/cli-binary.js';
+import { connectTemporal, type TemporalConnections } from '../../worker/temporal/connection.js';
 import { startEmbeddedServer } from '../../worker/temporal/embedded-server.js';
 import { bytesOf } from '../lib/service.js';
 
@@ -21,7 +22,8 @@ export interface RawEngine {
 }
 
 export async function startRawEngine(): Promise<RawEngine> {
-  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  // No signal ends it: SIGUSR2, one of the SDK's own, asks for a look at the memory here.
+  Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
   const folder = await mkdtemp(join(tmpdir(), 'ferry-raw-'));
   const database = join(folder, 'temporal.db');
   const server = await startEmbeddedServer({
@@ -31,11 +33,9 @@ export async function startRawEngine(): Promise<RawEngine> {
     processNote: join(folder, 'temporal.json'),
     ...{ port: 0, uiPort: 0, durability: 'process' },
   });
-  const { address } = server;
-  const connection = await inTheEnd(() => Connection.connect({ address }));
-  const native = await inTheEnd(() => NativeConnection.connect({ address }));
-  const client = new Client({ connection });
-  await inTheEnd(() => client.workflowService.describeNamespace({ namespace: 'default' }));
+  const temporal = await connectTemporal({ options: { address: server.address }, namespace: 'default' }, server.exited);
+  const { client, native } = temporal;
+  await untilNamespaceIsThere(client);
   const worker = await Worker.create({
     connection: native,
     taskQueue: TASK_QUEUE,
@@ -58,8 +58,7 @@ export async function startRawEngine(): Promise<RawEngine> {
     async stop() {
       worker.shutdown();
       await running;
-      await native.close();
-      await connection.close();
+      await temporal.close();
       await server.stop();
       await rm(folder, { recursive: true, force: true });
     },
@@ -67,12 +66,13 @@ export async function startRawEngine(): Promise<RawEngine> {
 }
 
 /** The server answers before it is ready. */
-async function inTheEnd<T>(connect: () => Promise<T>): Promise<T> {
+async function untilNamespaceIsThere({ workflowService }: TemporalConnections['client']): Promise<void> {
   for (;;) {
     try {
-      return await connect();
+      await workflowService.describeNamespace({ namespace: 'default' });
+      return;
     } catch {
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await sleep(100);
     }
   }
 }
