@@ -51,6 +51,8 @@ class LocalStore implements FirmwareStore {
   ) {}
 
   private readonly checked = new Map<string, Checked>();
+  /** Told of already. */
+  private readonly unreadable = new Set<string>();
 
   async put(file: Readable, bytesMax: number): Promise<StoredUpload> {
     const copy = this.incomingPath();
@@ -76,8 +78,7 @@ class LocalStore implements FirmwareStore {
 
   async read(sha256: string, range?: ByteRange): Promise<Readable> {
     // Opened here rather than by the stream: what is wrong with the file is known before any header is sent.
-    const file = await openExisting(this.pathOf(sha256));
-    const integrity = await this.integrityOf(sha256, file);
+    const { file, integrity } = await this.opened(sha256);
     if (file && integrity === 'intact') return file.createReadStream({ ...range, highWaterMark: PIECE_BYTES });
     await file?.close();
     throw damaged(integrity === 'intact' ? 'missing' : integrity);
@@ -87,11 +88,25 @@ class LocalStore implements FirmwareStore {
     // Asked before each notification: a file that is as it was when it was read is not opened again.
     const known = this.checked.get(sha256);
     if (known && known.mark === (await markAt(this.pathOf(sha256)))) return known.integrity;
-    const file = await openExisting(this.pathOf(sha256));
+    const { file, integrity } = await this.opened(sha256);
+    await file?.close();
+    return integrity;
+  }
+
+  /** A file that is there and can't be read is damaged, until it can: whoever asks is to wait, not to fail. */
+  private async opened(sha256: string): Promise<{ readonly file?: FileHandle; readonly integrity: Integrity }> {
+    let file: FileHandle | undefined;
     try {
-      return await this.integrityOf(sha256, file);
-    } finally {
+      file = await openExisting(this.pathOf(sha256));
+      const integrity = await this.integrityOf(sha256, file);
+      this.unreadable.delete(sha256);
+      return { file, integrity };
+    } catch (error) {
       await file?.close();
+      if (!UNREADABLE.some((code) => isCode(error, code))) throw error;
+      if (!this.unreadable.has(sha256)) this.onDamage?.(sha256, 'corrupt');
+      this.unreadable.add(sha256);
+      return { integrity: 'corrupt' };
     }
   }
 
@@ -210,6 +225,9 @@ async function syncFolder(path: string): Promise<void> {
     await handle.close();
   }
 }
+
+/** A bad sector, foreign rights, a folder in its place. */
+const UNREADABLE = ['EIO', 'EACCES', 'EPERM', 'EISDIR'];
 
 const MISSING: Promise<Integrity> = Promise.resolve('missing');
 

@@ -6,8 +6,14 @@ import type { Activities } from '../activities/activities.js';
  * more than the work (design: measured).
  */
 
-/** Bookkeeping and notifications must happen and can be repeated: retried for ever. */
+/**
+ * Bookkeeping and notifications must happen and can be repeated: retried for ever. Within the workflow task for some
+ * seconds only, then by timers: a task that goes on holds one of the worker's few slots, and forty that fail would
+ * stop all others.
+ */
 export const activities = proxyLocalActivities<Activities>({
   startToCloseTimeout: '10 seconds',
-  retry: { initialInterval: '200 milliseconds', maximumInterval: '30 seconds' },
+  localRetryThreshold: '2 seconds',
+  // Each costs six events then: a run lives through six days of it.
+  retry: { initialInterval: '200 milliseconds', maximumInterval: '1 minute' },
 });

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -155,6 +155,22 @@ describe('The local firmware store', () => {
       await rm(pathOf(address));
       expect(await store.isIntact(address)).toBe('missing');
       expect(told).toHaveLength(2);
+    });
+
+    it('counts as damaged while it can’t be read at all, tells of it once, and is served again when it can', async () => {
+      const told: string[] = [];
+      store = await openLocalStore(folder, { onDamage: (address, integrity) => told.push(`${address} ${integrity}`) });
+      const { sha256: address } = await kept(bytes);
+      const aside = `${pathOf(address)}.aside`;
+      await rename(pathOf(address), aside);
+      await mkdir(pathOf(address)); // for a bad sector, or for foreign rights, which a test as root can't make
+      expect(await store.isIntact(address)).toBe('corrupt');
+      expect(await store.isIntact(address)).toBe('corrupt');
+      await expect(store.read(address)).rejects.toMatchObject({ code: 'firmware-file-damaged' });
+      expect(told).toEqual([`${address} corrupt`]);
+      await rmdir(pathOf(address));
+      await rename(aside, pathOf(address));
+      expect(await store.isIntact(address)).toBe('intact');
     });
 
     it('is repaired by adding the same content again, also when that is refused as a duplicate', async () => {

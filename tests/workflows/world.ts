@@ -84,6 +84,9 @@ export class FakeDevices implements Publisher {
   readonly online = new Set<string>();
   /** Of every firmware. */
   file: 'intact' | 'corrupt' = 'intact';
+  /** Whose activities fail, and of whom they have; not forgotten with the rest. */
+  readonly failing = new Set<string>();
+  readonly failed = new Set<string>();
   private readonly sent: { readonly deviceName: string; readonly atMs: number }[] = [];
 
   constructor(private readonly env: TestWorkflowEnvironment) {}
@@ -101,6 +104,10 @@ export class FakeDevices implements Publisher {
   }
 
   isReachable({ deviceName }: { readonly deviceName: string }): boolean {
+    if (this.failing.has(deviceName)) {
+      this.failed.add(deviceName);
+      throw new Error('a test');
+    }
     return this.online.has(deviceName);
   }
 
