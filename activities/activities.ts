@@ -111,15 +111,15 @@ export function createActivities({ records, publisher, isIntact }: ActivityDeps)
           ? undefined
           : misfit({ ...update, targetVersion: update.firmware.version }, current?.version);
       if (reason !== undefined) return { kind: 'unfit', reason };
-      if ((await isIntact(update.firmware.sha256)) !== 'intact') {
-        await records.recordDeviceUpdate(ref.taskId, ref, withheld(state), runId);
-        return { kind: 'file-damaged' };
-      }
       const record = (now: DeviceUpdateState) => records.recordDeviceUpdate(ref.taskId, ref, now, runId);
       if (!publisher.isReachable(ref)) {
         await record(state);
         // It may have come online just before the record could tell the gateway that somebody waits for it.
         if (!publisher.isReachable(ref)) return { kind: 'unreachable' };
+      }
+      if ((await isIntact(update.firmware.sha256)) !== 'intact') {
+        await record(withheld(state));
+        return { kind: 'file-damaged' };
       }
       await record(notified(state, atMs));
       if (await publisher.notify(update)) return { kind: 'sent' };

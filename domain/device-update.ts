@@ -74,7 +74,9 @@ export function notified(state: DeviceUpdateState, atMs: number): DeviceUpdateSt
 
 /** The device went out of reach before it reported anything: it waits to come online again. */
 export function unreachable(state: DeviceUpdateState): DeviceUpdateState {
-  return state.status === 'notified' ? { ...state, status: 'pending', silences: 0 } : state;
+  if (state.status === 'notified') return { ...state, status: 'pending', silences: 0 };
+  // What held it back before no longer does: it would not be notified anyway.
+  return state.status === 'pending' ? { ...state, detail: null } : state;
 }
 
 const FILE_DAMAGED = 'The stored firmware file is damaged. Add the same file again.';
@@ -96,6 +98,7 @@ export function progressed(state: DeviceUpdateState, step: number, atMs: number)
     ...state,
     status: 'upgrading',
     step: Math.max(state.step ?? 0, step),
+    detail: null,
     startedAtMs: state.startedAtMs ?? atMs,
     lastProgressAtMs: Math.max(state.lastProgressAtMs ?? 0, atMs),
     hundredAtMs: state.hundredAtMs ?? (step >= 100 ? atMs : null),
@@ -130,6 +133,7 @@ export function caughtUp(state: DeviceUpdateState, seen: RecordedProgress, nowMs
     ...state,
     status: 'upgrading',
     step: Math.max(state.step ?? 0, seen.step ?? 0),
+    detail: null,
     // Progress is recorded of notified devices only; the run may not have its notification's answer yet.
     notifiedAtMs: state.notifiedAtMs ?? at(seen.startedAtMs),
     startedAtMs: state.startedAtMs ?? at(seen.startedAtMs),

@@ -3,6 +3,7 @@ import {
   CancellationScope,
   condition,
   isCancellation,
+  patched,
   setCurrentDetails,
   setHandler,
   workflowInfo,
@@ -59,6 +60,7 @@ export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpda
   let notificationsTried = 0;
   let onlines = 0;
   let onlinesAnswered = 0;
+  let wasSeenAtItsLimit = false;
   /** No time limit ends the update earlier: Ferry was away, and devices need a moment to come back. */
   let notBeforeMs = 0;
 
@@ -128,6 +130,13 @@ export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpda
     if (state.status !== 'pending' && state.status !== 'notified') return;
     if (isSoaking() || !timeIsUp()) return;
     if (state.status === 'pending') {
+      // It is there, and this run was not told of it: the engine was away, or the device reconnects all the time.
+      const isThere = sighting.reachable && state.detail === null && !wasSeenAtItsLimit;
+      if (isThere && patched('seen-at-its-limit')) {
+        wasSeenAtItsLimit = true;
+        notificationsAsked++;
+        return;
+      }
       state = failed(state, input.protocol === 'mqtt' ? 'offline-expired' : 'unreachable-transient', Date.now());
     } else if (!sighting.reachable) {
       state = unreachable(state);

@@ -49,7 +49,54 @@ describe('a time limit that passes while Ferry is away', () => {
   });
 });
 
+describe('the offline time limit', () => {
+  it('does not fail a device that is online, only because its run was not told: it is notified then', async () => {
+    await world.seed([DEVICE]);
+    world.devices.online.clear();
+    task = await world.verify([DEVICE], { offlineTimeoutMs: 60 * MINUTE_MS });
+    await world.until(task, DEVICE, ({ begunAtMs }) => begunAtMs !== null);
+    world.devices.online.add(DEVICE);
+    await world.env.sleep(61 * MINUTE_MS);
+    await world.until(task, DEVICE, ({ status }) => status === 'notified');
+    await world.reportVersion(task, DEVICE, '2.0.0');
+    expect(await ended()).toMatchObject({ outcome: 'succeeded', notifications: 1 });
+  });
+});
+
+describe('activities that keep failing', () => {
+  it('of more runs than a worker has slots hold up nobody else, nor the cancellation of their own task', async () => {
+    const names = Array.from({ length: 100 }, (_, n) => `broken-${n}`);
+    for (const name of names) world.devices.failing.add(name);
+    await world.seed(names);
+    const broken = await world.verify(names);
+    while (world.devices.failed.size < 36) await new Promise((resolve) => setTimeout(resolve, 10));
+
+    await world.seed([DEVICE]);
+    task = await world.verify([DEVICE]);
+    await world.until(task, DEVICE, ({ status }) => status === 'notified');
+    await world.reportVersion(task, DEVICE, '2.0.0');
+    expect(await ended()).toMatchObject({ outcome: 'succeeded' });
+
+    await world.taskRun(broken).cancel();
+    world.devices.failing.clear();
+    await world
+      .taskRun(broken)
+      .result()
+      .catch(() => undefined);
+    expect((await world.records.getTask(broken.id))?.counts).toMatchObject({ cancelled: 100 });
+  });
+});
+
 describe('a damaged firmware file', () => {
+  it('is no concern of a device that is offline anyway', async () => {
+    await world.seed([DEVICE]);
+    world.devices.online.clear();
+    world.devices.file = 'corrupt';
+    task = await world.verify([DEVICE]);
+    const waiting = await world.until(task, DEVICE, ({ begunAtMs }) => begunAtMs !== null);
+    expect(waiting).toMatchObject({ status: 'pending', detail: null });
+  });
+
   it('holds the notification back, with the reason, until the file is well again', async () => {
     await world.seed([DEVICE]);
     world.devices.file = 'corrupt';
