@@ -52,8 +52,8 @@ export function createApi(deps: ApiDeps): Api {
 
   const credentials = createCredentials({ records, adminToken: deps.adminToken, now });
   const failures = new SignInFailures(now);
-  const { secureCookie = false } = deps;
-  const sessions = createSessions({ records, credentials, failures, streams, secureCookie, now });
+  const { secureCookie = false, publicUrl } = deps;
+  const sessions = createSessions({ records, credentials, failures, streams, secureCookie, publicUrl, now });
   const owners = ownersIn(records);
 
   const app = newRouter();

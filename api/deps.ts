@@ -43,6 +43,8 @@ export interface ApiDeps {
   readonly consoleFolder?: string;
   /** Browsers reach the console by https only. */
   readonly secureCookie?: boolean;
+  /** Where a proxy in front is reached, which may say another host than its own address. */
+  readonly publicUrl?: string | undefined;
   readonly log: ApiLog;
   /** Epoch milliseconds. */
   readonly now?: () => number;

@@ -43,13 +43,16 @@ interface SessionDeps {
   readonly streams: LiveStreams;
   /** The console is reached by https only. */
   readonly secureCookie: boolean;
+  readonly publicUrl: string | undefined;
   readonly now: () => number;
 }
 
 export type Sessions = ReturnType<typeof createSessions>;
 
 /** Who is signed in at the console: a cookie, whose digest the records hold until it expires or is ended. */
-export function createSessions({ records, credentials, failures, streams, secureCookie, now }: SessionDeps) {
+export function createSessions(deps: SessionDeps) {
+  const { records, credentials, failures, streams, secureCookie, now } = deps;
+  const publicHost = deps.publicUrl === undefined ? undefined : hostOf(deps.publicUrl);
   const attributes = { httpOnly: true, sameSite: 'Strict', path: '/', secure: secureCookie } as const;
 
   function draft(principal: Principal) {
@@ -101,7 +104,7 @@ export function createSessions({ records, credentials, failures, streams, secure
       const session = await records.getSession(hash, now());
       const principal = session && (await credentials.byCredential(session.credential));
       if (!principal) return undefined;
-      requireOwnOrigin(c);
+      requireOwnOrigin(c, publicHost);
       if (needsConsoleHeader(c) && c.req.header(CONSOLE_HEADER) === undefined) {
         throw new FerryError('forbidden', 'A request with the session cookie needs the header X-Ferry-Console.');
       }
@@ -118,9 +121,11 @@ const needsConsoleHeader = ({ req }: Context<ApiEnv>): boolean =>
  * A browser says which page has caused a request. Another one's is refused, whatever it asks for: answers that stream
  * would hold a connection, and a cookie is no proof of intent.
  */
-function requireOwnOrigin({ req }: Context<ApiEnv>): void {
+function requireOwnOrigin({ req }: Context<ApiEnv>, publicHost: string | undefined): void {
   const origin = req.header('origin');
-  const isForeign = origin !== undefined && hostOf(origin) !== req.header('host');
+  // A proxy in front mostly asks for its own address of the service, not for what the browser has asked for.
+  const own = [req.header('host'), publicHost].filter((host) => host !== undefined);
+  const isForeign = origin !== undefined && !own.includes(hostOf(origin) ?? '');
   if (!isForeign && !/^(cross-site|same-site)$/.test(req.header('sec-fetch-site') ?? '')) return;
   throw new FerryError('forbidden', 'A request with the session cookie must come from a page of this service.');
 }

@@ -8,7 +8,7 @@ import { failureSignal, fetchedSignal, progressSignal, versionSignal } from '../
 import type { Message } from './connection.js';
 import type { DeviceLink } from './device-link.js';
 import type { DeviceUpdateSignals } from './device-update-signals.js';
-import { createIrregularities, type Irregularities } from './irregularities.js';
+import { createIrregularities, type Irregularities, type Irregularity } from './irregularities.js';
 import type { BrokerMetrics } from './metrics.js';
 import { OnlineSignals, type OnlineConnection, type OnlineRetry } from './online-signals.js';
 import {
@@ -25,6 +25,7 @@ import {
   type FirmwareQuery,
   type ProgressReport,
 } from './payloads.js';
+import { tellEach } from './tell-each.js';
 import {
   clockReplyTopic,
   deviceId,
@@ -52,6 +53,8 @@ export interface GatewayDeps {
     | 'versionReported'
   >;
   readonly signals: DeviceUpdateSignals;
+  /** Whether a stored file is what it should be: a damaged one must reach no device. */
+  readonly isIntact: (sha256: string) => Promise<'intact' | 'corrupt' | 'missing'>;
   /** A fresh, signed, expiring URL; at most 254 characters [protocol: the notification]. */
   readonly downloadUrl: (update: OpenDeviceUpdate) => string;
   readonly metrics: BrokerMetrics;
@@ -62,9 +65,8 @@ export interface GatewayDeps {
 }
 
 const NO_ANSWERS: readonly Message[] = [];
-/** Runs told in one sweep, and how many of them at once. */
+/** Runs told in one sweep. */
 const SWEEP_MAX = 500;
-const TOLD_AT_ONCE = 20;
 
 /** How old news must be before a run is told of it. */
 export interface TellAfter {
@@ -130,10 +132,16 @@ export class Gateway {
   /**
    * Tells the engine what it was not told: failures that came while it was away, `online` signals that were held back
    * or lost. To be called every few seconds.
+   *
+   * @throws what records or engine throw, once all that could be told is told
    */
   async sweep(link: Pick<DeviceLink, 'isReachable'>): Promise<void> {
-    for (const update of await this.deps.records.unsignalledFailures(SWEEP_MAX)) await this.#tellFailure(update);
-    await this.#online.sweep(link);
+    const [failures, online] = await Promise.allSettled([this.#tellFailures(), this.#online.sweep(link)]);
+    for (const result of [failures, online]) if (result.status === 'rejected') throw result.reason;
+  }
+
+  async #tellFailures(): Promise<void> {
+    await tellEach(await this.deps.records.unsignalledFailures(SWEEP_MAX), (update) => this.#tellFailure(update));
   }
 
   /**
@@ -146,16 +154,7 @@ export class Gateway {
     const nowMs = this.#now();
     const before = { startedBeforeMs: nowMs - startedMs, hundredBeforeMs: nowMs - hundredMs };
     const untold = await this.deps.records.untoldProgress(before, SWEEP_MAX);
-    let failure: PromiseRejectedResult | undefined;
-    for (let from = 0; from < untold.length; from += TOLD_AT_ONCE) {
-      const chunk = untold.slice(from, from + TOLD_AT_ONCE);
-      const told = await Promise.allSettled(chunk.map((update) => this.#tellProgressOf(update)));
-      const failures = told.filter((result) => result.status === 'rejected');
-      // One that can't be told must not keep the others untold for ever.
-      failure ??= failures[0];
-      if (failures.length === chunk.length) break;
-    }
-    if (failure) throw failure.reason;
+    await tellEach(untold, (update) => this.#tellProgressOf(update));
   }
 
   async #tellProgressOf({ record }: OpenDeviceUpdate): Promise<void> {
@@ -193,13 +192,16 @@ export class Gateway {
     const atMs = this.#now();
     const update = await this.deps.records.versionReported(device, { ...report, atMs });
     if (!update) return [];
+    if (update === 'too-many-modules') return this.#irregular(update, device, report.module);
     // Noted by the records: it fell back within the soak time.
     await this.#tellFailure(update);
-    if (update.firmware.version !== report.version) return [];
-    const { record } = update;
+    // Once: a device that reports at each of its connections must not grow its run's history for a soak time of weeks.
+    if (update.firmware.version !== report.version || update.targetSignalled) return [];
+    const { record, policy } = update;
     const { version } = report;
     const told = { taskId: record.taskId, version, atMs, progress: progressOf(record) };
     await this.deps.signals.send(record, versionSignal, told);
+    if (policy.soakMs > 0) await this.deps.records.signalled(record.id, 'target', atMs);
     return [];
   }
 
@@ -267,6 +269,8 @@ export class Gateway {
     // A device in mid-update may run anything for a moment; before that, the firmware must fit what it runs.
     const fitting = { ...update, targetVersion: update.firmware.version };
     if (update.record.status !== 'upgrading' && misfit(fitting, current?.version) !== undefined) return undefined;
+    // It would be refused the file, and would take that for a failed download.
+    if ((await this.deps.isIntact(update.firmware.sha256)) !== 'intact') return undefined;
     const { record } = update;
     const atMs = this.#now();
     // As with `online`: a device that asks every minute must not grow its run's history.
@@ -294,7 +298,7 @@ export class Gateway {
     return [{ topic: platformReplyTopic(topic), payload: formatEmptyReply(message.replyTo) }];
   }
 
-  #irregular(kind: 'malformed-payload' | 'foreign-topic' | 'stale-report', device: DeviceKey, detail: string) {
+  #irregular(kind: Irregularity, device: DeviceKey, detail: string) {
     this.irregularities.note(kind, deviceId(device), detail);
     return [];
   }

@@ -10,6 +10,7 @@ export const Irregularity = {
   FOREIGN_WILL: 'foreign-will',
   RETAINED: 'retained', // the flag is ignored
   STALE_REPORT: 'stale-report', // there is no update that the report could be about
+  TOO_MANY_MODULES: 'too-many-modules', // the report of one more is not recorded
   SIGN_IN_REFUSED: 'sign-in-refused',
   PACKET_TOO_LARGE: 'packet-too-large',
   SIGN_IN_HELD_BACK: 'sign-in-held-back', // after too many failures

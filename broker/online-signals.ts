@@ -7,15 +7,15 @@ import type { OpenDeviceUpdate, Records } from '../records/records.js';
 import { onlineSignal } from '../workflows/messages.js';
 import type { DeviceLink } from './device-link.js';
 import type { DeviceUpdateSignals } from './device-update-signals.js';
+import { tellEach } from './tell-each.js';
 
-/** How an `online` signal is tried again while records or engine are away; the sweep goes on after the last try. */
+/** How an `online` signal is tried again while records or engine are away. */
 export interface OnlineRetry {
   readonly firstDelayMs: number;
   readonly delayMsMax: number;
-  readonly triesMax: number;
 }
 
-const DEFAULT_RETRY: OnlineRetry = { firstDelayMs: 1_000, delayMsMax: 30_000, triesMax: 12 };
+const DEFAULT_RETRY: OnlineRetry = { firstDelayMs: 1_000, delayMsMax: 30_000 };
 /**
  * Signals under way at once. When the whole fleet is back after an outage, the engine gets them at the pace that it
  * takes; all at once, most of them would time out and come again.
@@ -49,49 +49,59 @@ export class OnlineSignals {
     this.#retry = deps.retry ?? DEFAULT_RETRY;
   }
 
-  /** Tries until it is done, the connection has ended, or the tries are used up. Never rejects. */
+  /** Tries until the run knows, or the connection has ended. Never rejects. */
   async deviceOnline(connection: OnlineConnection): Promise<void> {
-    const { device } = connection;
-    const { firstDelayMs, delayMsMax, triesMax } = this.#retry;
-    for (let tries = 1; connection.isOpen; tries++) {
+    const sinceMs = this.deps.now();
+    const { firstDelayMs, delayMsMax } = this.#retry;
+    for (let delayMs = firstDelayMs, isLogged = false; connection.isOpen;) {
       try {
-        await this.#turns.run(() => this.#tell(connection));
-        return;
+        const heldBackMs = await this.#turns.run(() => this.#tell(connection, sinceMs));
+        if (heldBackMs === 0) return;
+        await pause(heldBackMs, connection);
       } catch (error) {
-        if (tries >= triesMax) {
-          this.deps.log.warn({ ...device, error: String(error) }, 'online signal given up; the next sweep sends it');
-          return;
+        if (delayMs >= delayMsMax && !isLogged) {
+          this.deps.log.warn({ ...connection.device, error: String(error) }, 'online signal not sent; it is tried on');
+          isLogged = true;
         }
+        await pause(delayMs, connection);
+        delayMs = Math.min(2 * delayMs, delayMsMax);
       }
-      const delayMs = Math.min(firstDelayMs * 2 ** (tries - 1), delayMsMax);
-      await sleep(delayMs, undefined, { signal: connection.ended }).catch(() => undefined);
     }
   }
 
-  async #tell(connection: OnlineConnection): Promise<void> {
-    if (!connection.isOpen) return;
+  /** @returns ms for which it is held back, when nobody else will send it then */
+  async #tell(connection: OnlineConnection, sinceMs: number): Promise<number> {
+    if (!connection.isOpen) return 0;
     const update = await this.deps.records.openDeviceUpdate(connection.device, null);
-    if (update) await this.#signal(update);
+    const isTold = (update?.onlineSignalledAtMs ?? -Infinity) >= sinceMs;
+    if (!update || isTold) return 0;
+    const heldBackMs = await this.#signal(update);
+    // A pending one is the sweep's; one that is notified has a time limit for its response.
+    return update.record.status === 'upgrading' ? heldBackMs : 0;
   }
 
   /**
    * Sends what was held back or lost: open, begun, pending updates of devices that can be reached.
    *
-   * @throws what records or engine throw: the next sweep starts over
+   * @throws what records or engine throw, once all that could be sent is sent
    */
   async sweep(link: Pick<DeviceLink, 'isReachable'>): Promise<void> {
     const updates = await this.deps.records.pendingOnlineUpdates(SWEEP_MAX);
-    for (const update of updates) {
-      if (link.isReachable(update.record)) await this.#signal(update);
-    }
+    const reachable = updates.filter(({ record }) => link.isReachable(record));
+    await tellEach(reachable, (update) => this.#signal(update));
   }
 
-  async #signal({ record, onlineSignals, onlineSignalledAtMs }: OpenDeviceUpdate): Promise<void> {
+  /** @returns ms for which it is held back; 0 when it was sent */
+  async #signal({ record, onlineSignals, onlineSignalledAtMs }: OpenDeviceUpdate): Promise<number> {
     const { records, signals, now } = this.deps;
     const atMs = now();
-    const heldBack = onlineSignalledAtMs !== null && atMs - onlineSignalledAtMs < onlineBackoffMs(onlineSignals);
-    if (heldBack) return;
+    const untilMs = (onlineSignalledAtMs ?? -Infinity) + onlineBackoffMs(onlineSignals);
+    if (atMs < untilMs) return untilMs - atMs;
     await signals.send(record, onlineSignal, { taskId: record.taskId, atMs, progress: progressOf(record) });
     await records.signalled(record.id, 'online', atMs);
+    return 0;
   }
 }
+
+const pause = (ms: number, { ended }: OnlineConnection): Promise<void> =>
+  sleep(ms, undefined, { signal: ended }).catch(() => undefined);

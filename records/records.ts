@@ -210,6 +210,8 @@ export interface OpenDeviceUpdate {
   readonly sourceVersions: readonly string[];
   /** The engine knows of the reported failure. */
   readonly failureSignalled: boolean;
+  /** The engine knows that the soak time has begun. */
+  readonly targetSignalled: boolean;
   /** What the device has reported; the run ends the update. */
   readonly reportedFailure: ReportedFailure | null;
   /** `online` signals sent so far, and the latest: a flapping device is held back (domain `onlineBackoffMs`). */
@@ -456,13 +458,14 @@ export interface Records {
   /** At the start of an embedded broker: no connection has survived. */
   allDevicesDisconnected(): Promise<void>;
   /**
-   * Records what the device runs; what is known already changes nothing. Answers its open, begun update of that module, if any. With a soak time, the first
-   * report of the target version begins it, and a report of another one after that is noted as failure `fell-back`.
+   * Records what the device runs; what is known already changes nothing. Answers its open, begun update of that
+   * module, if any. With a soak time, the first report of the target version begins it, and a report of another one
+   * after that is noted as failure `fell-back`. A device has at most 64 modules: one more changes nothing.
    */
   versionReported(
     key: DeviceKey,
     report: { readonly module: string; readonly version: string; readonly atMs: number },
-  ): Promise<OpenDeviceUpdate | undefined>;
+  ): Promise<OpenDeviceUpdate | 'too-many-modules' | undefined>;
   /**
    * Applies a percentage (domain `progressed`) to the open, begun update of that module, if the device was ever
    * notified of it. The engine is told afterwards (`untoldProgress`). False when there is nothing to apply it to.
@@ -492,7 +495,11 @@ export interface Records {
   /** The open and begun update of a device; of any module when `module` is null. */
   openDeviceUpdate(key: DeviceKey, module: string | null): Promise<OpenDeviceUpdate | undefined>;
   /** The engine has been told: remembers it, so that it is not told at every report. */
-  signalled(updateId: number, what: 'progress' | 'hundred' | 'failure' | 'online', atMs: number): Promise<void>;
+  signalled(
+    updateId: number,
+    what: 'progress' | 'hundred' | 'target' | 'failure' | 'online',
+    atMs: number,
+  ): Promise<void>;
   /**
    * Open, begun, pending updates of devices that are online: their `online` signal may have been lost. Each call looks
    * at the next thousand open updates and answers those that have waited longest for a signal first; as many calls as
@@ -532,7 +539,7 @@ export interface Records {
    *   `firmware-signature-invalid` when the product trusts its key no more;
    *   `update-task-conflict` with `extra.conflicts: [{taskId, firmware: {id, name, version}, sourceVersions}]`;
    *   `devices-invalid` with `extra.devices: [{deviceName, problem}]` for listed devices that do not exist, are listed
-   *   twice, or (batch) run none of the source versions; `downgrade-not-allowed`; `no-target-devices`
+   *   twice, are revoked, or (batch) run none of the source versions; `downgrade-not-allowed`; `no-target-devices`
    */
   createTask(task: NewTask): Promise<Created<TaskRecord>>;
   /**
@@ -686,6 +693,8 @@ export interface Records {
   // ── for the doctor ────────────────────────────────────────────────────────────────────────────
   /** Whatever the engine was told of the task counts as not told: the outbox tells it again. */
   tellAgain(taskId: string): Promise<void>;
+  /** Ended tasks with device updates that have not: of runs that were terminated in the wrong order, say. */
+  endedTasksWithOpenUpdates(): Promise<readonly string[]>;
   /** Counts that are not what counting finds, and claims that are not where they should be. Looks at everything. */
   bookkeepingFaults(): Promise<readonly BookkeepingFault[]>;
   /** @returns false when it can't be repaired: another task holds the claim */

@@ -165,9 +165,15 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
   const catchUp = createCatchUp({ records, signals, client, log });
   // Before the worker: a restored run must hear what it missed before it goes on.
   await catchUp.tell();
+  const isIntact = watchIntegrity(async (sha256) => {
+    const integrity = await store.isIntact(sha256);
+    if (integrity !== 'intact') await pause(sha256);
+    return integrity;
+  });
   const gateway = new Gateway({
     records,
     signals,
+    isIntact,
     downloadUrl: downloads.urlFor,
     metrics: brokerMetrics,
     log,
@@ -201,6 +207,7 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
     metrics,
     consoleFolder: join(PROJECT_FOLDER, 'dist', 'console'),
     secureCookie: config.publicUrl?.startsWith('https:') ?? config.tls !== null,
+    publicUrl: config.publicUrl ?? undefined,
     log,
   });
   const tls = config.tls && (await openTls(config.tls, log));
@@ -247,11 +254,7 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
         ...createNotifier({ link: broker.link, downloadUrl: downloads.urlFor }),
         listeningSinceMs: () => uptime.sinceMs(),
       },
-      isIntact: watchIntegrity(async (sha256) => {
-        const integrity = await store.isIntact(sha256);
-        if (integrity !== 'intact') await pause(sha256);
-        return integrity;
-      }),
+      isIntact,
     },
   });
   later.worker = worker;

@@ -91,6 +91,7 @@ function opened(found: Whole | undefined): OpenDeviceUpdate | undefined {
     kind: task.kind,
     sourceVersions: task.sourceVersions,
     failureSignalled: update.failureSignalled,
+    targetSignalled: update.targetSignalled,
     reportedFailure: update.reportedFailure,
     onlineSignals: update.onlineSignals,
     onlineSignalledAtMs: update.onlineSignalledAtMs,

@@ -139,6 +139,7 @@ function toldStatements({ db }: Connection) {
     progress: note({ progressSignalled: true }),
     hundred: note({ progressSignalled: true, hundredSignalled: true }),
     failure: note({ failureSignalled: true }),
+    target: note({ targetSignalled: true }),
     online: note({
       onlineSignals: sql`${deviceUpdates.onlineSignals} + 1`,
       onlineSignalledAtMs: sql`${sql.placeholder('atMs')}`,

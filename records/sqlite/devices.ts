@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { and, desc, eq, getTableColumns, sql } from 'drizzle-orm';
+import { and, count, desc, eq, getTableColumns, sql } from 'drizzle-orm';
 import { FerryError, notFound } from '../../domain/errors.js';
 import type { DeviceKey } from '../../domain/ids.js';
 import type { Device, NewDevice, NewProduct, Records } from '../records.js';
@@ -37,6 +37,8 @@ type DeviceRow = typeof devices.$inferSelect;
 
 /** How exact a connected device's being seen is: its coming and going are noted at once, a repeated report is not. */
 const SEEN_MS = 60_000;
+/** Of a device: each module's name is a row for good, and what a device sends is not to be trusted. */
+const MODULES_MAX = 64;
 /** Names that an error lists at most. */
 const NAMES_SHOWN_MAX = 20;
 
@@ -155,6 +157,9 @@ export function deviceRecords(connection: Connection): DeviceRecords {
         const known = reports.known.get({ productKey, deviceName, module });
         if (!known) return undefined;
         const isNews = known.version !== version;
+        if (known.version === null && (reports.modules.get({ productKey, deviceName })?.count ?? 0) >= MODULES_MAX) {
+          return 'too-many-modules' as const;
+        }
         if (isNews) reports.version.run({ productKey, deviceName, module, version, atMs });
         if (isNews || isPast(known.lastSeenAtMs, atMs)) reports.seen.run({ productKey, deviceName, atMs });
         const update = find.open(key, module);
@@ -219,6 +224,11 @@ function reportStatements({ db }: Connection) {
         ),
       )
       .where(IS_DEVICE)
+      .prepare(),
+    modules: db
+      .select({ count: count() })
+      .from(deviceVersions)
+      .where(and(eq(deviceVersions.productKey, PRODUCT_KEY), eq(deviceVersions.deviceName, DEVICE_NAME)))
       .prepare(),
     version: db
       .insert(deviceVersions)

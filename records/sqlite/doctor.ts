@@ -1,9 +1,12 @@
-import { and, eq, sql } from 'drizzle-orm';
+import { and, eq, isNull, sql } from 'drizzle-orm';
 import type { BookkeepingFault, Records } from '../records.js';
 import type { Connection } from './connection.js';
 import { claims, deviceUpdates, firmware, tasks } from './schema.js';
 
-type DoctorRecords = Pick<Records, 'tellAgain' | 'bookkeepingFaults' | 'repairBookkeeping'>;
+type DoctorRecords = Pick<
+  Records,
+  'tellAgain' | 'endedTasksWithOpenUpdates' | 'bookkeepingFaults' | 'repairBookkeeping'
+>;
 
 const COUNTED = sql`(SELECT
   sum(${deviceUpdates.status} = 'pending') AS pending, sum(${deviceUpdates.status} = 'notified') AS notified,
@@ -35,8 +38,22 @@ export function doctorRecords({ db, writes }: Connection): DoctorRecords {
     tellAgain: (taskId) =>
       writes.run(() => {
         const untold = { startDelivered: false, cancelDelivered: false, endDelivered: false };
-        db.update(tasks).set(untold).where(eq(tasks.id, taskId)).run();
+        db.update(tasks)
+          .set({ ...untold, approvalDelivered: false })
+          .where(eq(tasks.id, taskId))
+          .run();
       }),
+
+    async endedTasksWithOpenUpdates() {
+      // As in the partial index.
+      const isLeftOpen = sql`ended_at_ms IS NOT NULL AND pending + notified + upgrading > 0`;
+      return db
+        .select({ id: tasks.id })
+        .from(tasks)
+        .where(and(isLeftOpen, isNull(tasks.forgottenAtMs)))
+        .all()
+        .map(({ id }) => id);
+    },
 
     async bookkeepingFaults() {
       return [

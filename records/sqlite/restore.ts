@@ -27,7 +27,8 @@ export function restoreRecords({ db, writes }: Connection): RestoreRecords {
           .where(inArray(tasks.status, [...OPEN_TASK_STATUSES]));
         db.update(deviceUpdates)
           .set({
-            ...{ cancelDelivered: false, progressSignalled: false, hundredSignalled: false, failureSignalled: false },
+            ...{ cancelDelivered: false, progressSignalled: false, hundredSignalled: false },
+            ...{ failureSignalled: false, targetSignalled: false },
             // The number of signals stays: a flapping device is held back after a restore too.
             onlineSignalledAtMs: null,
           })

@@ -16,6 +16,7 @@ function recorded<T extends Record<keyof DeviceUpdateRow, unknown>>(row: T) {
     progressSignalled,
     hundredSignalled,
     failureSignalled,
+    targetSignalled,
     reportedFailure,
     onlineSignals,
     onlineSignalledAtMs,

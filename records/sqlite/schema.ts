@@ -160,6 +160,9 @@ export const tasks = sqliteTable(
     index('tasks_by_end')
       .on(t.endedAtMs)
       .where(sql`ended_at_ms IS NOT NULL`),
+    index('tasks_left_open')
+      .on(t.endedAtMs)
+      .where(sql`ended_at_ms IS NOT NULL AND pending + notified + upgrading > 0`),
     index('tasks_forgotten')
       .on(t.forgottenAtMs)
       .where(sql`forgotten_at_ms IS NOT NULL`),
@@ -220,6 +223,7 @@ export const deviceUpdates = sqliteTable(
     progressSignalled: integer('progress_signalled', { mode: 'boolean' }).notNull().default(false),
     hundredSignalled: integer('hundred_signalled', { mode: 'boolean' }).notNull().default(false),
     failureSignalled: integer('failure_signalled', { mode: 'boolean' }).notNull().default(false),
+    targetSignalled: integer('target_signalled', { mode: 'boolean' }).notNull().default(false),
     reportedFailure: text('reported_failure', { mode: 'json' }).$type<ReportedFailure>(),
     onlineSignals: integer('online_signals').notNull().default(0),
     onlineSignalledAtMs: integer('online_signalled_at_ms'),

@@ -71,6 +71,26 @@ describe('What devices and operators write', () => {
   });
 });
 
+describe('A page of the console behind a proxy, which asks for its own address of the service', () => {
+  it('may use the session', async () => {
+    await world.close();
+    world = await World.open({ publicUrl: 'https://ferry.example' });
+    const { app } = world.api;
+    const json = { 'content-type': 'application/json' };
+    const body = JSON.stringify({ token: 'the-admin-token-of-this-test' });
+    const signedIn = await app.request('/v1/session', { method: 'POST', headers: json, body });
+    const cookie = (signedIn.headers.get('set-cookie') ?? '').split(';', 1)[0] ?? '';
+    const add = (origin: string) =>
+      app.request('/v1/products', {
+        method: 'POST',
+        headers: { ...json, cookie, origin, host: '127.0.0.1:8080', 'x-ferry-console': '1' },
+        body: JSON.stringify({ productKey: 'proxied', name: 'Lamp' }),
+      });
+    expect((await add('https://evil.example')).status).toBe(403);
+    expect((await add('https://ferry.example')).status).toBe(201);
+  });
+});
+
 describe('A page of another origin', () => {
   it('can’t use the session, not even to read or to hold a stream', async () => {
     const signedIn = await world.api.app.request('/v1/session', {

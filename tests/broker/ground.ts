@@ -139,6 +139,7 @@ export interface GroundOptions {
   /** Stands between gateway and records, to break them. */
   readonly spoil?: (records: Records) => Records;
   readonly limits?: Partial<BrokerLimits>;
+  readonly integrity?: 'intact' | 'corrupt';
   readonly tls?: BrokerTls;
 }
 
@@ -163,6 +164,7 @@ export class Ground {
     downloadUrl = urlOf,
     spoil = (r) => r,
     limits,
+    integrity = 'intact',
     tls,
   }: GroundOptions = {}): Promise<Ground> {
     const { records, close } = await openTestRecords();
@@ -180,7 +182,10 @@ export class Ground {
     const log = { warn: (entry: object) => void logged.push(entry) };
     const spoiled = spoil(records);
     const tellAfter = TELL_NOW;
-    const gateway = new Gateway({ records: spoiled, signals, downloadUrl, metrics, log, onlineRetry, tellAfter });
+    const isIntact = () => Promise.resolve(integrity);
+    const gateway = new Gateway({
+      ...{ records: spoiled, signals, isIntact, downloadUrl, metrics, log, onlineRetry, tellAfter },
+    });
     const broker = await startEmbeddedBroker({
       host: '127.0.0.1',
       port: 0,

@@ -6,8 +6,8 @@ let ground: Ground;
 afterEach(() => ground.stop());
 const start = async (options?: GroundOptions) => (ground = await Ground.start(options));
 
-const onlineSignalsOf = async (taskId: string) => {
-  const record = await ground.recordOf(taskId);
+const onlineSignalsOf = async (taskId: string, key = light(1)) => {
+  const record = await ground.recordOf(taskId, key);
   return (await ground.records.getDeviceUpdateById(record.id))?.onlineSignals;
 };
 /** Resolves when the record has so many `online` signals: it is written after the engine has answered. */
@@ -102,7 +102,7 @@ describe('coming online', () => {
   });
 
   it('is tried again while the engine is away', async () => {
-    await start({ onlineRetry: { firstDelayMs: 1, delayMsMax: 4, triesMax: 10 } });
+    await start({ onlineRetry: { firstDelayMs: 1, delayMsMax: 4 } });
     const { taskId } = await ground.begunUpdate();
     let failures = 4;
     ground.signals.answer = async () => {
@@ -115,26 +115,48 @@ describe('coming online', () => {
     expect(ground.signals.names()).toHaveLength(5);
   });
 
-  it('is given up after the last try, and left to the sweep', async () => {
-    await start({ onlineRetry: { firstDelayMs: 1, delayMsMax: 1, triesMax: 3 } });
+  it('is tried for as long as the device is connected', async () => {
+    await start({ onlineRetry: { firstDelayMs: 1, delayMsMax: 1 } });
     const { taskId } = await ground.begunUpdate();
     let away = true;
     ground.signals.answer = async () => {
       if (away) throw new Error('engine away');
       return 'delivered';
     };
-    const device = await ground.device();
-    await ground.signals.count(3);
-    await device.handled();
+    await ground.device();
+    await ground.signals.count(20);
     await expect(ground.gateway.sweep(ground.broker.link)).rejects.toThrow('engine away');
     away = false;
-    await ground.gateway.sweep(ground.broker.link);
-    expect(ground.signals.names()).toHaveLength(5);
     await signalled(taskId, 1);
   });
 
+  it('is sent in mid-update when its back-off is over, which no sweep looks at', async () => {
+    await start();
+    const { taskId, runId } = await ground.begunUpdate();
+    const { id } = await ground.recordOf(taskId);
+    const upgrading = progressed(notified(initialState(1), 2), 40, 3);
+    await ground.records.recordDeviceUpdate(taskId, light(1), upgrading, runId);
+    // Held back for 4 s after the sixth; 50 ms of it are left.
+    for (let n = 1; n <= 6; n++) await ground.records.signalled(id, 'online', Date.now() - 3_950);
+    await ground.device();
+    await ground.signals.count(1);
+    await signalled(taskId, 7);
+  });
+
+  it('is sent to every device that can be told, though another’s run can’t be told', async () => {
+    await start();
+    const [first, second] = [await ground.begunUpdate(light(1)), await ground.begunUpdate(light(2), { module: 'mcu' })];
+    for (const n of [1, 2]) await ground.records.deviceConnected(light(n), `connection-${n}`, 1);
+    ground.signals.answer = ({ run }) =>
+      run.deviceName === light(1).deviceName
+        ? Promise.reject(new Error('too many signals'))
+        : Promise.resolve('delivered');
+    await expect(ground.gateway.sweep({ isReachable: () => true })).rejects.toThrow('too many signals');
+    expect([await onlineSignalsOf(first.taskId), await onlineSignalsOf(second.taskId, light(2))]).toEqual([0, 1]);
+  });
+
   it('is no longer tried when the device has left', async () => {
-    await start({ onlineRetry: { firstDelayMs: 60_000, delayMsMax: 60_000, triesMax: 100 } });
+    await start({ onlineRetry: { firstDelayMs: 60_000, delayMsMax: 60_000 } });
     await ground.begunUpdate();
     ground.signals.answer = () => Promise.reject(new Error('engine away'));
     const left = new AbortController();

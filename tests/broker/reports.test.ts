@@ -336,6 +336,17 @@ describe('version reports within the soak time', () => {
     expect(told()).toMatchObject([{ name: 'version' }, { name: 'failure', message: failure }]);
   });
 
+  it('of the target version are signalled once, however many come: runs are not to grow for weeks', async () => {
+    await ground.notifiedUpdate(light(1), { soakMs: 60_000 });
+    failTimes(1, 'version');
+    const refused = await ground.device();
+    await refused.publish(topicOf('inform', light(1)), { params: { version: TARGET } }, 0);
+    await refused.closed();
+    const device = await ground.device();
+    for (let n = 0; n < 20; n++) await device.runs(TARGET);
+    expect(toldNames()).toEqual(['version', 'version']);
+  });
+
   it('are noted also while the engine can’t be told, and told by the sweep', async () => {
     await ground.notifiedUpdate(light(1), { soakMs: 60_000 });
     const device = await ground.device();
@@ -359,6 +370,19 @@ describe('queries', () => {
     expect((await device.next(reply)).payload).toBe('{"code":200,"data":{},"id":"2","message":"success"}');
     await device.publish(request, { id: 3, params: { version: '1.0.0' } });
     expect((await device.next(request)).payload).toBe('{"code":"1000","data":{},"id":3,"message":"success"}');
+  });
+
+  it('get nothing while the firmware’s file is damaged: the device would take its refusal for a failed download', async () => {
+    await ground.stop();
+    ground = await Ground.start({ integrity: 'corrupt' });
+    const { taskId } = await ground.begunUpdate();
+    const device = await ground.device();
+    await device.publish(get, { id: '2', version: '1.0', params: {} });
+    expect((await device.next(reply)).payload).toContain('"data":{}');
+    await device.publish(request, { id: 3, params: { version: '1.0.0' } });
+    expect((await device.next(request)).payload).toContain('"data":{}');
+    expect(toldNames()).toEqual([]);
+    expect(await ground.recordOf(taskId)).toMatchObject({ status: 'pending' });
   });
 
   it('of a device in an open update get the firmware, after its run and record know of it', async () => {

@@ -147,6 +147,7 @@ async function callKeeping(records: Records, build: Builder): Promise<void> {
   await records.repairBookkeeping({ kind: 'counts-wrong', taskId: 'again' }, 9);
   await records.repairBookkeeping({ kind: 'claim-leaked', taskId: 'again', sourceVersion: '9' }, 9);
   await records.tellAgain('again');
+  await records.endedTasksWithOpenUpdates();
   await records.ping();
 }
 

@@ -154,6 +154,17 @@ describe('the doctor', () => {
     expect(count).toBe(0);
   });
 
+  it('ends what an ended task has left open, as its run did: it would take the reports of the device’s next update', async () => {
+    await api.cancelTask(taskId);
+    expect(await ended()).toMatchObject({ status: 'cancelled', counts: { cancelled: 2 } });
+    db.prepare(
+      "UPDATE device_updates SET status = 'pending', ended_at_ms = NULL WHERE task_id = ? AND device_name = 'away'",
+    ).run(taskId);
+    db.prepare('UPDATE tasks SET pending = 1, cancelled = 1 WHERE id = ?').run(taskId);
+    await repairs('device-update-run-closed');
+    expect(await ended()).toMatchObject({ counts: { pending: 0, cancelled: 2 } });
+  });
+
   it('starts a task again of which the engine knows nothing', async () => {
     copyRow('tasks', `id = '${taskId}'`, {
       ...{ id: 'vanished', kind: 'verification', status: 'running', source_versions: '[]', start_delivered: 1 },

@@ -12,6 +12,7 @@ import { eachOf } from './pages.js';
 export interface RunDeps {
   readonly records: Pick<
     Records,
+    | 'endedTasksWithOpenUpdates'
     | 'getDeviceUpdate'
     | 'getTask'
     | 'listDeviceUpdates'
@@ -50,6 +51,7 @@ export async function examineOpenRecords(deps: RunDeps): Promise<Findings & { re
     // Last, so that the repair ends the devices before their task.
     if (found) differences.push(found);
   }
+  differences.push(...(await examineLeftOpen(deps)));
   return { examined, deviceUpdates, differences };
 }
 
@@ -66,6 +68,18 @@ export async function examineOpenTasks(deps: RunDeps): Promise<Difference[]> {
       }
     }
     differences.push(found);
+  }
+  return [...differences, ...(await examineLeftOpen(deps))];
+}
+
+/** What an ended task has left open would take the reports of its device's next update. */
+async function examineLeftOpen(deps: RunDeps): Promise<Difference[]> {
+  const differences: Difference[] = [];
+  for (const taskId of await deps.records.endedTasksWithOpenUpdates()) {
+    for await (const update of begunUpdates(deps, taskId)) {
+      const difference = await examineDeviceUpdate(deps, update, false);
+      if (difference) differences.push(difference);
+    }
   }
   return differences;
 }

@@ -33,7 +33,7 @@ export interface EmbeddedServer {
  * Starts Temporal's dev server on loopback, persistent in WAL mode. It answers before it is ready: connect with
  * patience.
  *
- * @throws StartupError when a port is taken or the process ends at once
+ * @throws StartupError when a port is taken or the process ends at once; what the file system throws for the note
  */
 export async function startEmbeddedServer(options: EmbeddedServerOptions): Promise<EmbeddedServer> {
   await endOrphan(options.processNote);
@@ -41,11 +41,18 @@ export async function startEmbeddedServer(options: EmbeddedServerOptions): Promi
   const uiPort = await requireFreePort(options.uiPort, 'FERRY_TEMPORAL_UI_PORT');
   const child = await spawnServer(options, port, uiPort);
   const pid = child.pid ?? 0;
-  await noteProcess(options.processNote, { pid, database: options.database });
   // However this process ends by itself, a second Ctrl-C included: nothing is left behind.
   const endWithUs = () => killNow(pid);
   process.once('exit', endWithUs);
   void ended(child).then(() => process.off('exit', endWithUs));
+  try {
+    await noteProcess(options.processNote, { pid, database: options.database });
+  } catch (error) {
+    // Nobody would know of it, and its ports and its database would be taken for good.
+    killNow(pid);
+    await ended(child);
+    throw error;
+  }
   return {
     address: `127.0.0.1:${port}`,
     uiUrl: `http://127.0.0.1:${uiPort}`,

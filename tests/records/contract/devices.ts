@@ -88,6 +88,18 @@ export function describeDevices(ground: () => Ground): void {
       });
     });
 
+    it('have at most 64 modules: a device must not fill the records with names', async () => {
+      await build.devices(['a']);
+      const key = { productKey: build.productKey, deviceName: 'a' };
+      const report = (module: string, version: string) => records.versionReported(key, { module, version, atMs: 1 });
+      for (let n = 1; n <= 64; n++) expect(await report(`module-${n}`, '1')).toBeUndefined();
+      expect(await report('module-65', '1')).toBe('too-many-modules');
+      await report('module-64', '2');
+      const { modules } = (await records.getDevice(key)) ?? {};
+      expect(modules).toHaveLength(64);
+      expect(modules?.find(({ module }) => module === 'module-64')).toMatchObject({ version: '2' });
+    });
+
     it('take the newest version report of a module for the one that the device runs', async () => {
       await build.devices(['a']);
       await build.runs('a', '1.0.0');

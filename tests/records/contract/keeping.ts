@@ -15,8 +15,11 @@ export function describeKeeping(ground: () => Ground): void {
 
   describe('version reports of an update with a soak time', () => {
     let update: () => Promise<DeviceUpdateRecord | undefined>;
-    const reported = (version: string, atMs: number) =>
-      records.versionReported({ productKey: build.productKey, deviceName: 'a' }, { module: 'default', version, atMs });
+    const reported = async (version: string, atMs: number) => {
+      const key = { productKey: build.productKey, deviceName: 'a' };
+      const update = await records.versionReported(key, { module: 'default', version, atMs });
+      return update === 'too-many-modules' ? undefined : update;
+    };
     beforeEach(async () => {
       await build.devices(['a']);
       await build.runs('a', '1.0.0');
@@ -63,6 +66,18 @@ export function describeKeeping(ground: () => Ground): void {
       await records.delivered(task.id, 'start');
       await records.tellAgain(task.id);
       expect(await records.undeliveredTask(task.id)).toMatchObject({ start: true });
+    });
+
+    it('can be told again of its approval too, for which a run that is started again waits', async () => {
+      await build.devices(['a']);
+      await build.runs('a', '1.0.0');
+      const large = { ...build.newBatch(await build.verified('2.0.0'), ['1.0.0']), startedBy: 'Ada', approvalAbove: 0 };
+      const { id } = (await records.createTask(large)).value;
+      await records.decideTask(id, { decision: 'approved', by: 'Bob', remark: '', atMs: 2 });
+      await records.delivered(id, 'start');
+      await records.delivered(id, 'approval');
+      await records.tellAgain(id);
+      expect(await records.undeliveredTask(id)).toMatchObject({ start: true, approval: { by: 'Bob' } });
     });
   });
 
