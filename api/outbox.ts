@@ -68,11 +68,12 @@ export function createOutbox({ records, client, log }: OutboxDeps): Outbox {
   async function deliverTask(taskId: string): Promise<void> {
     const undelivered = await records.undeliveredTask(taskId);
     if (undelivered?.start) await startRun(undelivered.task);
-    if (undelivered?.approval) await decide(undelivered.task, undelivered.approval);
     if (undelivered?.cancel) {
       await unlessClosed(client.workflow.getHandle(undelivered.task.workflowId).cancel());
       await records.delivered(taskId, 'cancel');
-    }
+      // A batch that is approved first would begin for a moment.
+      if (undelivered.approval) await records.delivered(taskId, 'approval');
+    } else if (undelivered?.approval) await decide(undelivered.task, undelivered.approval);
     if (undelivered?.end) {
       await unlessClosed(client.workflow.getHandle(undelivered.task.workflowId).signal(endSignal));
       await records.delivered(taskId, 'end');

@@ -58,6 +58,12 @@ export function outboxRecords(connection: Connection): OutboxRecords {
           `Task ${taskId} is a batch; only a verification can be ended early. Cancel it instead.`,
         );
       }
+      // The two end a verification differently: whoever asks for the second must not be told that it is on its way.
+      const other = set.endRequestedAtMs === undefined ? task.endRequestedAtMs : task.cancelRequestedAtMs;
+      if (other !== null) {
+        const isBeing = set.endRequestedAtMs === undefined ? 'ended' : 'cancelled';
+        throw new FerryError('task-not-open', `Task ${taskId} is being ${isBeing} already; wait until it has ended.`);
+      }
       if (task.cancelRequestedAtMs !== null || task.endRequestedAtMs !== null) return task;
       db.update(tasks)
         .set({ ...set, change: nextChange() })
@@ -172,12 +178,13 @@ function undeliveredOf({ task, firmware: used, told }: UndeliveredRow): Undelive
   };
 }
 
-function requireUndecided({ id, status, needsApproval, approval }: TaskRecord): void {
-  if (needsApproval && approval === null && isTaskOpen(status)) return;
+function requireUndecided({ id, status, needsApproval, approval, cancelRequestedAtMs }: TaskRecord): void {
+  const isBeingCancelled = cancelRequestedAtMs !== null && isTaskOpen(status);
+  if (needsApproval && approval === null && isTaskOpen(status) && !isBeingCancelled) return;
   const why = !needsApproval
     ? 'needs no approval'
-    : approval === null
-      ? `is ${status}`
-      : `was ${approval.decision} by ${approval.by}`;
+    : approval !== null
+      ? `was ${approval.decision} by ${approval.by}`
+      : `is ${isBeingCancelled ? 'being cancelled' : status}`;
   throw new FerryError('task-not-awaiting-approval', `Task ${id} ${why}; there is nothing to decide.`);
 }

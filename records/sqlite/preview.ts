@@ -85,6 +85,7 @@ function groupFinder({ sqlite }: Connection) {
            AND u.status IN ('pending', 'notified', 'upgrading') AND u.begun_at_ms IS NOT NULL) AS isBusy
        FROM device_versions v JOIN devices d ON d.product_key = v.product_key AND d.device_name = v.device_name
        WHERE v.product_key = ? AND v.module = ? AND v.version IN (SELECT value FROM json_each(?))
+         AND d.revoked_at_ms IS NULL
          ${named ? 'AND v.device_name IN (SELECT value FROM json_each(?))' : ''}
        GROUP BY v.version, isTransient, d.online, isBusy`,
     );

@@ -30,21 +30,26 @@ interface DeviceProblem {
 const NAMES_A_QUERY = 1_000;
 const PROBLEMS_SHOWN_MAX = 20;
 
-/** All devices of the product that run one of the source versions. */
+/** Of a row `d`; a revoked device can't come online, so it would hold its task open to the last of its time limit. */
+const MAY_SIGN_IN = `NOT EXISTS (SELECT 1 FROM devices r WHERE r.product_key = d.product_key
+  AND r.device_name = d.device_name AND r.revoked_at_ms IS NOT NULL)`;
+
+/** All devices of the product that run one of the source versions, and may sign in. */
 export function insertRunning(connection: Connection, { task, firmware }: Targeting, context: WriteContext): void {
   const from = `device_versions v JOIN devices d ON d.product_key = v.product_key AND d.device_name = v.device_name
-    WHERE v.product_key = ? AND v.module = ? AND v.version IN (${task.sourceVersions.map(() => '?').join(', ')})`;
+    WHERE v.product_key = ? AND v.module = ? AND v.version IN (${task.sourceVersions.map(() => '?').join(', ')})
+      AND d.revoked_at_ms IS NULL`;
   const which = [firmware.productKey, firmware.module, ...task.sourceVersions];
   insertSelected(connection, { task, firmware, attempt: '1', from, which }, context);
 }
 
-/** All failed devices of an ended task, each for one attempt more. */
+/** All failed devices of an ended task that may sign in, each for one attempt more. */
 export function insertFailed(
   connection: Connection,
   { task, firmware, of }: Targeting & { readonly of: string },
   context: WriteContext,
 ): void {
-  const from = `device_updates d WHERE d.task_id = ? AND d.outcome = 'failed'`;
+  const from = `device_updates d WHERE d.task_id = ? AND d.outcome = 'failed' AND ${MAY_SIGN_IN}`;
   insertSelected(connection, { task, firmware, attempt: 'd.attempt + 1', from, which: [of] }, context);
 }
 
@@ -128,11 +133,15 @@ interface KnownDevice {
   readonly deviceName: string;
   readonly protocol: DeviceProtocol;
   readonly version: string | null;
+  readonly revokedAtMs: number | null;
 }
+
+const REVOKED = 'is revoked; restore it first';
 
 function problemOf(task: NewTask, device: KnownDevice | undefined, isRepeated: boolean): string | undefined {
   if (isRepeated) return 'is listed twice';
   if (device === undefined) return 'does not exist';
+  if (device.revokedAtMs !== null) return REVOKED;
   if (task.kind === 'verification' || task.sourceVersions.includes(device.version ?? '')) return undefined;
   return device.version === null
     ? 'has not reported its version'
@@ -154,7 +163,10 @@ function lookUp(
   const known = new Map<string, KnownDevice>();
   for (let from = 0; from < names.length; from += NAMES_A_QUERY) {
     const rows = db
-      .select({ deviceName: devices.deviceName, protocol: devices.protocol, version: deviceVersions.version })
+      .select({
+        ...{ deviceName: devices.deviceName, protocol: devices.protocol, version: deviceVersions.version },
+        revokedAtMs: devices.revokedAtMs,
+      })
       .from(devices)
       .leftJoin(
         deviceVersions,
@@ -176,7 +188,7 @@ function lookUp(
 /**
  * The named ones of an ended task's failed devices, each for one attempt more.
  *
- * @throws FerryError `devices-invalid` naming each that has not failed or is listed twice
+ * @throws FerryError `devices-invalid` naming each that has not failed, is listed twice or revoked
  */
 export function failedTargets({ db }: Connection, taskId: string, deviceNames: readonly string[]): Target[] {
   // `+`: each name is looked up, not among all that have failed, which may be a quarter of a million.
@@ -187,8 +199,13 @@ export function failedTargets({ db }: Connection, taskId: string, deviceNames: r
         deviceName: deviceUpdates.deviceName,
         protocol: deviceUpdates.protocol,
         attempt: deviceUpdates.attempt,
+        revokedAtMs: devices.revokedAtMs,
       })
       .from(deviceUpdates)
+      .leftJoin(
+        devices,
+        and(eq(devices.productKey, deviceUpdates.productKey), eq(devices.deviceName, deviceUpdates.deviceName)),
+      )
       .where(and(eq(deviceUpdates.taskId, taskId), isNamed, sql`+${deviceUpdates.outcome} = 'failed'`))
       .all()
       .map((target) => [target.deviceName, { ...target, attempt: target.attempt + 1 }]),
@@ -196,16 +213,17 @@ export function failedTargets({ db }: Connection, taskId: string, deviceNames: r
   const names = [...deviceNames].sort();
   const problems = names.flatMap((deviceName, i): DeviceProblem[] => {
     if (names[i - 1] === deviceName) return [{ deviceName, problem: 'is listed twice' }];
-    return failed.has(deviceName) ? [] : [{ deviceName, problem: `has not failed in task ${taskId}` }];
+    const target = failed.get(deviceName);
+    if (target === undefined) return [{ deviceName, problem: `has not failed in task ${taskId}` }];
+    return (target.revokedAtMs ?? null) === null ? [] : [{ deviceName, problem: REVOKED }];
   });
   if (problems.length > 0) throw invalidDevices(problems);
   return names.flatMap((deviceName) => failed.get(deviceName) ?? []);
 }
 
-const hasFailedIn = (taskId: string) => and(eq(deviceUpdates.taskId, taskId), eq(deviceUpdates.outcome, 'failed'));
-
 /** @throws FerryError `nothing-to-reinitiate` */
-export function requireFailed({ db }: Connection, taskId: string): void {
-  const one = db.select({ id: deviceUpdates.id }).from(deviceUpdates).where(hasFailedIn(taskId)).limit(1).get();
-  if (!one) throw new FerryError('nothing-to-reinitiate', `Task ${taskId} has no failed devices.`);
+export function requireFailed({ sqlite }: Connection, taskId: string): void {
+  const failed = `SELECT 1 FROM device_updates d WHERE d.task_id = ? AND d.outcome = 'failed' AND ${MAY_SIGN_IN} LIMIT 1`;
+  if (sqlite.prepare(failed).get(taskId) !== undefined) return;
+  throw new FerryError('nothing-to-reinitiate', `Task ${taskId} has no failed devices that may sign in.`);
 }

@@ -56,6 +56,15 @@ describe('A batch of more devices than one operator may update alone', () => {
     expect(again).toMatchObject({ status: 409, body: { code: 'task-not-awaiting-approval' } });
   });
 
+  it('can’t be approved any more once its cancellation is asked for', async () => {
+    const { body } = await batch();
+    expect((await as(ada, `/v1/tasks/${body.id}/cancel`)).status).toBe(202);
+    expect(await as(bob, `/v1/tasks/${body.id}/approve`)).toMatchObject({
+      status: 409,
+      body: { code: 'task-not-awaiting-approval', detail: expect.stringContaining('being cancelled') as unknown },
+    });
+  });
+
   it('ends as rejected, and gives its versions free', async () => {
     const { body } = await batch();
     await as(bob, `/v1/tasks/${body.id}/reject`);

@@ -155,6 +155,14 @@ describe('A firmware download', () => {
     expect(bodies.size).toBe(1);
   });
 
+  it('is the same 404 for a device that was revoked, and there again when it is restored', async () => {
+    const change = (action: string) => world.post(`/v1/products/${PRODUCT}/devices/lamp-1/${action}`);
+    await change('revoke');
+    expect((await get()).status).toBe(404);
+    await change('restore');
+    expect((await get()).status).toBe(200);
+  });
+
   it('takes a query behind its token', async () => {
     expect((await rawRequest(port, [`GET ${path}?x=1 HTTP/1.1`])).status).toBe(200);
   });

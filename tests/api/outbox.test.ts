@@ -2,6 +2,7 @@ import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@te
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createOutbox, type Outbox, type OutboxDeps } from '../../api/outbox.js';
+import { resolvePolicy } from '../../domain/policy.js';
 import { World } from './world.js';
 
 /** Stands for the engine's client: what it was told, and how it answers. The end-to-end tests use the real one. */
@@ -111,6 +112,22 @@ describe('The outbox', () => {
     await outbox.deliver(taskId);
     expect(engine.told.at(-1)).toBe(`cancel verification/${taskId}`);
     expect(await undelivered()).toBeUndefined();
+  });
+
+  it('does not tell the approval of a batch that is to be cancelled: it would begin for a moment', async () => {
+    await world.end(taskId);
+    const firmwareId = await world.verifiedFirmware('3.0.0');
+    const task = await world.records.createTask({
+      ...{ id: 'large', kind: 'batch', firmwareId, sourceVersions: ['1.0.0'], deviceNames: null, createdAtMs: 1 },
+      ...{ policy: resolvePolicy('batch'), startedBy: 'Ada', approvalAbove: 0 },
+    });
+    const { id } = task.value;
+    await outbox.deliver(id);
+    await world.records.decideTask(id, { decision: 'approved', by: 'Bob', remark: '', atMs: 2 });
+    await world.records.requestTaskCancel(id, 3);
+    await outbox.deliver(id);
+    expect(engine.told).toEqual([`start batch/${id}`, `cancel batch/${id}`]);
+    expect(await world.records.undeliveredTask(id)).toBeUndefined();
   });
 
   it('needs not tell a run that has ended', async () => {

@@ -103,6 +103,20 @@ export function describeCreatingTasks(ground: () => Ground): void {
       await expect(build.verification(id, ['unknown-version'])).resolves.toBeDefined();
     });
 
+    it('leaves revoked devices out, and refuses them when they are listed', async () => {
+      await records.revokeDevice({ productKey: build.productKey, deviceName: 'b' }, 5);
+      const id = await build.verified('2.0.0');
+      expect(await records.previewBatch(build.newBatch(id, ['1.0.0']))).toMatchObject({ devices: 1, refusal: null });
+      expect((await refused(build.batch(id, ['1.0.0'], ['a', 'b']))).extra).toEqual({
+        devices: [{ deviceName: 'b', problem: 'is revoked; restore it first' }],
+      });
+      expect((await refused(build.verification(id, ['b']))).code).toBe('devices-invalid');
+      const task = await build.batch(id, ['1.0.0']);
+      expect((await updatesOf(records, task)).map(({ deviceName }) => deviceName)).toEqual(['a']);
+      await records.revokeDevice({ productKey: build.productKey, deviceName: 'c' }, 6);
+      expect(await refused(build.batch(id, ['1.1.0']))).toMatchObject({ code: 'no-target-devices' });
+    });
+
     it('refuses a downgrade unless the policy allows it, the own version, no version and no device', async () => {
       const id = await build.verified('1.0.5');
       expect(await refused(build.batch(id, ['1.1.0']))).toMatchObject({ code: 'downgrade-not-allowed' });

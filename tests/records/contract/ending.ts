@@ -86,6 +86,21 @@ export function describeEnding(ground: () => Ground): void {
       await expect(again(null, second.id)).rejects.toMatchObject({ code: 'nothing-to-reinitiate' });
     });
 
+    it('re-initiates no revoked device, and says so when it is named', async () => {
+      await records.taskEnded(task.id, 'completed', 7);
+      await records.revokeDevice({ productKey: build.productKey, deviceName: 'b' }, 8);
+      await expect(again(['b'])).rejects.toMatchObject({
+        code: 'devices-invalid',
+        extra: { devices: [{ deviceName: 'b', problem: 'is revoked; restore it first' }] },
+      });
+      const { value: second } = await again(null);
+      expect((await updatesOf(records, second)).map(({ deviceName }) => deviceName)).toEqual(['c']);
+      await records.taskEnded(second.id, 'cancelled', 9);
+
+      await records.revokeDevice({ productKey: build.productKey, deviceName: 'c' }, 10);
+      await expect(again(null)).rejects.toMatchObject({ code: 'nothing-to-reinitiate' });
+    });
+
     it('takes its claims again, and so can conflict', async () => {
       await records.taskEnded(task.id, 'completed', 7);
       const other = await build.batch(await build.verified('3.0.0'), ['1.0.0']);

@@ -50,6 +50,23 @@ export function describeOutbox(ground: () => Ground): void {
       await expect(records.requestTaskCancel('nobody', 3)).rejects.toMatchObject({ code: 'not-found' });
     });
 
+    it('refuses to cancel what is being ended, and to end what is being cancelled, whose firmware would be verified', async () => {
+      await records.requestVerificationEnd(task.id, 3);
+      await expect(records.requestTaskCancel(task.id, 4)).rejects.toMatchObject({
+        code: 'task-not-open',
+        message: expect.stringContaining('being ended') as unknown,
+      });
+      expect(await records.requestVerificationEnd(task.id, 5)).toMatchObject({ endRequestedAtMs: 3 });
+
+      const second = await build.verification(task.firmware.id, ['a']);
+      await records.requestTaskCancel(second.id, 6);
+      await expect(records.requestVerificationEnd(second.id, 7)).rejects.toMatchObject({
+        code: 'task-not-open',
+        message: expect.stringContaining('being cancelled') as unknown,
+      });
+      expect(await records.requestTaskCancel(second.id, 8)).toMatchObject({ cancelRequestedAtMs: 6 });
+    });
+
     it('holds the cancel of a device update that has begun', async () => {
       const { id } = await records.requestDeviceCancel(task.id, 'a', 3);
       expect(await records.undeliveredDeviceCancels(10)).toEqual([]);
