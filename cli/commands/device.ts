@@ -1,12 +1,14 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { Argument, Command, Option } from 'commander';
 import type { DeviceDetailAnswer, RegisteredDevicesAnswer } from '../../api/schemas.js';
 import type { Io } from '../io.js';
 import { operatingCommand } from '../operating-command.js';
 import { localTime, plural } from '../printable.js';
+import { openSecretsFile } from '../secrets-file.js';
 import { openSession, type Session } from '../session.js';
 import { pairs, table } from '../table.js';
 import { deviceUpdatesTable } from '../task-view.js';
+import { CommandFailed } from '../usage-error.js';
 import { devicesCommand } from './devices.js';
 
 export const deviceCommand = (io: Io): Command =>
@@ -45,11 +47,10 @@ const add = (io: Io): Command =>
     .action(async (productKey: string, names: readonly string[], options: AddOptions, command: Command) => {
       if (options.secret !== undefined && names.length > 1) command.error('error: --secret fits a single device only');
       const session = openSession(io, options);
-      const registered = await session.api.registerDevices(
-        productKey,
-        names.map((deviceName) => ({ deviceName, deviceSecret: options.secret, protocol: options.protocol })),
-      );
-      await answerSecrets(session, registered, options.out);
+      const devices = names.map((deviceName) => ({
+        ...{ deviceName, deviceSecret: options.secret, protocol: options.protocol },
+      }));
+      await answerSecrets(session, options.out, () => session.api.registerDevices(productKey, devices));
     });
 
 const importCsv = (io: Io): Command =>
@@ -61,32 +62,54 @@ const importCsv = (io: Io): Command =>
     .option('--out <file>', 'write names and secrets to a CSV file instead of showing them')
     .action(async (productKey: string, file: string, options: Pick<AddOptions, 'out'>) => {
       const session = openSession(io, options);
-      const registered = await session.api.registerDevicesCsv(productKey, await readFile(file, 'utf8'));
-      await answerSecrets(session, registered, options.out);
+      const csv = await readFile(file, 'utf8');
+      await answerSecrets(session, options.out, () => session.api.registerDevicesCsv(productKey, csv));
     });
 
-/** Names, secrets and protocols have no commas or quotes: their rules forbid them or the CSV quotes them. */
-async function answerSecrets(session: Session, registered: RegisteredDevicesAnswer, out?: string): Promise<void> {
-  const { devices } = registered;
+/** The answer is the only one that ever has the secrets: they end up in the file, or before the operator's eyes. */
+async function answerSecrets(
+  session: Session,
+  out: string | undefined,
+  request: () => Promise<RegisteredDevicesAnswer>,
+): Promise<void> {
   if (out === undefined) {
-    session.answer(registered, () =>
-      [
-        table(
-          ['device', 'secret', 'protocol'],
-          devices.map(({ deviceName, deviceSecret, protocol }) => [deviceName, deviceSecret, protocol]),
-        ),
-        '\nKeep the secrets: they are not shown again.',
-      ].join('\n'),
-    );
+    showSecrets(session, await request());
     return;
   }
+  const file = await openSecretsFile(out);
+  const registered = await request().catch(async (error: unknown) => {
+    await file.abandon();
+    throw error;
+  });
+  try {
+    await file.write(secretsCsv(registered));
+  } catch (error) {
+    showSecrets(session, registered);
+    await file.abandon();
+    const { code = 'unknown' } = error as NodeJS.ErrnoException;
+    throw new CommandFailed(`The file ${out} did not take the secrets (${code}): they are shown instead.`);
+  }
+  const answer = { registered: registered.devices.length, file: out };
+  session.answer(answer, () => `${plural(answer.registered, 'device')} registered; names and secrets are in ${out}.`);
+}
+
+const showSecrets = (session: Session, registered: RegisteredDevicesAnswer): void =>
+  session.answer(registered, () =>
+    [
+      table(
+        ['device', 'secret', 'protocol'],
+        registered.devices.map(({ deviceName, deviceSecret, protocol }) => [deviceName, deviceSecret, protocol]),
+      ),
+      '\nKeep the secrets: they are not shown again.',
+    ].join('\n'),
+  );
+
+function secretsCsv({ devices }: RegisteredDevicesAnswer): string {
   const quoted = (text: string) => (/[",]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
   const lines = devices.map((device) =>
     [device.deviceName, device.deviceSecret, device.protocol].map(quoted).join(','),
   );
-  await writeFile(out, `${['deviceName,deviceSecret,protocol', ...lines].join('\n')}\n`, { mode: 0o600 });
-  const answer = { registered: devices.length, file: out };
-  session.answer(answer, () => `${plural(devices.length, 'device')} registered; names and secrets are in ${out}.`);
+  return `${['deviceName,deviceSecret,protocol', ...lines].join('\n')}\n`;
 }
 
 const show = (io: Io): Command =>
@@ -129,8 +152,9 @@ const rotate = (io: Io): Command =>
     .option('--out <file>', 'write name and secret to a CSV file instead')
     .action(async (productKey: string, deviceName: string, options: { secret?: string; out?: string }) => {
       const session = openSession(io, options);
-      const device = await session.api.rotateDeviceSecret(productKey, deviceName, options.secret);
-      await answerSecrets(session, { devices: [device] }, options.out);
+      await answerSecrets(session, options.out, async () => ({
+        devices: [await session.api.rotateDeviceSecret(productKey, deviceName, options.secret)],
+      }));
     });
 
 const revoke = (io: Io): Command =>

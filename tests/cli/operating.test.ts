@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -58,6 +58,47 @@ describe('products and devices', () => {
     expect(await readFile(out, 'utf8')).toMatch(
       /^deviceName,deviceSecret,protocol\nT-1,secret-number-1,http\nT-2,\S+,mqtt\n$/,
     );
+    expect((await stat(out)).mode & 0o777).toBe(0o600);
+  });
+
+  it('are not registered or rotated when the file for their secrets can’t be opened', async () => {
+    await world.product(['lamp-1']);
+    for (const out of [folder, join(folder, 'missing', 'secrets.csv')]) {
+      const refused = { exitCode: 1, out: '', err: expect.stringContaining(out) as string };
+      expect(await ferry(`device add ${PRODUCT} T-1 --out ${out}`)).toMatchObject(refused);
+      expect(await ferry(`device rotate ${PRODUCT} lamp-1 --out ${out}`)).toMatchObject(refused);
+    }
+    const { items } = await json<{ items: { deviceName: string }[] }>(`devices ${PRODUCT}`);
+    expect(items.map(({ deviceName }) => deviceName)).toEqual(['lamp-1']);
+    expect((await ferry('audit')).out).not.toContain('device.rotate-secret');
+  });
+
+  it('have their secrets shown when the file does not take them after all', async () => {
+    await world.product(['lamp-1']);
+    const added = await ferry(`device add ${PRODUCT} T-1 --secret my-own-secret --out /dev/full`);
+    expect(added).toMatchObject({ exitCode: 1, err: expect.stringContaining('/dev/full') as string });
+    expect(added.out).toMatch(/T-1 +my-own-secret +mqtt/);
+    const rotated = await ferry(`device rotate ${PRODUCT} lamp-1 --out /dev/full --json`);
+    expect(rotated.exitCode).toBe(1);
+    expect(JSON.parse(rotated.out)).toMatchObject({ devices: [{ deviceName: 'lamp-1' }] });
+  });
+
+  it('that are refused leave no file behind, and an older one as it was', async () => {
+    const [fresh, older] = [join(folder, 'fresh.csv'), join(folder, 'older.csv')];
+    await writeFile(older, 'secrets of before');
+    expect((await ferry(`device add nothing T-1 --out ${fresh}`)).err).toContain('[not-found]');
+    expect((await ferry(`device add nothing T-1 --out ${older}`)).err).toContain('[not-found]');
+    await expect(stat(fresh)).rejects.toMatchObject({ code: 'ENOENT' });
+    expect(await readFile(older, 'utf8')).toBe('secrets of before');
+  });
+
+  it('have their secrets in place of all that an older file held, and out of the sight of others', async () => {
+    await world.product(['lamp-1']);
+    const out = join(folder, 'older.csv');
+    await writeFile(out, 'x'.repeat(1_000));
+    await chmod(out, 0o644);
+    expect((await ferry(`device add ${PRODUCT} T-1 --secret my-own-secret --out ${out}`)).exitCode).toBe(0);
+    expect(await readFile(out, 'utf8')).toBe('deviceName,deviceSecret,protocol\nT-1,my-own-secret,mqtt\n');
     expect((await stat(out)).mode & 0o777).toBe(0o600);
   });
 
