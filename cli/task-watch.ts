@@ -1,6 +1,8 @@
 import cliProgress from 'cli-progress';
-import type { ApiClient } from '../api/client.js';
+import { ApiError, type ApiClient } from '../api/client.js';
+import type { ApiEvent } from '../api/client-events.js';
 import type { TaskAnswer } from '../api/schemas.js';
+import { isTaskOpen } from '../domain/update-task.js';
 import type { Output } from './io.js';
 import { localTime } from './printable.js';
 import { countsText, STATES } from './task-view.js';
@@ -10,9 +12,6 @@ export interface TaskDisplay {
   show(task: TaskAnswer): void;
   stop(): void;
 }
-
-export const isEnded = ({ status }: Pick<TaskAnswer, 'status'>): boolean =>
-  status === 'completed' || status === 'cancelled';
 
 export interface FollowTaskOptions {
   readonly display: TaskDisplay;
@@ -29,10 +28,10 @@ export interface FollowTaskOptions {
 export async function followTask(
   api: Pick<ApiClient, 'taskEvents'>,
   taskId: string,
-  { display, signal, until = isEnded }: FollowTaskOptions,
+  { display, signal, until = ({ status }) => !isTaskOpen(status) }: FollowTaskOptions,
 ): Promise<TaskAnswer | undefined> {
   try {
-    for await (const { event, data } of api.taskEvents(taskId, { signal })) {
+    for await (const { event, data } of eventsOf(api, taskId, signal)) {
       if (event !== 'task') continue;
       display.show(data);
       if (until(data)) return data;
@@ -40,6 +39,22 @@ export async function followTask(
     return undefined;
   } finally {
     display.stop();
+  }
+}
+
+/** A service whose data folder was restored does not know the events after its backup: begins anew with the present. */
+async function* eventsOf(
+  api: Pick<ApiClient, 'taskEvents'>,
+  taskId: string,
+  signal: AbortSignal,
+): AsyncGenerator<ApiEvent> {
+  for (;;) {
+    try {
+      yield* api.taskEvents(taskId, { signal });
+      return;
+    } catch (error) {
+      if (!(error instanceof ApiError) || !error.errors.some(({ field }) => field === 'Last-Event-ID')) throw error;
+    }
   }
 }
 

@@ -296,14 +296,28 @@ describe('watching a task', () => {
     expect(documents.at(-1)?.status).toBe('completed');
   });
 
-  it('ends at Ctrl-C, and the task goes on', async () => {
+  it('begins anew when the service knows less than it told before: its data folder was restored', async () => {
+    await world.product();
+    const taskId = await world.batch();
+    const terminal = new Terminal(env());
+    const watching = terminal.run(['watch', taskId]);
+    await terminal.shows('pending 3 of 3');
+    world.records.lastChange = () => Promise.resolve(0);
+    await world.restart();
+    await world.end(taskId);
+    expect(await watching).toMatchObject({ exitCode: 0, out: expect.stringContaining('completed') as string });
+  });
+
+  it('ends at Ctrl-C with 130, so that no command after it runs, and the task goes on', async () => {
     await world.product();
     const taskId = await world.batch();
     const terminal = new Terminal(env());
     const watching = terminal.run(['watch', taskId]);
     await terminal.shows('pending 3 of 3');
     terminal.interrupt();
-    expect((await watching).out).toContain(`The task goes on. Watch it again: ferry watch ${taskId}`);
+    const { exitCode, out } = await watching;
+    expect(exitCode).toBe(130);
+    expect(out).toContain(`The task goes on. Watch it again: ferry watch ${taskId}`);
     expect(terminal.signals.listenerCount('SIGINT')).toBe(0);
     expect((await world.get<{ status: string }>(`/v1/tasks/${taskId}`)).body.status).toBe('running');
   });

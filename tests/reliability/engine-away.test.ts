@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { isTaskOpen, type TaskStatus } from '../../domain/update-task.js';
 import { untilRun } from '../support/run-state.js';
 import { Ground } from './ground.js';
 
@@ -14,7 +15,7 @@ afterAll(() => ground.close());
 
 const api = () => ground.service.api;
 const killService = () => ground.service.signal('SIGKILL');
-const isEnded = ({ status }: { status: string }) => status === 'completed' || status === 'cancelled';
+const isEnded = ({ status }: { status: TaskStatus }) => !isTaskOpen(status);
 
 describe('while the workflow engine is away', () => {
   it('a task is accepted, says that it waits for the engine, and starts once when it is back', async () => {
