@@ -73,11 +73,20 @@ export class ApiUnreachableError extends Error {
   override readonly name = 'ApiUnreachableError';
 }
 
+/** A body that is read while it is sent. */
+export interface StreamedBody {
+  readonly stream: ReadableStream<Uint8Array>;
+  /** Why it could not be read to its end; undefined as long as it could. */
+  readonly failure: () => Error | undefined;
+  /** It is not read any more. */
+  readonly close: () => Promise<void>;
+}
+
 type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 export interface Call {
   readonly query?: Query;
   readonly json?: unknown;
-  readonly body?: string | ReadableStream<Uint8Array>;
+  readonly body?: string | StreamedBody;
   readonly headers?: Record<string, string>;
   readonly signal?: AbortSignal | undefined;
 }
@@ -122,6 +131,15 @@ export function createClientCore({ url, headers }: ClientCoreOptions) {
   const base = url.endsWith('/') ? url : `${url}/`;
 
   async function send(method: string, path: string, call: Call = {}): Promise<Response> {
+    try {
+      return await answerTo(method, path, call);
+    } finally {
+      await streamedBody(call)?.close();
+    }
+  }
+
+  async function answerTo(method: string, path: string, call: Call): Promise<Response> {
+    const streamed = streamedBody(call);
     const target = new URL(path, base);
     for (const [name, value] of Object.entries(call.query ?? {})) {
       if (value !== undefined) target.searchParams.set(name, String(value));
@@ -134,11 +152,13 @@ export function createClientCore({ url, headers }: ClientCoreOptions) {
         ...(call.json === undefined ? {} : { 'content-type': 'application/json' }),
         ...call.headers,
       },
-      body: call.json === undefined ? (call.body ?? null) : JSON.stringify(call.json),
+      body: bodyOf(call),
       // A streamed body is sent while the answer may already come.
-      ...(call.body instanceof ReadableStream ? { duplex: 'half' } : {}),
+      ...(streamed ? { duplex: 'half' } : {}),
     }).catch((error: unknown) => {
       if (call.signal?.aborted === true) throw error;
+      const unread = streamed?.failure();
+      if (unread) throw unread;
       throw new ApiUnreachableError(`No answer from ${target.origin}: is Ferry running there?`, { cause: error });
     });
     if (!response.ok) throw new ApiError(response.status, await problemOf(response));
@@ -276,6 +296,13 @@ export function createClientCore({ url, headers }: ClientCoreOptions) {
       return response.json() as Promise<ReadinessAnswer>;
     },
   };
+}
+
+const streamedBody = ({ body }: Call): StreamedBody | undefined => (typeof body === 'object' ? body : undefined);
+
+function bodyOf({ json, body }: Call): string | ReadableStream<Uint8Array> | null {
+  if (json !== undefined) return JSON.stringify(json);
+  return typeof body === 'object' ? body.stream : (body ?? null);
 }
 
 async function* textOf(answer: Promise<Response>): AsyncGenerator<string> {

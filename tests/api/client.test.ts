@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -53,6 +53,36 @@ describe('The API client', () => {
       version: '2.0.0',
     });
     await expect(upload).rejects.toMatchObject({ status: 413, code: 'firmware-too-large' });
+  });
+
+  const upload = (file: string, url?: string) =>
+    (url === undefined ? client : createApiClient({ url, token: TOKEN })).addFirmware({
+      ...{ file, name: 'lamp', productKey: PRODUCT, version: '2.0.0' },
+    });
+
+  it('names a file that can’t be read, before and during its upload', async () => {
+    for (const [file, code] of [
+      [folder, 'EISDIR'],
+      [join(folder, 'missing.bin'), 'ENOENT'],
+      ['/proc/self/mem', 'EIO'], // opens, and fails at the first read
+    ] as const) {
+      await expect(upload(file)).rejects.toMatchObject({ code, path: file });
+    }
+  });
+
+  it('closes the file, whatever has become of its upload', async () => {
+    const isOpen = async (file: string) => {
+      const links = (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => ''));
+      return (await Promise.all(links)).includes(file);
+    };
+    const large = await fileOf(25_000_000);
+    await expect(upload(large, 'http://127.0.0.1:2')).rejects.toBeInstanceOf(ApiUnreachableError);
+    expect(await isOpen(large)).toBe(false);
+    await expect(upload(large)).rejects.toMatchObject({ status: 413 });
+    expect(await isOpen(large)).toBe(false);
+    const small = await fileOf(1_000);
+    await upload(small);
+    expect(await isOpen(small)).toBe(false);
   });
 
   it('throws refusals with their code, sentence and fields', async () => {

@@ -150,6 +150,11 @@ describe('firmware', () => {
     expect(err).toMatch(/There are 2 firmware lamp@2\.0\.0; name one by its id:\n.*product ovens[^]*product lamps/);
   });
 
+  it('whose file can’t be read is told as that, not as a service that is away', async () => {
+    const { exitCode, err } = await ferry(`firmware add ${folder} --product ${PRODUCT} --version 2.0.0`);
+    expect({ exitCode, err }).toEqual({ exitCode: 1, err: `error: The file ${folder} can't be used (EISDIR).\n` });
+  });
+
   it('that does not exist is said not to', async () => {
     expect((await ferry('firmware show lamp@9')).err).toBe(
       'error: There is no firmware lamp@9. "ferry firmware list" shows all.\n',
