@@ -1,4 +1,5 @@
 import type { DeviceUpdateAnswer, TaskAnswer, TaskDetailAnswer } from '../api/schemas.js';
+import { isTaskOpen, type PauseCause } from '../domain/update-task.js';
 import { durationText } from './durations.js';
 import { firmwareName } from './firmware-name.js';
 import { localTime } from './printable.js';
@@ -29,6 +30,35 @@ export const tasksTable = (tasks: readonly TaskAnswer[]): string =>
     ]),
   );
 
+/** Nothing of it is sent before a second operator has approved it. */
+export const awaitsApproval = ({ needsApproval, approval, status }: TaskAnswer): boolean =>
+  needsApproval && approval === null && isTaskOpen(status);
+
+const PAUSES: Readonly<Record<PauseCause, string>> = {
+  'firmware-file-damaged': 'the stored firmware file is damaged; it goes on when you add the same file again',
+};
+
+const decisionText = ({ by, at, remark }: NonNullable<TaskAnswer['approval']>): string =>
+  `by ${by} at ${localTime(at)}${remark === '' ? '' : `: ${remark}`}`;
+
+/** Why a task stands as it does, and what a person can do about it; nothing for one that simply runs. */
+function standing(task: TaskAnswer): readonly (readonly [string, string])[] {
+  const { approval, startedBy, pausedCause, cancelRequestedAt, endRequestedAt } = task;
+  const isOpen = isTaskOpen(task.status);
+  const underWay = (requestedAt: string) => `asked for at ${localTime(requestedAt)}, under way`;
+  const approver = startedBy === null ? 'another operator' : `another operator than ${startedBy}`;
+  return [
+    ...(task.waitingFor === null ? [] : ([['waits for', task.waitingFor]] as const)),
+    ...(awaitsApproval(task) ? ([['waits for', `${approver}: ferry approve ${task.id}`]] as const) : []),
+    ...(approval === null ? [] : ([[approval.decision, decisionText(approval)]] as const)),
+    ...(pausedCause === null
+      ? []
+      : ([['paused', `since ${localTime(task.pausedAt)}: ${PAUSES[pausedCause]}`]] as const)),
+    ...(isOpen && cancelRequestedAt !== null ? ([['cancellation', underWay(cancelRequestedAt)]] as const) : []),
+    ...(isOpen && endRequestedAt !== null ? ([['early end', underWay(endRequestedAt)]] as const) : []),
+  ];
+}
+
 export function taskText(task: TaskAnswer & Partial<Pick<TaskDetailAnswer, 'failuresByCause'>>): string {
   const failures = Object.entries(task.failuresByCause ?? {}).map(([cause, count]) => `${cause} ${count}`);
   const { policy } = task;
@@ -40,7 +70,7 @@ export function taskText(task: TaskAnswer & Partial<Pick<TaskDetailAnswer, 'fail
     ['product', task.firmware.productKey],
     ['from', task.sourceVersions.join(', ') || null],
     ['devices', countsText(task.counts)],
-    ...(task.waitingFor === null ? [] : ([['waits for', task.waitingFor]] as const)),
+    ...standing(task),
     ...(failures.length > 0 ? ([['failures', failures.join(' · ')]] as const) : []),
     ...(task.reinitiates === null ? [] : ([['re-initiates', task.reinitiates]] as const)),
     ['created', localTime(task.createdAt)],

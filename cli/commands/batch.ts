@@ -6,6 +6,7 @@ import { operatingCommand } from '../operating-command.js';
 import { addPolicyOptions, policyOf, type PolicyOptions } from '../policy-options.js';
 import { plural } from '../printable.js';
 import { openSession } from '../session.js';
+import { awaitsApproval } from '../task-view.js';
 import { answerNewTask } from '../watching.js';
 import { FIRMWARE } from './firmware.js';
 
@@ -41,7 +42,7 @@ export const batchCommand = (io: Io): Command =>
     await answerNewTask(session, task, {
       watch: options.watch,
       text: () =>
-        `Batch ${task.id} begins: ${plural(task.counts.total, 'device')} from ${task.sourceVersions.join(', ')} ` +
+        `Batch ${task.id} ${awaitsApproval(task) ? 'waits for another operator' : 'begins'}: ${plural(task.counts.total, 'device')} from ${task.sourceVersions.join(', ')} ` +
         `to ${firmwareName(firmware)}.`,
     });
   });

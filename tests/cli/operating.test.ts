@@ -262,8 +262,83 @@ describe('update tasks', () => {
       id: taskId,
       cancelRequestedAt: expect.any(String) as string,
     });
+    expect((await ferry(`task ${taskId}`)).out).toMatch(/cancellation +asked for at \d{4}-.*, under way/);
     await world.end(taskId);
+    expect((await ferry(`task ${taskId}`)).out).not.toContain('cancellation');
     expect((await ferry(`cancel ${taskId}`)).err).toContain('[task-not-open]');
+  });
+
+  it('a verification that is being ended says so until it has ended', async () => {
+    await world.product();
+    await world.firmware();
+    const { id } = await json<{ id: string }>('verify lamp@2.0.0 --devices lamp-1');
+    await ferry(`end ${id}`);
+    expect((await ferry(`task ${id}`)).out).toMatch(/early end +asked for at \d{4}-.*, under way/);
+    await world.end(id);
+    expect((await ferry(`task ${id}`)).out).not.toContain('early end');
+  });
+
+  it('a paused task says why, and what makes it go on', async () => {
+    await world.product();
+    const taskId = await world.batch();
+    const { sha256 } = await json<{ sha256: string }>('firmware show lamp@2.0.0');
+    await world.records.pauseTasksOf(sha256, 'firmware-file-damaged', Date.now());
+    expect((await ferry(`task ${taskId}`)).out).toMatch(
+      /status +paused\n[^]*paused +since \d{4}-.*: the stored firmware file is damaged; .*add the same file again/,
+    );
+  });
+});
+
+describe('a batch that needs a second operator', () => {
+  beforeEach(async () => {
+    await world.close();
+    world = await World.open({ approvalAbove: 2 });
+    ({ url } = await world.listen());
+    await world.product();
+    await world.verifiedFirmware();
+  });
+  const awaiting = async () => {
+    const { id } = await json<{ id: string }>('batch lamp@2.0.0 --from 1.0.0');
+    await world.records.taskBegun(id, 'run-1', Date.now());
+    return id;
+  };
+  const bob = async () => (await ferry('token create bob --role operator')).out.split('\n')[0] ?? '';
+
+  it('is not said to begin: it waits, and the command that lets it go is named', async () => {
+    const { out } = await ferry('batch lamp@2.0.0 --from 1.0.0');
+    const [, id = ''] = /^Batch (\S+) waits for another operator: 3 devices from 1\.0\.0 /.exec(out) ?? [];
+    expect(out).toContain(`ferry approve ${id}`);
+    await world.records.taskBegun(id, 'run-1', Date.now());
+    expect((await ferry(`task ${id}`)).out).toMatch(
+      new RegExp(`status +awaiting-approval\n[^]*waits for +another operator than \\S.*: ferry approve ${id}`),
+    );
+  });
+
+  it('that re-initiates another one says the same', async () => {
+    const id = await awaiting();
+    await ferry(`approve ${id} --token ${await bob()}`);
+    for (const name of ['lamp-1', 'lamp-2', 'lamp-3']) await world.fail(id, name, 'stalled');
+    await world.end(id);
+    expect((await ferry(`reinitiate ${id}`)).out).toMatch(/re-initiates 3 failed devices [^]*ferry approve \S+\n$/);
+  });
+
+  it('shows who has decided, and the remark', async () => {
+    const id = await awaiting();
+    const words = ['reject', id, '--remark', 'not on a Friday', '--token', await bob()];
+    expect((await new Terminal(env()).run(words)).exitCode).toBe(0);
+    await world.records.taskEnded(id, 'rejected', Date.now());
+    const { out } = await ferry(`task ${id}`);
+    expect(out).toMatch(/rejected +by bob at \d{4}-.*: not on a Friday\n/);
+    expect(out).not.toContain('ferry approve');
+  });
+
+  it('is watched to its end also when that is a rejection', async () => {
+    const id = await awaiting();
+    const terminal = new Terminal(env());
+    const watching = terminal.run(['watch', id]);
+    await terminal.shows('awaiting-approval');
+    await world.records.taskEnded(id, 'rejected', Date.now());
+    expect((await watching).out).toContain(`Task ${id} rejected: cancelled 3 of 3.\n`);
   });
 });
 
