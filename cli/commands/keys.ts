@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { generateSigningKey, keyIdOf } from '../../firmware/signature.js';
@@ -18,20 +19,18 @@ const generate = (io: Io): Command =>
     .addHelpText('after', exampleText(['ferry keys generate release.key']))
     .action(async (file: string) => {
       const { privateKey, publicKey } = generateSigningKey();
-      await writeFile(file, privateKey, { mode: 0o600, flag: 'wx' }).catch(isThere(file));
-      await writeFile(`${file}.pub`, `${publicKey}\n`, { flag: 'wx' }).catch(isThere(`${file}.pub`));
+      // Both are looked at first: half a pair is of no use, and would be in the way of the next one.
+      for (const path of [file, `${file}.pub`]) if (existsSync(path)) throw isThere(path);
+      await writeFile(file, privateKey, { mode: 0o600, flag: 'wx' });
+      await writeFile(`${file}.pub`, `${publicKey}\n`, { flag: 'wx' });
       io.out.write(
         `Key ${keyIdOf(publicKey)}: private in ${file}, public in ${file}.pub.\n` +
           `Keep the private one away from the service. Next: ferry product trust PRODUCT ${file}.pub\n`,
       );
     });
 
-const isThere =
-  (file: string) =>
-  (error: unknown): never => {
-    if ((error as { code?: string }).code !== 'EEXIST') throw error;
-    throw new CommandFailed(`${file} is there already. Name another file: a key is never overwritten.`);
-  };
+const isThere = (file: string): CommandFailed =>
+  new CommandFailed(`${file} is there already. Name another file: a key is never overwritten.`);
 
 const rotateSecrets = (io: Io): Command =>
   new Command('rotate')

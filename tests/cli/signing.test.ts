@@ -37,6 +37,14 @@ describe('ferry keys generate', () => {
     });
     expect(await readFile(path('release.key'), 'utf8')).toBe(before);
   });
+
+  it('writes neither when the file of the public one is there', async () => {
+    await writeFile(path('half.key.pub'), 'of another key');
+    const { exitCode, err } = await ferry(['keys', 'generate', path('half.key')]);
+    expect({ exitCode, err }).toMatchObject({ exitCode: 1, err: expect.stringContaining('half.key.pub') as string });
+    await expect(stat(path('half.key'))).rejects.toMatchObject({ code: 'ENOENT' });
+    expect(await readFile(path('half.key.pub'), 'utf8')).toBe('of another key');
+  });
 });
 
 describe('A firmware that was signed by the command', () => {
