@@ -33,7 +33,7 @@ const UNREACHABLE_REMEDY = 'Start it with "ferry up" (or "npm start"), or name a
 /** One sentence with the code; below it, one line per field or device that breaks a rule. */
 function refusalText(error: ApiError): string {
   if (error.status === 401) {
-    return `The token was refused [unauthorized]. Give the service's admin token by --token or FERRY_TOKEN.`;
+    return `The token was refused [unauthorized]. Give one that is good by --token or FERRY_TOKEN.`;
   }
   const lines = [
     ...(error.errors.length > 1 ? error.errors.map(({ field, message }) => `${field}: ${message}`) : []),

@@ -38,7 +38,7 @@ export const addConnectionOptions = (command: Command): Command =>
     .addOption(
       new Option(
         '--token <token>',
-        'admin token (default: FERRY_TOKEN, else the file admin-token in FERRY_DATA_DIR)',
+        'token of who asks (default: FERRY_TOKEN, else FERRY_ADMIN_TOKEN, else the file admin-token in FERRY_DATA_DIR)',
       ).helpGroup(SERVICE_GROUP),
     )
     .addOption(new Option('--json', 'answer in JSON, for programs').helpGroup(SERVICE_GROUP));

@@ -110,7 +110,7 @@ function begun(workflow: { id: string; runId: string | null } | undefined, what:
   return { workflowId: workflow.id, runId: workflow.runId };
 }
 
-/** One after the other: a batch may have thousands, and the reader sees them come. */
+/** One after the other, since a batch may have thousands; they are told once the last one has been replayed. */
 async function allFailed(session: Session, { task }: ReplayOptions): Promise<Account[]> {
   if (task === undefined) throw new UsageError('--all-failed needs --task.');
   const accounts: Account[] = [];

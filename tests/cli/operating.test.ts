@@ -219,6 +219,7 @@ describe('update tasks', () => {
     const { exitCode, err } = await ferry('tasks --token wrong');
     expect(exitCode).toBe(1);
     expect(err).toMatch(/token was refused \[unauthorized\].*--token/);
+    expect(err).not.toContain('admin');
   });
 
   it('the failure list has a brief cause for each device, as a table, JSON and CSV', async () => {
