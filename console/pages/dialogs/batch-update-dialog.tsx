@@ -28,14 +28,19 @@ export function BatchUpdateDialog({ firmware, onClose }: { firmware: FirmwareAns
   const create = useCreateBatchUpdate(firmware.id);
 
   const { names, invalidLines } = parseNames(list, deviceNameProblem);
+  // A list that yields no name is not the absence of a list: that would be the whole fleet.
+  const isNameless = list.trim() !== '' && names.length === 0;
   const limits = policyOf(policy);
   const request = {
     sourceVersions: [...sourceVersions],
     ...(names.length > 0 && { deviceNames: names }),
     ...(limits && { policy: limits }),
   };
-  const preview = useBatchPreview(firmware.id, sourceVersions.length > 0 ? request : undefined);
-  const data = sourceVersions.length > 0 ? preview.data : undefined;
+  const isAsked = sourceVersions.length > 0 && !isNameless;
+  const preview = useBatchPreview(firmware.id, isAsked ? request : undefined);
+  const data = isAsked ? preview.data : undefined;
+  // What is shown meanwhile is of the request before.
+  const isCounting = isAsked && (preview.isPending || preview.isPlaceholderData);
   const changed = <T,>(set: (value: T) => void) => {
     return (value: T) => {
       set(value);
@@ -45,6 +50,8 @@ export function BatchUpdateDialog({ firmware, onClose }: { firmware: FirmwareAns
   };
   const reason = () => {
     if (sourceVersions.length === 0) return texts.chooseFirst;
+    if (isNameless) return texts.nameless;
+    if (isCounting) return texts.counting;
     if (data && data.conflicts.length > 0) return texts.conflictFirst;
     return data?.refusal ? texts.refused : undefined;
   };
@@ -67,8 +74,8 @@ export function BatchUpdateDialog({ firmware, onClose }: { firmware: FirmwareAns
       onCancel={onClose}
     >
       <Versions firmware={firmware} chosen={sourceVersions} onChange={changed(setSourceVersions)} />
-      <DeviceList value={list} onChange={changed(setList)} invalidLines={invalidLines} />
-      {data && <Preview preview={data} />}
+      <DeviceList value={list} onChange={changed(setList)} isNameless={isNameless} invalidLines={invalidLines} />
+      {data && <Preview preview={data} isOutdated={isCounting} />}
       <Collapse
         ghost
         items={[
@@ -125,10 +132,11 @@ function Versions({ firmware, chosen, onChange }: VersionsProps) {
 interface DeviceListProps {
   readonly value: string;
   readonly onChange: (list: string) => void;
+  readonly isNameless: boolean;
   readonly invalidLines: readonly number[];
 }
 
-function DeviceList({ value, onChange, invalidLines }: DeviceListProps) {
+function DeviceList({ value, onChange, isNameless, invalidLines }: DeviceListProps) {
   const { batch: texts } = useTexts();
   const format = useFormat();
   const take = (file: File) => {
@@ -144,6 +152,16 @@ function DeviceList({ value, onChange, invalidLines }: DeviceListProps) {
           {texts.fromFile}
         </Button>
       </Upload>
+      {isNameless && invalidLines.length === 0 && (
+        <Alert
+          type="error"
+          showIcon
+          role="alert"
+          style={{ marginTop: 8 }}
+          title={texts.nameless}
+          description={texts.namelessRemedy}
+        />
+      )}
       {invalidLines.length > 0 && (
         <Alert
           type="error"
@@ -156,7 +174,7 @@ function DeviceList({ value, onChange, invalidLines }: DeviceListProps) {
   );
 }
 
-function Preview({ preview }: { preview: BatchPreviewAnswer }) {
+function Preview({ preview, isOutdated }: { preview: BatchPreviewAnswer; isOutdated: boolean }) {
   const { batch: texts, problems } = useTexts();
   const format = useFormat();
   const { devices, online, offline, transient, busy, conflicts, refusal } = preview;
@@ -168,7 +186,7 @@ function Preview({ preview }: { preview: BatchPreviewAnswer }) {
     [busy, texts.busy],
   ] as const;
   return (
-    <section aria-label={texts.preview} style={{ marginTop: 16 }}>
+    <section aria-label={texts.preview} aria-busy={isOutdated} style={{ marginTop: 16, opacity: isOutdated ? 0.5 : 1 }}>
       <strong>{texts.preview}</strong>
       <ul>
         {lines
