@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { Argument, Command, Option } from 'commander';
 import type { DeviceDetailAnswer, RegisteredDevicesAnswer } from '../../api/schemas.js';
+import { secretsCsv } from '../../domain/secrets-csv.js';
 import type { Io } from '../io.js';
 import { operatingCommand } from '../operating-command.js';
 import { localTime, plural } from '../printable.js';
@@ -82,7 +83,7 @@ async function answerSecrets(
     throw error;
   });
   try {
-    await file.write(secretsCsv(registered));
+    await file.write(secretsCsv(registered.devices));
   } catch (error) {
     showSecrets(session, registered);
     await file.abandon();
@@ -103,14 +104,6 @@ const showSecrets = (session: Session, registered: RegisteredDevicesAnswer): voi
       '\nKeep the secrets: they are not shown again.',
     ].join('\n'),
   );
-
-function secretsCsv({ devices }: RegisteredDevicesAnswer): string {
-  const quoted = (text: string) => (/[",]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-  const lines = devices.map((device) =>
-    [device.deviceName, device.deviceSecret, device.protocol].map(quoted).join(','),
-  );
-  return `${['deviceName,deviceSecret,protocol', ...lines].join('\n')}\n`;
-}
 
 const show = (io: Io): Command =>
   operatingCommand('show', 'a device: what it runs, whether it is online, and its updates over all tasks', [
