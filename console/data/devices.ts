@@ -1,6 +1,6 @@
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import type { DeviceQuery } from '../../api/client-core.js';
-import type { NewDeviceRequest, PageParams } from '../../api/requests.js';
+import type { PageParams } from '../../api/requests.js';
 import { api } from './client.js';
 import { keys } from './keys.js';
 
@@ -31,11 +31,12 @@ export const useDeviceHistory = (productKey: string, deviceName: string, page: P
     refetchInterval: REFETCH_MS,
   });
 
+/** The secrets are in this answer alone: only with the same key does pressing again show them after a lost one. */
 export function useRegisterDevices(productKey: string) {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (devices: readonly NewDeviceRequest[] | { csv: string }) =>
-      'csv' in devices ? api.registerDevicesCsv(productKey, devices.csv) : api.registerDevices(productKey, devices),
+    mutationFn: ({ csv, idempotencyKey }: { csv: string; idempotencyKey: string }) =>
+      api.registerDevicesCsv(productKey, csv, { idempotencyKey }),
     onSuccess: () =>
       Promise.all([
         client.invalidateQueries({ queryKey: keys.deviceList(productKey) }),

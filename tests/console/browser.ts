@@ -3,12 +3,18 @@ import { chromium, type Browser, type BrowserContextOptions, type Page } from 'p
 
 const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 
+/** The service under a name that browsers don't trust without https, unlike the loopback's. */
+export const OTHER_HOST = 'ferry.test';
+
 /** @throws Error that says how to get one, where there is no Chromium */
 export function launchBrowser(): Promise<Browser> {
   if (!existsSync(CHROMIUM)) {
     throw new Error(`There is no ${CHROMIUM}: apt-get install chromium, or name another one in CHROMIUM.`);
   }
-  return chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+  return chromium.launch({
+    executablePath: CHROMIUM,
+    args: ['--no-sandbox', '--disable-dev-shm-usage', `--host-resolver-rules=MAP ${OTHER_HOST} 127.0.0.1`],
+  });
 }
 
 /** A page that notes what a person would only find in the browser's own tools. */

@@ -1,36 +1,42 @@
 import { Alert, Button, Input, Modal, Table, Upload, message } from 'antd';
 import { useState } from 'react';
 import type { RegisteredDevicesAnswer } from '../../../api/schemas.js';
+import { secretsCsv } from '../../../domain/secrets-csv.js';
+import { copyText, downloadText } from '../../components/copy-and-download.js';
 import { ProblemAlert } from '../../components/problem-alert.js';
 import { useServerIsAway } from '../../data/connection.js';
 import { useRegisterDevices } from '../../data/devices.js';
+import { newIdempotencyKey } from '../../data/idempotency.js';
 import { useTexts } from '../../texts/language.js';
-
-const HEADER = 'deviceName';
+import { parseTyped, withLinesAsTyped } from './typed-devices.js';
 
 /** Names or a CSV file; the server names every bad line, and answers the secrets once. */
 export function AddDevicesDialog({ productKey, onClose }: { productKey: string; onClose: () => void }) {
   const { devices: texts } = useTexts();
   const isAway = useServerIsAway();
   const [text, setText] = useState('');
+  const [key, setKey] = useState(newIdempotencyKey);
   const register = useRegisterDevices(productKey);
   if (register.data) return <Secrets productKey={productKey} registered={register.data} onClose={onClose} />;
 
-  const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '');
-  const hasHeader = lines[0]?.startsWith(HEADER) ?? false;
-  const count = lines.length - (hasHeader ? 1 : 0);
+  const typed = parseTyped(text);
+  const change = (changed: string) => {
+    setText(changed);
+    setKey(newIdempotencyKey());
+    register.reset();
+  };
   const take = (file: File) => {
-    void file.text().then(setText);
+    void file.text().then(change);
     return false;
   };
   return (
     <Modal
       open
       title={texts.addDevices}
-      okText={texts.add(count)}
-      okButtonProps={{ disabled: isAway || count === 0 }}
+      okText={texts.add(typed.count)}
+      okButtonProps={{ disabled: isAway || typed.count === 0 }}
       confirmLoading={register.isPending}
-      onOk={() => register.mutate({ csv: `${hasHeader ? '' : `${HEADER}\n`}${lines.join('\n')}\n` })}
+      onOk={() => register.mutate({ csv: typed.csv, idempotencyKey: key })}
       cancelText={texts.cancel}
       onCancel={onClose}
     >
@@ -40,12 +46,12 @@ export function AddDevicesDialog({ productKey, onClose }: { productKey: string; 
         autoFocus
         rows={7}
         value={text}
-        onChange={(event) => setText(event.target.value)}
+        onChange={(event) => change(event.target.value)}
       />
       <Upload accept=".csv,text/csv,text/plain" beforeUpload={take} fileList={[]}>
         <Button style={{ marginBlock: 8 }}>{texts.fromFile}</Button>
       </Upload>
-      <ProblemAlert error={register.error} />
+      <ProblemAlert error={withLinesAsTyped(register.error, typed)} />
     </Modal>
   );
 }
@@ -59,10 +65,9 @@ interface SecretsProps {
 function Secrets({ productKey, registered: { devices }, onClose }: SecretsProps) {
   const { devices: texts, words } = useTexts();
   const [toast, holder] = message.useMessage();
-  const csv = ['deviceName,deviceSecret,protocol']
-    .concat(devices.map(({ deviceName, deviceSecret, protocol }) => `${deviceName},${deviceSecret},${protocol}`))
-    .join('\n');
-  const copy = () => void navigator.clipboard.writeText(csv).then(() => toast.success(texts.copied));
+  const csv = secretsCsv(devices);
+  const copy = () =>
+    void copyText(csv).then((isCopied) => (isCopied ? toast.success(texts.copied) : toast.error(texts.copyFailed)));
   return (
     <Modal
       open
@@ -71,7 +76,10 @@ function Secrets({ productKey, registered: { devices }, onClose }: SecretsProps)
       onCancel={onClose}
       mask={{ closable: false }}
       footer={[
-        <Button key="copy" type="primary" onClick={copy}>
+        <Button key="download" type="primary" onClick={() => downloadText(`${productKey}-secrets.csv`, csv)}>
+          {texts.download}
+        </Button>,
+        <Button key="copy" onClick={copy}>
           {texts.copyAll}
         </Button>,
         <Button key="close" onClick={onClose}>

@@ -4,6 +4,7 @@ import { Link } from 'react-router';
 import type { FirmwareAnswer } from '../../../api/schemas.js';
 import { firmwarePath, PATHS } from '../../app/paths.js';
 import { ActionButton } from '../../components/action-button.js';
+import { copyText } from '../../components/copy-and-download.js';
 import { Notice } from '../../components/notice.js';
 import { PagedTable } from '../../components/paged-table.js';
 import { PageHeader } from '../../components/page-header.js';
@@ -103,16 +104,17 @@ const DIGEST_SHOWN = 12;
 function Digest({ firmware: { signMethod, sign } }: { firmware: FirmwareAnswer }) {
   const { firmware: texts } = useTexts();
   const [toast, holder] = message.useMessage();
-  const copy = () => void navigator.clipboard.writeText(sign).then(() => toast.success(sign));
+  const copy = () =>
+    void copyText(sign).then((isCopied) => (isCopied ? toast.success(sign) : toast.error(texts.copyFailed)));
   return (
+/** As text, but for the ring of the focus. */
+const DIGEST_STYLE = {
+  ...{ padding: 0, border: 0, background: 'none', color: 'inherit' },
+  ...{ cursor: 'copy', fontFamily: 'monospace', fontSize: 'inherit' },
+} as const;
     <>
       {holder}
-      <button
-        type="button"
-        title={`${texts.copy}: ${sign}`}
-        onClick={copy}
-        style={{ all: 'unset', cursor: 'copy', fontFamily: 'monospace' }}
-      >
+      <button type="button" title={`${texts.copy}: ${sign}`} onClick={copy} style={DIGEST_STYLE}>
         {signMethod} {sign.slice(0, DIGEST_SHOWN)}…
       </button>
     </>

@@ -28,6 +28,8 @@ export const devices = {
   secretsOnce: 'These secrets are shown only now. Keep them: each device connects with its own.',
   copyAll: 'Copy all as CSV',
   copied: 'Copied',
+  copyFailed: 'This browser lets the page copy nothing. Download the file instead.',
+  download: 'Download as CSV',
   secret: 'Device secret',
   connect: 'How a device connects',
   noProductRemedy: 'A product is a type of device: create one, then add its devices.',

@@ -12,6 +12,7 @@ export const firmware = {
   size: 'Size',
   digest: 'Digest',
   copy: 'Copy the digest',
+  copyFailed: 'This browser lets the page copy nothing. The page of the firmware shows the whole digest.',
   none: 'No firmware yet',
   noneRemedy: 'Add the first one, then validate it on a few devices.',
   noProduct: 'There is no product yet',

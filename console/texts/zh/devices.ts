@@ -30,6 +30,8 @@ export const devices: Texts['devices'] = {
   secretsOnce: '密钥仅在此显示一次，请妥善保存：每台设备使用自己的密钥连接。',
   copyAll: '复制全部（CSV）',
   copied: '已复制',
+  copyFailed: '浏览器不允许此页面复制内容，请改为下载文件。',
+  download: '下载 CSV',
   secret: '设备密钥',
   connect: '设备连接方式',
   noProductRemedy: '产品是一类设备：请先创建产品，再添加设备。',

@@ -14,6 +14,7 @@ export const firmware: Texts['firmware'] = {
   size: '大小',
   digest: '摘要',
   copy: '复制摘要',
+  copyFailed: '浏览器不允许此页面复制内容。固件详情页显示完整摘要。',
   none: '还没有固件',
   noneRemedy: '请先添加固件，再在少量设备上验证。',
   noProduct: '还没有产品',
