@@ -42,6 +42,7 @@ function useRefresh() {
 
 export interface NewFirmware extends FirmwareFieldsRequest {
   readonly file: File;
+  readonly idempotencyKey: string;
   readonly onProgress?: (sentBytes: number, totalBytes: number) => void;
   readonly signal?: AbortSignal;
 }
@@ -56,7 +57,7 @@ export function useDeleteFirmware() {
   return useMutation({ mutationFn: (firmwareId: string) => api.deleteFirmware(firmwareId), onSuccess: refresh });
 }
 
-/** @see newIdempotencyKey in data/idempotency.ts: one key for each time the dialog is opened */
+/** @see newIdempotencyKey in data/idempotency.ts: a new key when what is asked for changes */
 export function useCreateVerification(firmwareId: string) {
   const refresh = useRefresh();
   return useMutation({

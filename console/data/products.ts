@@ -12,7 +12,8 @@ export const useProducts = () =>
 export function useCreateProduct() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (request: CreateProductRequest) => api.createProduct(request),
+    mutationFn: ({ idempotencyKey, ...request }: CreateProductRequest & { idempotencyKey: string }) =>
+      api.createProduct(request, { idempotencyKey }),
     onSuccess: () =>
       Promise.all([
         client.invalidateQueries({ queryKey: keys.products }),

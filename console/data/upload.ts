@@ -8,7 +8,7 @@ import type { NewFirmware } from './firmware.js';
  *
  * @throws ApiError for a refusal, ApiUnreachableError when there is no answer, DOMException `AbortError` when aborted
  */
-export function uploadFirmware({ file, onProgress, signal, ...fields }: NewFirmware): Promise<FirmwareAnswer> {
+export function uploadFirmware({ file, idempotencyKey, onProgress, signal, ...fields }: NewFirmware): Promise<FirmwareAnswer> {
   const form = new FormData();
   // Fields first: the server checks them before it takes the file.
   for (const [name, value] of Object.entries<string | undefined>(fields)) if (value !== undefined) form.set(name, value);
@@ -16,9 +16,10 @@ export function uploadFirmware({ file, onProgress, signal, ...fields }: NewFirmw
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open('POST', '/v1/firmware');
-    for (const [name, value] of Object.entries(CONSOLE_HEADERS)) request.setRequestHeader(name, value);
+    const headers = { ...CONSOLE_HEADERS, 'idempotency-key': idempotencyKey };
+    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.upload.onprogress = ({ loaded, total }) => onProgress?.(loaded, total);
-    request.onerror = () => reject(new ApiUnreachableError('The server did not answer; nothing was added.'));
+    request.onerror = () => reject(new ApiUnreachableError('The server did not answer.'));
     request.onabort = () => reject(new DOMException('The upload was cancelled.', 'AbortError'));
     request.onload = () => {
       if (request.status < 300) return resolve(JSON.parse(request.responseText) as FirmwareAnswer);

@@ -1,6 +1,8 @@
 import { Form, Input, Modal } from 'antd';
+import { useState } from 'react';
 import { ProblemAlert } from '../../components/problem-alert.js';
 import { useServerIsAway } from '../../data/connection.js';
+import { newIdempotencyKey } from '../../data/idempotency.js';
 import { useCreateProduct } from '../../data/products.js';
 import { useTexts } from '../../texts/language.js';
 
@@ -9,9 +11,10 @@ export function NewProductDialog({ onClose }: { onClose: (productKey?: string) =
   const { devices: texts, deviceDetails } = useTexts();
   const isAway = useServerIsAway();
   const [form] = Form.useForm<{ name: string }>();
+  const [key, setKey] = useState(newIdempotencyKey);
   const create = useCreateProduct();
   const submit = async ({ name }: { name: string }) => {
-    const product = await create.mutateAsync({ name }).catch(() => undefined); // shown below
+    const product = await create.mutateAsync({ name, idempotencyKey: key }).catch(() => undefined); // shown below
     if (product) onClose(product.productKey);
   };
   return (
@@ -26,7 +29,12 @@ export function NewProductDialog({ onClose }: { onClose: (productKey?: string) =
       onCancel={() => onClose()}
     >
       <p>{texts.noProductRemedy}</p>
-      <Form form={form} layout="vertical" onFinish={(fields: { name: string }) => void submit(fields)}>
+      <Form
+        form={form}
+        layout="vertical"
+        onValuesChange={() => setKey(newIdempotencyKey())}
+        onFinish={(fields: { name: string }) => void submit(fields)}
+      >
         <Form.Item name="name" label={texts.productName} rules={[{ required: true, message: deviceDetails.product }]}>
           <Input autoFocus maxLength={64} />
         </Form.Item>

@@ -22,9 +22,17 @@ export function ValidateFirmwareDialog({ firmware, onClose }: { firmware: Firmwa
   const isAway = useServerIsAway();
   const [names, setNames] = useState<readonly string[]>([]);
   const [policy, setPolicy] = useState<PolicyInput>({});
-  const [key] = useState(newIdempotencyKey);
+  // A new key for what is asked anew: pressing again after a lost answer creates nothing twice.
+  const [key, setKey] = useState(newIdempotencyKey);
   const create = useCreateVerification(firmware.id);
 
+  const changed = <T,>(set: (value: T) => void) => {
+    return (value: T) => {
+      set(value);
+      setKey(newIdempotencyKey());
+      create.reset();
+    };
+  };
   const start = async () => {
     const limits = policyOf(policy);
     const request = { deviceNames: [...names], ...(limits && { policy: limits }), idempotencyKey: key };
@@ -46,7 +54,12 @@ export function ValidateFirmwareDialog({ firmware, onClose }: { firmware: Firmwa
       onCancel={onClose}
     >
       <p>{texts.text}</p>
-      <DevicePick productKey={firmware.productKey} module={firmware.module} names={names} onChange={setNames} />
+      <DevicePick
+        productKey={firmware.productKey}
+        module={firmware.module}
+        names={names}
+        onChange={changed(setNames)}
+      />
       <p aria-live="polite">{texts.chosen(names.length)}</p>
       <Collapse
         ghost
@@ -54,7 +67,7 @@ export function ValidateFirmwareDialog({ firmware, onClose }: { firmware: Firmwa
           {
             key: 'policy',
             label: texts.advanced,
-            children: <PolicyFields kind="verification" value={policy} onChange={setPolicy} />,
+            children: <PolicyFields kind="verification" value={policy} onChange={changed(setPolicy)} />,
           },
         ]}
       />

@@ -8,6 +8,7 @@ import { ProblemAlert } from '../../components/problem-alert.js';
 import { useServerIsAway } from '../../data/connection.js';
 import { useAddFirmware } from '../../data/firmware.js';
 import { useFormat } from '../../texts/format.js';
+import { newIdempotencyKey } from '../../data/idempotency.js';
 import { useTexts } from '../../texts/language.js';
 
 interface Fields {
@@ -16,6 +17,7 @@ interface Fields {
   readonly module?: string;
   readonly signMethod: 'MD5' | 'SHA256';
 }
+  readonly signature?: string;
 
 interface NewFirmwareDialogProps {
   readonly productKey: string;
@@ -38,6 +40,8 @@ export function NewFirmwareDialog({ productKey, limits, onClose }: NewFirmwareDi
   const [shown, setShown] = useState<readonly string[]>([]);
   const abort = useRef(new AbortController());
   const add = useAddFirmware();
+  const [key, setKey] = useState(newIdempotencyKey);
+  const [wasUnsigned, setWasUnsigned] = useState(false);
   const { nameCharactersMax, fileBytesMax } = { ...USUAL, ...limits };
   useEffect(() => () => abort.current.abort(), []);
 
@@ -48,15 +52,16 @@ export function NewFirmwareDialog({ productKey, limits, onClose }: NewFirmwareDi
   };
   const submit = async (fields: Fields) => {
     if (!file) return setFileProblem(texts.fileNeeded);
+    setKey(newIdempotencyKey());
     if (file.size > fileBytesMax) return;
     abort.current = new AbortController();
     setSent(0);
     try {
       const onProgress = (done: number, total: number) => setSent(total === 0 ? 0 : Math.floor((100 * done) / total));
-      const module = fields.module === undefined || fields.module === '' ? {} : { module: fields.module };
-      const { name, version, signMethod } = fields;
-      const signal = abort.current.signal;
-      await add.mutateAsync({ name, version, signMethod, ...module, productKey, file, onProgress, signal });
+      const { name, version, module = '', signMethod, signature = '' } = fields;
+      const optional = { ...(module !== '' && { module }), ...(signature !== '' && { signature }) };
+      const request = { name, version, signMethod, ...optional, productKey, file, idempotencyKey: key };
+      await add.mutateAsync({ ...request, onProgress, signal: abort.current.signal });
       onClose();
     } catch (error) {
       setShown(showFieldProblems(form, error));
@@ -96,6 +101,7 @@ export function NewFirmwareDialog({ productKey, limits, onClose }: NewFirmwareDi
         <Form.Item
           name="version"
           label={texts.version}
+        onValuesChange={() => setKey(newIdempotencyKey())}
           extra={texts.versionHelp}
           rules={[{ required: true, message: texts.version }]}
         >
