@@ -1,6 +1,6 @@
 import { DEFAULT_MODULE } from '../domain/names.js';
 import { OPEN_TASK_STATUSES } from '../domain/update-task.js';
-import type { Product, Records } from '../records/records.js';
+import type { Product, Records, TaskRecord } from '../records/records.js';
 import { firmwareAnswer, iso, productAnswer, type Answers } from './answers.js';
 import { Permission } from './auth.js';
 import { json, operation } from './operation.js';
@@ -34,13 +34,13 @@ interface OverviewDeps {
 }
 
 export function overviewRoutes({ records, answers, now }: OverviewDeps) {
-  async function openTasks(productKey: string | undefined) {
+  /** The newest of each status. */
+  async function openTasks(productKey: string | undefined): Promise<readonly TaskRecord[]> {
     const page = { limit: TASKS_MAX };
     const found = await Promise.all(
       OPEN_TASK_STATUSES.map((status) => records.listTasks({ status, productKey }, page)),
     );
-    const tasks = found.flatMap(({ items }) => items).sort((a, b) => b.createdAtMs - a.createdAtMs);
-    return tasks.slice(0, TASKS_MAX).map(answers.task);
+    return found.flatMap(({ items }) => items).sort((a, b) => b.createdAtMs - a.createdAtMs);
   }
 
   async function failures(productKey: string | undefined) {
@@ -56,12 +56,13 @@ export function overviewRoutes({ records, answers, now }: OverviewDeps) {
     };
   }
 
-  async function attention(productKey: string | undefined) {
+  async function attention(productKey: string | undefined, open: readonly TaskRecord[]) {
     const [firmwareToValidate, tasksToReinitiate] = await Promise.all([
       records.firmwareToValidate(ATTENTION_MAX, productKey),
       records.tasksToReinitiate(now() - ATTENTION_SINCE_MS, ATTENTION_MAX, productKey),
     ]);
     return {
+      tasksToApprove: open.filter(waitsForApproval).slice(0, ATTENTION_MAX).map(answers.task),
       firmwareToValidate: firmwareToValidate.map(firmwareAnswer),
       tasksToReinitiate: tasksToReinitiate.map(answers.task),
     };
@@ -93,16 +94,21 @@ export function overviewRoutes({ records, answers, now }: OverviewDeps) {
         versions: await versionsOf(product),
       })),
     );
+    const open = await openTasks(only);
     const answer = {
       devices: totals(counts),
       products: shown,
-      openTasks: await openTasks(only),
-      attention: await attention(only),
+      openTasks: open.slice(0, TASKS_MAX).map(answers.task),
+      attention: await attention(only, open),
       failures: await failures(only),
     };
     return c.json(answer, 200);
   });
 }
+
+/** Also one that the workflow engine has not heard of yet. */
+const waitsForApproval = ({ needsApproval, approval, cancelRequestedAtMs }: TaskRecord): boolean =>
+  needsApproval && approval === null && cancelRequestedAtMs === null;
 
 const sum = <K extends string>(rows: readonly Readonly<Record<K, number>>[], member: K): number =>
   rows.reduce((total, row) => total + row[member], 0);

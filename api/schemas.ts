@@ -312,9 +312,13 @@ export const OverviewSchema = z
         }),
       )
       .openapi({ description: 'The newest ones, each with what runs on its devices (module `default`).' }),
-    openTasks: z.array(TaskSchema).openapi({ description: 'Running and pending, newest first.' }),
+    openTasks: z.array(TaskSchema).openapi({ description: 'Tasks that have not ended, newest first.' }),
     attention: z
-      .object({ firmwareToValidate: z.array(FirmwareSchema), tasksToReinitiate: z.array(TaskSchema) })
+      .object({
+        tasksToApprove: z.array(TaskSchema).openapi({ description: 'Batches that wait for a second operator.' }),
+        tasksToReinitiate: z.array(TaskSchema),
+        firmwareToValidate: z.array(FirmwareSchema),
+      })
       .openapi({ description: 'What waits for a person.' }),
     failures: z.object({ since: time, byCause: causeCounts, latest: z.array(DeviceUpdateSchema) }),
   })

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { OverviewAnswer } from '../../api/schemas.js';
 import { timelineOf } from '../../api/timeline.js';
 import { PRODUCT, World, type ProblemBody } from './world.js';
 
@@ -20,12 +21,32 @@ describe('The overview', () => {
       devices: { total: 3, online: 0, offline: 3 },
       products: [{ productKey: PRODUCT, devices: { total: 3 }, versions: [{ version: '1.0.0', devices: 3 }] }],
       openTasks: [{ id: taskId, startedBy: 'admin' }],
-      attention: { firmwareToValidate: [{ id: unverified }], tasksToReinitiate: [] },
+      attention: { firmwareToValidate: [{ id: unverified }], tasksToReinitiate: [], tasksToApprove: [] },
       failures: { byCause: [{ cause: 'stalled', count: 1 }], latest: [{ deviceName: 'lamp-1', taskId }] },
     });
     await world.end(taskId);
     const later = await world.get('/v1/overview');
     expect(later.body).toMatchObject({ openTasks: [], attention: { tasksToReinitiate: [{ id: taskId }] } });
+  });
+
+  it('shows the batches that wait for a second operator, until one has decided', async () => {
+    const strict = await World.open({ approvalAbove: 2 });
+    await strict.product();
+    const firmwareId = await strict.verifiedFirmware();
+    const { body: batch } = await strict.post<{ id: string }>(`/v1/firmware/${firmwareId}/batch-updates`, {
+      sourceVersions: ['1.0.0'],
+    });
+    const toApprove = async () => (await strict.get<OverviewAnswer>('/v1/overview')).body.attention.tasksToApprove;
+    // The engine may not have heard of it yet.
+    expect(await toApprove()).toMatchObject([{ id: batch.id, status: 'pending' }]);
+    await strict.records.taskBegun(batch.id, 'run', 1);
+    expect(await toApprove()).toMatchObject([{ id: batch.id, status: 'awaiting-approval', startedBy: 'admin' }]);
+    const ada = (await strict.post<{ token: string }>('/v1/tokens', { name: 'Ada', role: 'operator' })).body.token;
+    const headers = { authorization: `Bearer ${ada}`, 'content-type': 'application/json' };
+    const approved = await strict.send('POST', `/v1/tasks/${batch.id}/approve`, { headers, body: '{}' });
+    expect(approved.status).toBe(202);
+    expect(await toApprove()).toEqual([]);
+    await strict.close();
   });
 
   it('shows the versions of a product with the batch that updates each', async () => {
