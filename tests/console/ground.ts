@@ -11,8 +11,8 @@ export class Ground {
     private readonly browser: Browser,
   ) {}
 
-  static async open(): Promise<Ground> {
-    const ferry = await Ferry.start({ FERRY_ADMIN_TOKEN: ADMIN_TOKEN });
+  static async open(env: Record<string, string> = {}): Promise<Ground> {
+    const ferry = await Ferry.start({ FERRY_ADMIN_TOKEN: ADMIN_TOKEN, ...env });
     return new Ground(ferry, await launchBrowser());
   }
 

@@ -8,12 +8,21 @@ import styles from './overview-page.module.css';
 /** What goes no further without a person. */
 export function Attention({ attention }: { attention: OverviewAnswer['attention'] }) {
   const { overview: texts, words } = useTexts();
-  const { firmwareToValidate, tasksToReinitiate } = attention;
-  if (firmwareToValidate.length + tasksToReinitiate.length === 0) {
+  const { tasksToApprove, tasksToReinitiate, firmwareToValidate } = attention;
+  if (tasksToApprove.length + tasksToReinitiate.length + firmwareToValidate.length === 0) {
     return <p className={styles['quiet']}>{texts.nothingWaits}</p>;
   }
   return (
     <ul className={styles['list']}>
+      {tasksToApprove.map(({ id, kind, firmware, counts, startedBy, createdAt }) => (
+        <li key={id}>
+          <Link to={taskPath(id)}>{texts.approve(`${firmware.name} ${firmware.version}`, counts.total)}</Link>
+          <div className={styles['quiet']}>
+            {words.taskKind[kind]}
+            {startedBy !== null && ` · ${startedBy}`} · <Ago at={createdAt} />
+          </div>
+        </li>
+      ))}
       {tasksToReinitiate.map(({ id, kind, firmware, counts, endedAt }) => (
         <li key={id}>
           <Link to={taskPath(id)}>{texts.reinitiate(`${firmware.name} ${firmware.version}`, counts.failed)}</Link>

@@ -3,6 +3,7 @@ import type { TaskAnswer } from '../../../api/schemas.js';
 import { PATHS, taskPath } from '../../app/paths.js';
 import { CountsBar } from '../../components/counts-bar.js';
 import { Notice } from '../../components/notice.js';
+import { TaskStatus } from '../../components/status.js';
 import { Ago } from '../../components/time.js';
 import { useFormat } from '../../texts/format.js';
 import { useTexts } from '../../texts/language.js';
@@ -23,9 +24,12 @@ export function RunningTasks({ tasks }: { tasks: readonly TaskAnswer[] }) {
         return (
           <li key={task.id}>
             <div className={styles['row']}>
-              <Link to={taskPath(task.id)}>
-                {texts.task(words.taskKind[task.kind], `${task.firmware.name} ${task.firmware.version}`)}
-              </Link>
+              <span>
+                <Link to={taskPath(task.id)}>
+                  {texts.task(words.taskKind[task.kind], `${task.firmware.name} ${task.firmware.version}`)}
+                </Link>{' '}
+                <TaskStatus status={task.status} />
+              </span>
               <span className={styles['quiet']}>
                 {format.number(ended)} / {texts.devicesOf(counts.total)} · <Ago at={task.startedAt ?? task.createdAt} />
               </span>

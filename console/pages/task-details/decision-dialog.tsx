@@ -38,12 +38,8 @@ export default function DecisionDialog({ task, decision, onClose }: DecisionDial
     >
       <label>
         {texts.remark}
-        <Input.TextArea
-          value={remark}
-          rows={3}
-          maxLength={REMARK_CHARACTERS_MAX}
-          onChange={(event) => setRemark(event.target.value)}
-        />
+        {/* One line: the API takes no line feeds. */}
+        <Input value={remark} maxLength={REMARK_CHARACTERS_MAX} onChange={(event) => setRemark(event.target.value)} />
       </label>
       <ProblemAlert error={decide.error} />
     </Modal>

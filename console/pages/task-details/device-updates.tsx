@@ -186,7 +186,11 @@ function useColumns(
         key: 'actions',
         render: (_, update) =>
           isOpen(update) && (
-            <ActionButton size="small" onClick={() => askCancel(update.deviceName)}>
+            <ActionButton
+              size="small"
+              reason={update.cancelRequestedAt === null ? undefined : texts.cancelUnderWay}
+              onClick={() => askCancel(update.deviceName)}
+            >
               {texts.cancelDevice}
             </ActionButton>
           ),

@@ -18,14 +18,18 @@ export function TaskActions({ task }: { task: TaskDetailAnswer }) {
   const cancel = useCancelTask(task.id);
   const end = useEndVerification(task.id);
   const isOpen = isTaskOpen(task.status);
+  const cancelled = task.cancelRequestedAt === null ? undefined : texts.cancelUnderWay;
+  const ended = task.endRequestedAt === null ? undefined : texts.endUnderWay;
   const close = () => setAsked(undefined);
   return (
     <>
       {isOpen && task.kind === 'verification' && (
-        <ActionButton onClick={() => setAsked('end')}>{texts.end}</ActionButton>
+        <ActionButton reason={cancelled ?? ended} onClick={() => setAsked('end')}>
+          {texts.end}
+        </ActionButton>
       )}
       {isOpen && (
-        <ActionButton danger onClick={() => setAsked('cancel')}>
+        <ActionButton danger reason={cancelled} onClick={() => setAsked('cancel')}>
           {texts.cancelTask}
         </ActionButton>
       )}

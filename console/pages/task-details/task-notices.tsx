@@ -3,15 +3,17 @@ import { lazy, Suspense, useState } from 'react';
 import type { TaskDetailAnswer } from '../../../api/schemas.js';
 import { isTaskOpen } from '../../../domain/update-task.js';
 import { ActionButton } from '../../components/action-button.js';
+import { useFormat } from '../../texts/format.js';
 import { useTexts } from '../../texts/language.js';
 import styles from './task-details-page.module.css';
 
 const DecisionDialog = lazy(() => import('./decision-dialog.js'));
 
-/** Why a task does not go on, and what a person can do about it. */
+/** Why a task does not go on, what a person can do about it, and what somebody has done already. */
 export function TaskNotices({ task }: { task: TaskDetailAnswer }) {
   const { taskDetails: texts } = useTexts();
-  const { approval } = task;
+  const { approval, cancelRequestedAt, endRequestedAt } = task;
+  const isOpen = isTaskOpen(task.status);
   return (
     <>
       {task.waitingFor !== null && (
@@ -20,7 +22,10 @@ export function TaskNotices({ task }: { task: TaskDetailAnswer }) {
       {task.pausedCause !== null && (
         <Alert type="error" showIcon title={texts.pausedDamaged} description={texts.pausedDamagedText} />
       )}
-      {task.needsApproval && approval === null && isTaskOpen(task.status) && <AwaitingApproval task={task} />}
+      {isOpen && <UnderWay cancelRequestedAt={cancelRequestedAt} endRequestedAt={endRequestedAt} />}
+      {task.needsApproval && approval === null && isOpen && cancelRequestedAt === null && (
+        <AwaitingApproval task={task} />
+      )}
       {approval !== null && (
         <Alert
           type={approval.decision === 'approved' ? 'info' : 'warning'}
@@ -30,6 +35,25 @@ export function TaskNotices({ task }: { task: TaskDetailAnswer }) {
         />
       )}
     </>
+  );
+}
+
+/** Asked for, and not done yet. */
+function UnderWay({
+  cancelRequestedAt,
+  endRequestedAt,
+}: Pick<TaskDetailAnswer, 'cancelRequestedAt' | 'endRequestedAt'>) {
+  const { taskDetails: texts } = useTexts();
+  const format = useFormat();
+  const since = cancelRequestedAt ?? endRequestedAt;
+  if (since === null) return null;
+  return (
+    <Alert
+      type="info"
+      showIcon
+      title={cancelRequestedAt === null ? texts.endUnderWay : texts.cancelUnderWay}
+      description={texts.underWayText(format.time(since))}
+    />
   );
 }
 

@@ -11,6 +11,10 @@ export const overview = {
   toFirmware: 'To Firmware update',
   attention: 'Waits for you',
   nothingWaits: 'Nothing waits for you.',
+  approve: (firmware: string, devices: number) =>
+    devices === 1
+      ? `The update of 1 device to ${firmware} waits for a second operator: decide it`
+      : `The update of ${devices} devices to ${firmware} waits for a second operator: decide it`,
   validate: (firmware: string) => `${firmware} is not verified: validate it`,
   reinitiate: (firmware: string, failed: number) =>
     failed === 1

@@ -49,6 +49,10 @@ export const taskDetails = {
   rejectedBy: (name: string) => `Rejected by ${name}`,
   pausedDamaged: 'Paused: the stored firmware file is damaged',
   pausedDamagedText:
+  cancelUnderWay: 'Being cancelled',
+  endUnderWay: 'Being ended',
+  underWayText: (since: string) =>
+    `Asked for on ${since}. Devices that have not ended are let go; this page shows by itself when that is done.`,
     'It is not served, and no further device is notified. Add the same firmware file again: the task goes on by itself.',
   end: 'End verification',
   endTitle: 'End this verification now?',

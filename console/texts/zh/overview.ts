@@ -13,6 +13,7 @@ export const overview: Texts['overview'] = {
   toFirmware: '前往固件升级',
   attention: '待您处理',
   nothingWaits: '没有待处理的事项。',
+  approve: (firmware, devices) => `${devices} 台设备升级到 ${firmware} 待另一位操作员审批：去处理`,
   validate: (firmware) => `${firmware} 尚未验证：去验证`,
   reinitiate: (firmware, failed) => `${failed} 台设备升级到 ${firmware} 失败：去查看`,
   versions: '版本分布',

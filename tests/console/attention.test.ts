@@ -1,0 +1,87 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Device } from '../e2e/device.js';
+import { Ground } from './ground.js';
+
+/* What waits, and what is under way: shown wherever an operator would look for it. */
+
+let ground: Ground;
+let devices: Device[];
+let batchId: string;
+const PRODUCT = 'lamps';
+
+beforeAll(async () => {
+  ground = await Ground.open({ FERRY_APPROVAL_ABOVE: '1' });
+  const { ferry } = ground;
+  await ferry.post('/v1/products', { productKey: PRODUCT, name: 'Lamp' });
+  const { body } = await ferry.post<{ devices: { deviceName: string; deviceSecret: string }[] }>(
+    `/v1/products/${PRODUCT}/devices`,
+    { devices: ['lamp-1', 'lamp-2', 'lamp-3'].map((deviceName) => ({ deviceName })) },
+  );
+  devices = await Promise.all(
+    body.devices.map(({ deviceName, deviceSecret }) =>
+      Device.connect(ferry.mqttUrl, PRODUCT, deviceName, deviceSecret),
+    ),
+  );
+  for (const device of devices) await device.runs('1.0.0');
+  const { id } = (await ferry.addFirmware(PRODUCT, 'lamp', '2.0.0')).body;
+  const verification = await ferry.post<{ id: string }>(`/v1/firmware/${id}/verifications`, {
+    deviceNames: ['lamp-1'],
+  });
+  await devices[0]?.update();
+  await ferry.until<{ status: string }>(`/v1/tasks/${verification.body.id}`, ({ status }) => status === 'completed');
+  const ada = await ferry.post<{ token: string }>('/v1/tokens', { name: 'Ada', role: 'operator' });
+  const batch = await ferry.call<{ id: string }>(
+    'POST',
+    `/v1/firmware/${id}/batch-updates`,
+    { sourceVersions: ['1.0.0'] },
+    { authorization: `Bearer ${ada.body.token}` },
+  );
+  batchId = batch.body.id;
+  await ferry.until<{ status: string }>(`/v1/tasks/${batchId}`, ({ status }) => status === 'awaiting-approval');
+});
+afterAll(async () => {
+  for (const device of devices) await device.leave();
+  await ground.close();
+});
+
+describe('A batch that waits for a second operator', () => {
+  it('is what waits on the overview, and looks like it among the running tasks', async () => {
+    const page = await ground.signedIn('/');
+    const waits = page.getByRole('region', { name: 'Waits for you' });
+    await waits
+      .getByRole('link', { name: 'The update of 2 devices to lamp 2.0.0 waits for a second operator' })
+      .waitFor();
+    expect(await page.getByText('Nothing waits for you.').count()).toBe(0);
+    const running = page.getByRole('region', { name: 'Running tasks' });
+    await running.getByText('Awaiting approval').waitFor();
+    await page.context().close();
+  });
+
+  it('shows that it is being cancelled, or ended, and does not ask for more', async () => {
+    const page = await ground.signedIn('/');
+    // No event puts the real state in place of this one.
+    await page.route('**/events', () => undefined);
+    await page.route(`**/v1/tasks/${batchId}`, async (route) => {
+      const response = await route.fetch();
+      const task = (await response.json()) as object;
+      await route.fulfill({ response, json: { ...task, cancelRequestedAt: '2030-01-31T12:00:00Z' } });
+    });
+    await page.goto(`/tasks/${batchId}`);
+    await page.getByRole('alert').getByText('Being cancelled').waitFor();
+    expect(await page.getByRole('button', { name: 'Cancel task' }).isDisabled()).toBe(true);
+    expect(await page.getByRole('button', { name: 'Approve' }).count()).toBe(0);
+    await page.context().close();
+  });
+
+  it('is approved with a remark of one line', async () => {
+    const page = await ground.signedIn(`/tasks/${batchId}`);
+    await page.getByRole('button', { name: 'Approve' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Remark').pressSequentially('looked at\nthe canary');
+    await dialog.getByRole('button', { name: 'Approve' }).click();
+    await page.getByText('Approved by admin').waitFor();
+    await page.getByText('looked atthe canary').waitFor();
+    expect(page.faults).toEqual([]);
+    await page.context().close();
+  });
+});
