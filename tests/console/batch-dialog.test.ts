@@ -20,6 +20,8 @@ afterAll(async () => {
 const dialog = () => page.getByRole('dialog');
 const ok = (name: string | RegExp) => dialog().getByRole('button', { name });
 const list = () => dialog().getByLabel(/Only these devices/);
+const advanced = () => dialog().getByRole('button', { name: /Advanced/ });
+const allowDowngrades = () => dialog().getByRole('checkbox', { name: /Allow downgrades/ });
 
 describe('The dialog of a batch update', () => {
   beforeEach(async () => {
@@ -57,5 +59,38 @@ describe('The dialog of a batch update', () => {
     await held?.continue();
     await ok('Update 1 devices').waitFor();
     expect(await ok('Update 1 devices').isEnabled()).toBe(true);
+  });
+});
+
+describe('A downgrade', () => {
+  it('is refused with a remedy that is there: in a verification, and in a batch', async () => {
+    const { body: old } = await ground.ferry.addFirmware(fleet.productKey, 'lamp_main', '0.5.0');
+    await page.goto(`/firmware/${old.id}`);
+    await page.getByRole('button', { name: 'Validate Firmware' }).click();
+    await dialog()
+      .getByRole('row', { name: /lamp-13/ })
+      .getByRole('checkbox')
+      .check();
+    await ok('Validate on 1 device').click();
+    await dialog().getByText('Allow downgrades under "Advanced"').waitFor();
+    await advanced().click();
+    await allowDowngrades().check();
+    await ok('Validate on 1 device').click();
+    await page.getByRole('heading', { name: 'Verification to lamp_main 0.5.0' }).waitFor();
+
+    const taskId = new URL(page.url()).pathname.split('/').at(-1) ?? '';
+    await ground.ferry.post(`/v1/tasks/${taskId}/end`);
+    await ground.ferry.until<{ status: string }>(`/v1/tasks/${taskId}`, ({ status }) => status === 'completed');
+    await page.goto(`/firmware/${old.id}`);
+    await page.getByRole('button', { name: 'Batch Update' }).click();
+    await dialog()
+      .getByRole('checkbox', { name: /0\.9\.4/ })
+      .check();
+    await dialog().getByText('Allow downgrades under "Advanced"').waitFor();
+    await advanced().click();
+    await allowDowngrades().check();
+    await ok('Update 6 devices').click();
+    await page.getByRole('heading', { name: 'Batch update to lamp_main 0.5.0' }).waitFor();
+    expect(page.faults).toEqual([]);
   });
 });

@@ -1,6 +1,9 @@
-import { readFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { generateSigningKey, signFirmware } from '../../firmware/signature.js';
 import { OTHER_HOST } from './browser.js';
 import { ADMIN_TOKEN, Ground } from './ground.js';
 
@@ -86,6 +89,38 @@ describe('The firmware list', () => {
     const { body: firmware } = await ground.ferry.get<{ sign: string }>(`/v1/firmware/${body.id}`);
     await page.getByText(firmware.sign, { exact: true }).waitFor();
     expect(await page.evaluate('window.copied')).toBe(firmware.sign);
+    expect(page.faults).toEqual([]);
+  });
+});
+
+describe('New firmware of a product that trusts a key', () => {
+  it('is added with the file that “ferry firmware sign” has made', async () => {
+    const [productKey, maker, bytes] = ['signed', generateSigningKey(), Buffer.from('signed firmware')];
+    await ground.ferry.post('/v1/products', { productKey, name: 'Signed' });
+    const [file, signature] = [join(ground.ferry.folder, 'main.bin'), join(ground.ferry.folder, 'main.bin.sig')];
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    const statement = { productKey, module: 'default', version: '1.0.0', sizeBytes: bytes.length, sha256 };
+    await writeFile(file, bytes);
+    await writeFile(signature, `${signFirmware(maker.privateKey, statement).signature}\n`);
+
+    const page = await ground.signedIn(`/firmware?product=${productKey}&dialog=new`);
+    await page.getByLabel('Firmware name').fill('main');
+    await page.getByLabel('Version').fill('1.0.0');
+    await page.locator('input[type=file]').setInputFiles(file);
+    expect(await page.getByLabel('Signature').count()).toBe(0);
+    // The page does not know of it.
+    await ground.ferry.call('PUT', `/v1/products/${productKey}/trusted-keys`, { publicKeys: [maker.publicKey] });
+    await dialog(page).getByRole('button', { name: 'Add' }).click();
+    await page.getByLabel('Signature').fill('none');
+    await dialog(page).getByText('The signature is 64 bytes in base64').waitFor();
+    await page.locator('input[type=file][accept*=".sig"]').setInputFiles(signature);
+    await dialog(page).getByText('The signature is 64 bytes in base64').waitFor({ state: 'detached' });
+    await dialog(page).getByRole('button', { name: 'Add' }).click();
+    await dialog(page).waitFor({ state: 'detached' });
+    await page.getByRole('link', { name: 'main' }).waitFor();
+    await page.reload();
+    await page.getByRole('button', { name: 'New Firmware' }).click();
+    await page.getByLabel('Signature').waitFor();
     expect(page.faults).toEqual([]);
   });
 });

@@ -1,7 +1,7 @@
 import { message, type TableProps } from 'antd';
 import { lazy, Suspense, useMemo, useState } from 'react';
 import { Link } from 'react-router';
-import type { FirmwareAnswer } from '../../../api/schemas.js';
+import type { FirmwareAnswer, ProductAnswer } from '../../../api/schemas.js';
 import { firmwarePath, PATHS } from '../../app/paths.js';
 import { ActionButton } from '../../components/action-button.js';
 import { copyText } from '../../components/copy-and-download.js';
@@ -38,12 +38,17 @@ export function Component() {
           />
         </>
       )}
-      {product && <FirmwareList key={product.productKey} chooser={chooser} productKey={product.productKey} />}
+      {product && <FirmwareList key={product.productKey} chooser={chooser} product={product} />}
     </>
   );
 }
 
-function FirmwareList({ chooser, productKey }: { chooser: ReturnType<typeof useProduct>; productKey: string }) {
+interface FirmwareListProps {
+  readonly chooser: ReturnType<typeof useProduct>;
+  readonly product: ProductAnswer;
+}
+
+function FirmwareList({ chooser, product: { productKey, trustedKeys } }: FirmwareListProps) {
   const { firmware: texts } = useTexts();
   const format = useFormat();
   const [get, set] = useUrlState();
@@ -89,6 +94,7 @@ function FirmwareList({ chooser, productKey }: { chooser: ReturnType<typeof useP
           <NewFirmwareDialog
             productKey={productKey}
             limits={query.data?.limits}
+            isSigned={trustedKeys.length > 0}
             onClose={() => set({ dialog: undefined })}
           />
         </Suspense>
@@ -100,6 +106,11 @@ function FirmwareList({ chooser, productKey }: { chooser: ReturnType<typeof useP
 
 /** Shortened; the whole digest is copied, and shown on pointing at it. */
 const DIGEST_SHOWN = 12;
+/** As text, but for the ring of the focus. */
+const DIGEST_STYLE = {
+  ...{ padding: 0, border: 0, background: 'none', color: 'inherit' },
+  ...{ cursor: 'copy', fontFamily: 'monospace', fontSize: 'inherit' },
+} as const;
 
 function Digest({ firmware: { signMethod, sign } }: { firmware: FirmwareAnswer }) {
   const { firmware: texts } = useTexts();
@@ -107,11 +118,6 @@ function Digest({ firmware: { signMethod, sign } }: { firmware: FirmwareAnswer }
   const copy = () =>
     void copyText(sign).then((isCopied) => (isCopied ? toast.success(sign) : toast.error(texts.copyFailed)));
   return (
-/** As text, but for the ring of the focus. */
-const DIGEST_STYLE = {
-  ...{ padding: 0, border: 0, background: 'none', color: 'inherit' },
-  ...{ cursor: 'copy', fontFamily: 'monospace', fontSize: 'inherit' },
-} as const;
     <>
       {holder}
       <button type="button" title={`${texts.copy}: ${sign}`} onClick={copy} style={DIGEST_STYLE}>

@@ -1,14 +1,15 @@
 import { InboxOutlined } from '@ant-design/icons';
-import { Form, Input, Modal, Progress, Segmented, Upload } from 'antd';
+import { Button, Form, Input, Modal, Progress, Segmented, Upload } from 'antd';
 import { useEffect, useRef, useState } from 'react';
+import { ApiError } from '../../../api/client-core.js';
 import type { FirmwarePageAnswer } from '../../../api/schemas.js';
-import { firmwareNameProblem } from '../../../domain/names.js';
+import { firmwareNameProblem, signatureProblem } from '../../../domain/names.js';
 import { showFieldProblems } from '../../components/field-problems.js';
 import { ProblemAlert } from '../../components/problem-alert.js';
 import { useServerIsAway } from '../../data/connection.js';
 import { useAddFirmware } from '../../data/firmware.js';
-import { useFormat } from '../../texts/format.js';
 import { newIdempotencyKey } from '../../data/idempotency.js';
+import { useFormat } from '../../texts/format.js';
 import { useTexts } from '../../texts/language.js';
 
 interface Fields {
@@ -16,20 +17,22 @@ interface Fields {
   readonly version: string;
   readonly module?: string;
   readonly signMethod: 'MD5' | 'SHA256';
-}
   readonly signature?: string;
+}
 
 interface NewFirmwareDialogProps {
   readonly productKey: string;
   /** Of the service's policy; unknown until the list is there. */
   readonly limits: FirmwarePageAnswer['limits'] | undefined;
+  /** The product trusts keys: it takes signed firmware only. */
+  readonly isSigned: boolean;
   readonly onClose: () => void;
 }
 
 /** The seed's limits, until the service has told its own. */
 const USUAL = { nameCharactersMax: 32, fileBytesMax: 10 * 1024 * 1024 };
 
-export function NewFirmwareDialog({ productKey, limits, onClose }: NewFirmwareDialogProps) {
+export function NewFirmwareDialog({ productKey, limits, isSigned, onClose }: NewFirmwareDialogProps) {
   const { firmware: texts } = useTexts();
   const format = useFormat();
   const isAway = useServerIsAway();
@@ -37,22 +40,32 @@ export function NewFirmwareDialog({ productKey, limits, onClose }: NewFirmwareDi
   const [file, setFile] = useState<File>();
   const [fileProblem, setFileProblem] = useState<string>();
   const [sent, setSent] = useState<number>();
+  const [key, setKey] = useState(newIdempotencyKey);
+  const [wasUnsigned, setWasUnsigned] = useState(false);
   const [shown, setShown] = useState<readonly string[]>([]);
   const abort = useRef(new AbortController());
   const add = useAddFirmware();
-  const [key, setKey] = useState(newIdempotencyKey);
-  const [wasUnsigned, setWasUnsigned] = useState(false);
+  // Other products take no signature, which nobody could check. A key may also be trusted since the page was loaded.
+  const asksSignature = isSigned || wasUnsigned;
   const { nameCharactersMax, fileBytesMax } = { ...USUAL, ...limits };
   useEffect(() => () => abort.current.abort(), []);
 
   const choose = (chosen: File) => {
     setFile(chosen);
+    setKey(newIdempotencyKey());
     setFileProblem(chosen.size > fileBytesMax ? texts.fileTooLarge(format.bytes(fileBytesMax)) : undefined);
+    return false;
+  };
+  const takeSignature = (chosen: File) => {
+    void chosen.text().then((text) => {
+      form.setFieldValue('signature', text.trim());
+      setKey(newIdempotencyKey());
+      return form.validateFields(['signature']).catch(() => undefined); // shown at the field
+    });
     return false;
   };
   const submit = async (fields: Fields) => {
     if (!file) return setFileProblem(texts.fileNeeded);
-    setKey(newIdempotencyKey());
     if (file.size > fileBytesMax) return;
     abort.current = new AbortController();
     setSent(0);
@@ -65,6 +78,7 @@ export function NewFirmwareDialog({ productKey, limits, onClose }: NewFirmwareDi
       onClose();
     } catch (error) {
       setShown(showFieldProblems(form, error));
+      setWasUnsigned(wasUnsigned || (error instanceof ApiError && error.code === 'firmware-signature-invalid'));
     } finally {
       setSent(undefined);
     }
@@ -87,6 +101,7 @@ export function NewFirmwareDialog({ productKey, limits, onClose }: NewFirmwareDi
         layout="vertical"
         disabled={isSending}
         initialValues={{ signMethod: 'SHA256' }}
+        onValuesChange={() => setKey(newIdempotencyKey())}
         onFinish={(fields) => void submit(fields)}
       >
         <Form.Item
@@ -101,7 +116,6 @@ export function NewFirmwareDialog({ productKey, limits, onClose }: NewFirmwareDi
         <Form.Item
           name="version"
           label={texts.version}
-        onValuesChange={() => setKey(newIdempotencyKey())}
           extra={texts.versionHelp}
           rules={[{ required: true, message: texts.version }]}
         >
@@ -122,6 +136,22 @@ export function NewFirmwareDialog({ productKey, limits, onClose }: NewFirmwareDi
             <p style={{ opacity: 0.75 }}>{texts.fileRule(format.bytes(fileBytesMax))}</p>
           </Upload.Dragger>
         </Form.Item>
+        {asksSignature && (
+          <Form.Item label={texts.signature} htmlFor="signature" extra={texts.signatureHelp} required>
+            <div style={{ display: 'flex', gap: 8 }}>
+              <Form.Item
+                name="signature"
+                noStyle
+                rules={[{ validator: (_, text: string | undefined) => checkSignature(text ?? '', texts) }]}
+              >
+                <Input />
+              </Form.Item>
+              <Upload accept=".sig,text/plain" beforeUpload={takeSignature} fileList={[]}>
+                <Button>{texts.signatureFile}</Button>
+              </Upload>
+            </div>
+          </Form.Item>
+        )}
       </Form>
       {isSending && <Progress percent={sent} aria-label={texts.sending} />}
       {!isSending && !wasAborted && <ProblemAlert error={add.error} shownFields={shown} />}
@@ -132,4 +162,8 @@ export function NewFirmwareDialog({ productKey, limits, onClose }: NewFirmwareDi
 /** In the seed's words, as it is typed. */
 async function checkName(name: string, max: number, texts: { nameRule: (max: number) => string }): Promise<void> {
   if (firmwareNameProblem(name, max) !== undefined) throw new Error(texts.nameRule(max));
+}
+
+async function checkSignature(text: string, texts: { signatureRule: string }): Promise<void> {
+  if (signatureProblem(text) !== undefined) throw new Error(texts.signatureRule);
 }

@@ -33,5 +33,8 @@ export const firmware = {
   add: 'Add',
   cancel: 'Cancel',
   sending: 'Sending the file',
-  product: 'Product',
+  signature: 'Signature',
+  signatureHelp: 'What “ferry firmware sign” has made: this product takes signed firmware only',
+  signatureFile: 'Take a file',
+  signatureRule: 'The signature is 64 bytes in base64, as “ferry firmware sign” makes it',
 };

@@ -1,6 +1,7 @@
 export const policy = {
   minutes: 'minutes',
   hours: 'hours',
+  allowDowngrade: 'Allow downgrades: also update devices that run a newer version',
   fields: {
     offlineTimeoutMs: 'Wait for offline devices',
     responseTimeoutMs: 'Response to a notification',

@@ -8,6 +8,6 @@ export const validate = {
   offline: 'Offline: it is notified when it comes online',
   start: (count: number) => (count === 1 ? 'Validate on 1 device' : `Validate on ${count} devices`),
   chooseFirst: 'Choose at least one device',
-  advanced: 'Advanced: time limits',
+  advanced: 'Advanced: time limits, downgrades',
   none: 'No device matches',
 };

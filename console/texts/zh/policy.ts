@@ -3,6 +3,7 @@ import type { Texts } from '../en/index.js';
 export const policy: Texts['policy'] = {
   minutes: '分钟',
   hours: '小时',
+  allowDowngrade: '允许降级：运行更高版本的设备也升级到此版本',
   fields: {
     offlineTimeoutMs: '等待离线设备',
     responseTimeoutMs: '通知后的响应时间',

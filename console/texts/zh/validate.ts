@@ -10,6 +10,6 @@ export const validate: Texts['validate'] = {
   offline: '离线：上线后会收到通知',
   start: (count) => `在 ${count} 台设备上验证`,
   chooseFirst: '请至少选择一台设备',
-  advanced: '高级：时间限制',
+  advanced: '高级：时间限制、降级',
   none: '没有符合条件的设备',
 };
