@@ -1,5 +1,5 @@
 import type { ReactNode } from 'react';
-import type { DeviceUpdateAnswer, FirmwareAnswer, TaskAnswer } from '../../api/schemas.js';
+import type { DeviceAnswer, DeviceUpdateAnswer, FirmwareAnswer, TaskAnswer } from '../../api/schemas.js';
 import { useFormat } from '../texts/format.js';
 import { useTexts } from '../texts/language.js';
 import styles from './status.module.css';
@@ -50,16 +50,20 @@ export function DeviceUpdateStatus({ update }: { update: Pick<DeviceUpdateAnswer
   return <Status look={UPDATE_LOOKS[state]}>{`${words.count[state]}${step}`}</Status>;
 }
 
-export function Presence({ online }: { online: boolean }) {
+const PRESENCE_COLORS = { online: 'succeeded', offline: 'cancelled', revoked: 'failed' } as const;
+
+/** Whether a device is there; a revoked one may not even come. */
+export function Presence({ device: { online, revokedAt } }: { device: Pick<DeviceAnswer, 'online' | 'revokedAt'> }) {
   const { words } = useTexts();
-  const color = online ? 'var(--ferry-succeeded)' : 'var(--ferry-cancelled)';
+  const state = revokedAt !== null ? 'revoked' : online ? 'online' : 'offline';
+  const background = `var(--ferry-${PRESENCE_COLORS[state]})`;
   return (
     <span style={{ whiteSpace: 'nowrap' }}>
       <span
         aria-hidden
-        style={{ display: 'inline-block', width: 8, height: 8, marginInlineEnd: 8, borderRadius: 4, background: color }}
+        style={{ display: 'inline-block', width: 8, height: 8, marginInlineEnd: 8, borderRadius: 4, background }}
       />
-      {online ? words.online : words.offline}
+      {words[state]}
     </span>
   );
 }

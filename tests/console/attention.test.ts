@@ -85,3 +85,17 @@ describe('A batch that waits for a second operator', () => {
     await page.context().close();
   });
 });
+
+describe('The devices', () => {
+  it('that are revoked are shown as such, in the list and on their page', async () => {
+    await ground.ferry.post(`/v1/products/${PRODUCT}/devices/lamp-3/revoke`);
+    const page = await ground.signedIn('/devices');
+    await page
+      .getByRole('row', { name: /lamp-3/ })
+      .getByText('Revoked')
+      .waitFor();
+    await page.getByRole('link', { name: 'lamp-3' }).click();
+    await page.getByText('it may not sign in').waitFor();
+    await page.context().close();
+  });
+});

@@ -32,7 +32,7 @@ function Details({ device }: { device: DeviceDetailAnswer }) {
   const { deviceDetails: texts } = useTexts();
   return (
     <>
-      <PageHeader title={device.deviceName} mark={<Presence online={device.online} />} />
+      <PageHeader title={device.deviceName} mark={<Presence device={device} />} />
       <div style={{ display: 'grid', gridTemplateColumns: 'repeat(auto-fit, minmax(280px, 1fr))', gap: 16 }}>
         <Panel title={texts.facts}>
           <Facts device={device} />
@@ -59,6 +59,7 @@ function Facts({ device }: { device: DeviceDetailAnswer }) {
     [texts.protocol, words.protocol[device.protocol]],
     [texts.versions, versions],
     [texts.lastSeen, <Ago key="seen" at={device.lastSeenAt} />],
+    ...(device.revokedAt === null ? [] : [[words.revoked, <Revoked key="revoked" at={device.revokedAt} />] as const]),
     [texts.registered, <Time key="created" at={device.createdAt} />],
   ] as const;
   return (
@@ -70,6 +71,15 @@ function Facts({ device }: { device: DeviceDetailAnswer }) {
         </div>
       ))}
     </dl>
+  );
+}
+
+function Revoked({ at }: { at: string }) {
+  const { deviceDetails: texts } = useTexts();
+  return (
+    <>
+      <Time at={at} /> · {texts.mayNotSignIn}
+    </>
   );
 }
 

@@ -16,7 +16,7 @@ export function useDeviceColumns(): NonNullable<TableProps<DeviceAnswer>['column
         key: 'device',
         render: (_, device) => <Link to={devicePath(device)}>{device.deviceName}</Link>,
       },
-      { title: words.status, key: 'online', render: (_, { online }) => <Presence online={online} /> },
+      { title: words.status, key: 'online', render: (_, device) => <Presence device={device} /> },
       {
         title: words.version,
         key: 'version',

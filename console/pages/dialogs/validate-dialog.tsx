@@ -92,7 +92,8 @@ function DevicePick({ productKey, module, names, onChange }: DevicePickProps) {
   const offline = useDevices(productKey, { ...shared, online: false });
   const devices = [...(online.data?.items ?? []), ...(offline.data?.items ?? [])].slice(0, SHOWN);
   const versionOf = (device: DeviceAnswer) => device.modules.find((one) => one.module === module)?.version ?? '–';
-  const remark = ({ protocol, online: isOnline }: DeviceAnswer) => {
+  const remark = ({ protocol, online: isOnline, revokedAt }: DeviceAnswer) => {
+    if (revokedAt !== null) return texts.revoked;
     if (protocol !== 'mqtt') return texts.transient;
     return isOnline ? '' : texts.offline;
   };
@@ -121,7 +122,7 @@ function DevicePick({ productKey, module, names, onChange }: DevicePickProps) {
         }}
         columns={[
           { title: words.device, dataIndex: 'deviceName' },
-          { title: words.status, render: (_, device) => <Presence online={device.online} /> },
+          { title: words.status, render: (_, device) => <Presence device={device} /> },
           { title: words.version, render: (_, device) => versionOf(device) },
           { title: '', render: (_, device) => <small>{remark(device)}</small> },
         ]}

@@ -6,6 +6,7 @@ export const deviceDetails = {
   versions: 'Versions',
   unknown: 'not reported yet',
   lastSeen: 'Last seen',
+  mayNotSignIn: 'it may not sign in',
   registered: 'Registered',
   current: 'Current update',
   noCurrent: 'No update is open for this device.',

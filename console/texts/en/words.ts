@@ -8,6 +8,7 @@ export const words = {
   status: 'Status',
   protocol: { mqtt: 'MQTT', http: 'HTTP', coap: 'CoAP' },
   online: 'Online',
+  revoked: 'Revoked',
   offline: 'Offline',
   taskKind: { verification: 'Verification', batch: 'Batch update' },
   taskStatus: {

@@ -8,6 +8,7 @@ export const deviceDetails: Texts['deviceDetails'] = {
   versions: '版本',
   unknown: '尚未上报',
   lastSeen: '最近在线',
+  mayNotSignIn: '不可登录',
   registered: '注册时间',
   current: '当前升级',
   noCurrent: '该设备没有进行中的升级。',

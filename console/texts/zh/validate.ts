@@ -7,6 +7,7 @@ export const validate: Texts['validate'] = {
   search: '按设备名称搜索',
   chosen: (count) => `已选 ${count} 台设备`,
   transient: '短暂连接：请求时才能获得升级',
+  revoked: '已吊销：不可登录，因此收不到通知',
   offline: '离线：上线后会收到通知',
   start: (count) => `在 ${count} 台设备上验证`,
   chooseFirst: '请至少选择一台设备',

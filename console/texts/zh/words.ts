@@ -9,6 +9,7 @@ export const words: Texts['words'] = {
   status: '状态',
   protocol: { mqtt: 'MQTT', http: 'HTTP', coap: 'CoAP' },
   online: '在线',
+  revoked: '已吊销',
   offline: '离线',
   taskKind: { verification: '验证', batch: '批量升级' },
   taskStatus: {
