@@ -1,5 +1,6 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { createContext, useContext, useEffect, useMemo, useRef, useState, type ReactNode } from 'react';
+import { ApiError } from '../../api/client-core.js';
 import type { ApiEvent } from '../../api/client-events.js';
 import { api, isSignedOut } from './client.js';
 import { serverIsAway } from './connection.js';
@@ -79,17 +80,20 @@ async function follow({ taskId, seen, cache, signal }: Following): Promise<void>
       timer ??= setTimeout(draw, DRAW_GAP_MS);
     }
   } catch (error) {
-    // The server knows fewer changes than we have seen: its data folder is another one.
-    if (seen.delete(stream) && (error as { status?: number }).status === 400) {
-      cache.refresh();
-      return await follow({ taskId, seen, cache, signal });
-    }
-    throw error;
+    // The server knows fewer changes than we do, also if none of them was an event: its data folder is another one.
+    seen.delete(stream);
+    if (!isOfTheFuture(error)) throw error;
+    cache.refresh();
+    return await follow({ taskId, seen, cache, signal });
   } finally {
     clearTimeout(timer);
     draw();
   }
 }
+
+/** Only a stream that has named an event is refused like this: the next one begins without. */
+const isOfTheFuture = (error: unknown): boolean =>
+  error instanceof ApiError && error.errors.some(({ field }) => field === 'Last-Event-ID');
 
 function usePageIsVisible(): boolean {
   const [isVisible, setIsVisible] = useState(() => document.visibilityState === 'visible');

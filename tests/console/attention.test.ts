@@ -86,6 +86,37 @@ describe('A batch that waits for a second operator', () => {
   });
 });
 
+describe('A page', () => {
+  it('goes on live when the service has lost the changes that it knew of, also if it had seen none', async () => {
+    const page = await ground.signedIn('/');
+    // As of a service whose data folder was exchanged for an older one afterwards.
+    await page.route(
+      `**/v1/tasks/${batchId}/events`,
+      (route) => route.fulfill({ contentType: 'text/event-stream', body: 'id: 999999999\n\n' }),
+      { times: 1 },
+    );
+    const events = { status: 0 };
+    const isAnswer = (status: number) => (response: { url(): string; status(): number }) =>
+      response.url().endsWith(`/${batchId}/events`) && response.status() === status && events.status === 400;
+    const refused = page.waitForResponse((response) => {
+      if (response.status() === 400) events.status = 400;
+      return isAnswer(400)(response);
+    });
+    const resumed = page.waitForResponse(isAnswer(200));
+    await page.goto(`/tasks/${batchId}`);
+    await refused;
+    await resumed;
+    await devices[1]?.notification();
+    await devices[1]?.progress(42);
+    await page
+      .getByRole('row', { name: /lamp-2/ })
+      .getByText('Upgrading 42%')
+      .waitFor();
+    expect(page.faults).toEqual([]);
+    await page.context().close();
+  });
+});
+
 describe('The devices', () => {
   it('that are revoked are shown as such, in the list and on their page', async () => {
     await ground.ferry.post(`/v1/products/${PRODUCT}/devices/lamp-3/revoke`);
@@ -96,6 +127,21 @@ describe('The devices', () => {
       .waitFor();
     await page.getByRole('link', { name: 'lamp-3' }).click();
     await page.getByText('it may not sign in').waitFor();
+    await page.context().close();
+  });
+
+  it('are all there again once the filter is taken away, and the search is empty', async () => {
+    const page = await ground.signedIn('/devices');
+    const search = page.getByRole('searchbox');
+    await search.fill('nothing');
+    await page.keyboard.press('Enter');
+    await page.getByRole('button', { name: 'Take the filter away' }).click();
+    await page.getByRole('link', { name: 'lamp-1' }).waitFor();
+    expect(await search.inputValue()).toBe('');
+    await search.fill('lamp-2');
+    await page.keyboard.press('Enter');
+    await page.getByRole('link', { name: 'lamp-1' }).waitFor({ state: 'detached' });
+    expect(page.url()).toContain('search=lamp-2');
     await page.context().close();
   });
 });

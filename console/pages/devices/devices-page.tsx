@@ -1,4 +1,4 @@
-import { Button, Input, Segmented, Select } from 'antd';
+import { Button, Segmented, Select } from 'antd';
 import { lazy, Suspense } from 'react';
 import { ActionButton } from '../../components/action-button.js';
 import { Notice } from '../../components/notice.js';
@@ -7,6 +7,7 @@ import { PageHeader } from '../../components/page-header.js';
 import { usePaging } from '../../components/paging.js';
 import { ProblemAlert } from '../../components/problem-alert.js';
 import { ProductChooser, useProduct } from '../../components/product-chooser.js';
+import { SearchBox } from '../../components/search-box.js';
 import { useUrlState } from '../../components/url-state.js';
 import { useDevices } from '../../data/devices.js';
 import { useVersions } from '../../data/products.js';
@@ -113,15 +114,7 @@ function Filters({ productKey }: { productKey: string }) {
   );
   return (
     <div className={styles['filters']} role="search">
-      <Input.Search
-        className={styles['search'] ?? ''}
-        allowClear
-        placeholder={texts.search}
-        aria-label={texts.search}
-        maxLength={64}
-        defaultValue={get('search') ?? ''}
-        onSearch={(search) => set({ search: search.trim() })}
-      />
+      <SearchBox className={styles['search']} label={texts.search} />
       <Select
         allowClear
         showSearch

@@ -1,4 +1,4 @@
-import { Button, Input, Segmented, Select, type TableProps } from 'antd';
+import { Button, Segmented, Select, type TableProps } from 'antd';
 import { useMemo, useState } from 'react';
 import { Link } from 'react-router';
 import type { DeviceUpdateQuery } from '../../../api/client-core.js';
@@ -10,6 +10,7 @@ import { Notice } from '../../components/notice.js';
 import { PagedTable } from '../../components/paged-table.js';
 import { usePaging } from '../../components/paging.js';
 import { Panel } from '../../components/panel.js';
+import { SearchBox } from '../../components/search-box.js';
 import { DeviceUpdateStatus, WaitingFor } from '../../components/status.js';
 import { Time } from '../../components/time.js';
 import { useUrlState } from '../../components/url-state.js';
@@ -76,7 +77,7 @@ function List({ task, tab }: { task: TaskDetailAnswer; tab: Tab }) {
   return (
     <>
       <div className={styles['tools']} role="search">
-        <Search />
+        <SearchBox className={styles['search']} label={texts.search} />
         {tab === 'failed' && <Causes task={task} />}
         <Button href={deviceUpdatesCsvUrl(task.id, filter)} download>
           {texts.csv}
@@ -108,22 +109,6 @@ function List({ task, tab }: { task: TaskDetailAnswer; tab: Tab }) {
         onClose={() => setToCancel(undefined)}
       />
     </>
-  );
-}
-
-function Search() {
-  const { taskDetails: texts } = useTexts();
-  const [get, set] = useUrlState();
-  return (
-    <Input.Search
-      allowClear
-      style={{ maxWidth: 280 }}
-      placeholder={texts.search}
-      aria-label={texts.search}
-      maxLength={64}
-      defaultValue={get('search') ?? ''}
-      onSearch={(search) => set({ search: search.trim() })}
-    />
   );
 }
 
