@@ -1,9 +1,6 @@
 import { useCallback } from 'react';
 import { useSearchParams } from 'react-router';
 
-/** Where a paged list stands; a new filter begins at the first page. */
-const PAGE_PARAMS = ['after', 'size'] as const;
-
 /**
  * The state of a page, kept in its URL so that a link shows the same: filters, tabs, open dialogs.
  *
@@ -21,6 +18,7 @@ export function useUrlState() {
             if (value === undefined || value === '') next.delete(name);
             else next.set(name, value);
           }
+          // A new filter begins at the first page.
           if (!('after' in changes)) next.delete('after');
           return next;
         },
@@ -31,5 +29,3 @@ export function useUrlState() {
   );
   return [get, set] as const;
 }
-
-export const isPageParam = (name: string): boolean => (PAGE_PARAMS as readonly string[]).includes(name);

@@ -9,4 +9,3 @@ export const api = createClientCore({ url: window.location.origin, headers: CONS
 export const isUnreachable = (error: unknown): boolean =>
   error instanceof ApiUnreachableError || (error instanceof ApiError && error.status >= 502 && error.status <= 504);
 export const isSignedOut = (error: unknown): boolean => error instanceof ApiError && error.status === 401;
-export const isMissing = (error: unknown): boolean => error instanceof ApiError && error.status === 404;

@@ -26,5 +26,4 @@ export const frame = {
   previousPage: 'Previous',
   nextPage: 'Next',
   outcomesOverTime: 'Outcomes over time',
-  comingSoon: 'This page is not there yet.',
 };

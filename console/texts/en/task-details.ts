@@ -4,7 +4,6 @@ export const taskDetails = {
   startedBy: (name: string) => `Started by ${name}`,
   from: 'From versions',
   created: 'Created',
-  started: 'Began',
   ended: 'Ended',
   run: 'Run',
   openRun: 'Open in the Temporal UI',
@@ -49,11 +48,11 @@ export const taskDetails = {
   rejectedBy: (name: string) => `Rejected by ${name}`,
   pausedDamaged: 'Paused: the stored firmware file is damaged',
   pausedDamagedText:
+    'It is not served, and no further device is notified. Add the same firmware file again: the task goes on by itself.',
   cancelUnderWay: 'Being cancelled',
   endUnderWay: 'Being ended',
   underWayText: (since: string) =>
     `Asked for on ${since}. Devices that have not ended are let go; this page shows by itself when that is done.`,
-    'It is not served, and no further device is notified. Add the same firmware file again: the task goes on by itself.',
   end: 'End verification',
   endTitle: 'End this verification now?',
   endText: 'Devices that have not ended count as cancelled, and the firmware becomes verified.',

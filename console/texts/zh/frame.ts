@@ -27,5 +27,4 @@ export const frame: Texts['frame'] = {
   previousPage: '上一页',
   nextPage: '下一页',
   outcomesOverTime: '结果随时间的变化',
-  comingSoon: '此页面尚未提供。',
 };
