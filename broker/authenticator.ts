@@ -29,7 +29,7 @@ export class Authenticator {
     this.#guard = new SignInGuard(deps.now);
   }
 
-  /** Who connects, or the return code of his refusal. Never rejects. */
+  /** Who connects, or the return code of his refusal; records that are away are one. */
   async authenticate(socket: Socket, credentials: Credentials): Promise<SignIn | ReturnCode> {
     const signIn = parseSignIn(credentials);
     const returnCode = await this.#refusalOf(socket, signIn);

@@ -98,7 +98,7 @@ export class Connection {
    * The queue is as long as one read of the socket: no more is read until all of it is answered. Without a promise of
    * its own, since every message comes this way.
    *
-   * @param run never rejects
+   * @param run tells itself of what goes wrong: the next one's turn comes all the same
    */
   inTurn(run: () => Promise<void>): void {
     (this.#waiting ??= []).push(run);
@@ -109,7 +109,8 @@ export class Connection {
     const run = this.#waiting?.shift();
     this.#isBusy = run !== undefined;
     if (run) {
-      void run().then(() => this.#next());
+      const next = () => this.#next();
+      run().then(next, next);
       return;
     }
     for (const resolve of this.#settled?.splice(0) ?? []) resolve();

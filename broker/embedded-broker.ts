@@ -119,7 +119,14 @@ class DeviceBroker implements EmbeddedBroker {
       maxInflightInbound: INBOUND_QOS2_MAX,
       maxClientsIdLength: Number.MAX_SAFE_INTEGER, // sessions are keyed by the device, in MQTT 3.1 too
       preConnect: (client, packet, done) => {
-        void this.#identify(client, packet).then(() => done(null, true));
+        this.#identify(client, packet).then(
+          (isThere) => done(null, isThere),
+          (error: unknown) => {
+            // Nobody who connects may end the process, whatever was overlooked.
+            options.log.warn({ error: String(error) }, 'who connects could not be told');
+            done(new Error('not identified', { cause: error }), false);
+          },
+        );
       },
       authenticate: (client, _username, _password, done) => {
         const verdict = this.#verdicts.get(client);
@@ -238,16 +245,20 @@ class DeviceBroker implements EmbeddedBroker {
   /**
    * Checks who connects, and makes the device's name the client id: sessions and take-over are keyed by the device,
    * since some SDKs use another client id at each connection [protocol: connect]. Whoever fails gets a random id and
-   * touches nobody's session. Never rejects.
+   * touches nobody's session.
+   *
+   * @returns false when he is gone: his connection may have ended in the middle of what was read of it
    */
-  async #identify(client: Client, packet: ConnectPacket): Promise<void> {
+  async #identify(client: Client, packet: ConnectPacket): Promise<boolean> {
+    if (isGone(client)) return false;
     const credentials = { ...packet, username: packet.username, password: packet.password?.toString('latin1') };
     const signIn = await this.#authenticator.authenticate(client.conn as Socket, credentials);
+    if (isGone(client)) return false;
     if (typeof signIn === 'number') {
       packet.clientId = `refused/${randomUUID()}`;
       delete packet.will;
       this.#verdicts.set(client, signIn);
-      return;
+      return true;
     }
     const connection = new Connection(client, signIn.device, signIn.systemSubscribes, this.#outgoing);
     packet.clientId = connection.deviceId;
@@ -255,6 +266,7 @@ class DeviceBroker implements EmbeddedBroker {
     const { keepAliveSecondsMax } = this.#limits;
     packet.keepalive = Math.min(packet.keepalive ?? 0, keepAliveSecondsMax) || keepAliveSecondsMax;
     this.#verdicts.set(client, connection);
+    return true;
   }
 
   /** A will speaks for its device only, and is never retained. */
@@ -279,7 +291,7 @@ class DeviceBroker implements EmbeddedBroker {
   /** The device has its CONNACK, and its session's subscriptions are restored. */
   #admit(client: Client): void {
     const connection = this.#connectionOf(client);
-    if (!connection || client.closed || client.conn.destroyed) return;
+    if (!connection || isGone(client)) return;
     const { device } = connection;
     // aedes takes over too [MQTT-3.1.4-2], but loses count when two connections cross.
     this.#connections.get(connection.deviceId)?.client.close();
@@ -445,6 +457,8 @@ class Unacknowledged extends Error {
 /** aedes's type of the code is an enum that exists in types only. */
 const refusal = (returnCode: number): AuthenticateError =>
   Object.assign(new Error('sign-in refused'), { returnCode } as unknown as AuthenticateError);
+
+const isGone = ({ closed, conn }: Client): boolean => closed || conn.destroyed;
 
 /** Resolves after every other listener to the socket's end has run. */
 const end = (socket: Socket): Promise<void> =>

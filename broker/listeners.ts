@@ -1,5 +1,5 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, TLSSocket, type SecureContextOptions } from 'node:tls';
+import { createServer as createTlsServer, TLSSocket, type PeerCertificate, type SecureContextOptions } from 'node:tls';
 import type { Logger } from 'pino';
 
 /** A port on which devices connect. */
@@ -55,7 +55,7 @@ export function secureListener(options: SecureOptions): Listener {
   });
   server.on('secureConnection', (socket) => {
     // An optional certificate that is shown must be good.
-    if (hasCertificate(socket) && !socket.authorized) socket.destroy();
+    if (certificateOf(socket) && !socket.authorized) socket.destroy();
     else accept(socket);
   });
   // Broken handshakes are everyday business on an open port.
@@ -65,7 +65,11 @@ export function secureListener(options: SecureOptions): Listener {
   return listenerOf(server, options, 'FERRY_MQTTS_PORT');
 }
 
-const hasCertificate = (socket: TLSSocket): boolean => Object.keys(socket.getPeerCertificate()).length > 0;
+/** Whoever is gone has none: Node answers null then, whatever its type says. */
+const certificateOf = (socket: TLSSocket): PeerCertificate | undefined => {
+  const certificate = socket.getPeerCertificate() as PeerCertificate | null;
+  return certificate && Object.keys(certificate).length > 0 ? certificate : undefined;
+};
 
 /** Without the IPv4-in-IPv6 form; of an IPv6 address its network, since a host has many. */
 export function addressOf({ remoteAddress = 'unknown address' }: Socket): string {
@@ -75,9 +79,10 @@ export function addressOf({ remoteAddress = 'unknown address' }: Socket): string
 
 /** The common name of the certificate that a client has shown; undefined where it has shown none. */
 export function certifiedName(socket: Socket): string | undefined {
-  if (!(socket instanceof TLSSocket) || !hasCertificate(socket)) return undefined;
+  const certificate = socket instanceof TLSSocket ? certificateOf(socket) : undefined;
+  if (!certificate) return undefined;
   // Of several, the first one; a name that is none equals no device's.
-  const { CN } = socket.getPeerCertificate().subject as { CN?: string | string[] };
+  const { CN } = certificate.subject as { CN?: string | string[] };
   return String(Array.isArray(CN) ? CN[0] : CN);
 }
 

@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import { connectAsync, type IClientOptions, type MqttClient } from 'mqtt';
 import { Registry } from 'prom-client';
+import { onTestFinished } from 'vitest';
 import type { DeviceUpdateRun, DeviceUpdateSignals } from '../../broker/device-update-signals.js';
 import type { BrokerLimits } from '../../broker/limits.js';
 import { startEmbeddedBroker, type BrokerTls, type EmbeddedBroker } from '../../broker/embedded-broker.js';
@@ -23,6 +24,15 @@ export const topicOf = (kind: string, { productKey, deviceName }: DeviceKey) =>
   `/ota/device/${kind}/${productKey}/${deviceName}`;
 export const sysTopic = ({ productKey, deviceName }: DeviceKey, rest: string) =>
   `/sys/${productKey}/${deviceName}/${rest}`;
+
+/** What nobody handles ends the service's process. @returns tells what came since, until the test is over */
+export function unhandledRejections(): () => readonly unknown[] {
+  const seen: unknown[] = [];
+  const note = (reason: unknown) => void seen.push(reason);
+  process.on('unhandledRejection', note);
+  onTestFinished(() => void process.off('unhandledRejection', note));
+  return () => seen;
+}
 
 export interface SentSignal {
   readonly name: string;
