@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Aedes, type AuthenticateError, type Client, type PublishPacket, type Subscription } from 'aedes';
@@ -15,7 +16,7 @@ import { addressOf, plainListener, secureListener, type Listener, type TlsContex
 import type { BrokerMetrics } from './metrics.js';
 import { limitPackets } from './packet-limit.js';
 import { Paces } from './pace.js';
-import { forgetSession, storeOwnSubscriptionsOnly } from './session-store.js';
+import { forgetSession, storeNoWills, storeOwnSubscriptionsOnly } from './session-store.js';
 import { deviceId, isSameDevice, notificationTopic, ownerOf } from './topics.js';
 
 type ConnectPacket = Parameters<Aedes['preConnect']>[1];
@@ -141,6 +142,10 @@ class DeviceBroker implements EmbeddedBroker {
     });
     // Nothing is routed: uplinks end in the gateway, wills too, and nobody may subscribe to what aedes says itself.
     this.#aedes.publish = (...[, clientOrDone, done]: readonly unknown[]) => ((done ?? clientOrDone) as () => void)();
+    // aedes's own, which its types leave out: without a listener it would end the process.
+    (this.#aedes as EventEmitter).on('error', (error: unknown) => {
+      options.log.warn({ error: String(error) }, 'MQTT broker error');
+    });
     this.#aedes.on('clientReady', (client) => this.#admit(client));
     this.#aedes.on('subscribe', (subscriptions, client) => this.#subscribed(client, subscriptions));
     this.#aedes.on('unsubscribe', (filters, client) => this.#unsubscribed(client, filters));
@@ -181,6 +186,7 @@ class DeviceBroker implements EmbeddedBroker {
     await this.options.records.allDevicesDisconnected();
     await this.#aedes.listen();
     storeOwnSubscriptionsOnly(this.#aedes);
+    storeNoWills(this.#aedes);
     try {
       for (const listener of this.#listeners) await listener.listen();
     } catch (error) {

@@ -4,16 +4,23 @@ import { deviceId, ownerOf } from './topics.js';
 interface SessionStore {
   addSubscriptions(client: { readonly id: string }, subscriptions: readonly Subscription[]): Promise<void>;
   cleanSubscriptions(client: { readonly id: string }): Promise<unknown>;
-  delWill(client: { readonly id: string }): Promise<unknown>;
+  putWill(client: { readonly id: string }, will: unknown): Promise<unknown>;
 }
 
 const storeOf = (aedes: Aedes): SessionStore =>
   (aedes as unknown as { readonly persistence: SessionStore }).persistence;
 
-/** Subscriptions and will of a device's session: the next one begins with nothing. */
+/** Subscriptions of a device's session: the next one begins with nothing. */
 export async function forgetSession(aedes: Aedes, clientId: string): Promise<void> {
   await storeOf(aedes).cleanSubscriptions({ id: clientId });
-  await storeOf(aedes).delWill({ id: clientId });
+}
+
+/**
+ * A will is its connection's, which aedes gives it from when it breaks. Stored wills are for other brokers to find when
+ * this one has died: every few minutes aedes would take those of connected devices for such. Once the broker listens.
+ */
+export function storeNoWills(aedes: Aedes): void {
+  storeOf(aedes).putWill = () => Promise.resolve();
 }
 
 /**
