@@ -81,11 +81,17 @@ export function parsePlatformMessage(payload: Uint8Array): { readonly replyTo: s
 }
 
 function parseJson(payload: Uint8Array): Json | undefined {
-  // C devices send the string's end with it.
-  const bytes = Buffer.isBuffer(payload) ? payload : Buffer.from(payload);
-  const text = bytes.at(-1) === 0 ? bytes.toString('utf8').replace(/\0+$/, '') : bytes.toString('utf8');
+  const text = textOf(payload);
   const json = tryParse(text) ?? tryParse(text.replace(/,(?=\s*[}\]])/g, '')); // trailing commas [protocol: query]
   return isObject(json) ? json : undefined;
+}
+
+/** Without the string's end, which C devices send with it. By hand: the pattern `\0+$` takes the square of the length. */
+function textOf(payload: Uint8Array): string {
+  const bytes = Buffer.isBuffer(payload) ? payload : Buffer.from(payload);
+  let end = bytes.length;
+  while (bytes[end - 1] === 0) end--;
+  return bytes.toString('utf8', 0, end);
 }
 
 function tryParse(text: string): unknown {

@@ -21,6 +21,28 @@ const sha256 = 'cd'.repeat(32);
 const firmware = { sizeBytes: 300_000, version: '2.0.0', module: 'default', sign: md5, signMethod: 'MD5' as const };
 const URL_SHORT = 'http://10.0.0.1:8080/files/x';
 
+describe('any payload', () => {
+  // What grows with the square of the length takes many seconds for each of these.
+  it.each([
+    ['NULs before its end', `${'\0'.repeat(65_000)}x\0`],
+    ['blanks after a comma', `{"a":1,${' '.repeat(65_000)}x`],
+    ['commas', `[${', '.repeat(32_000)}x`],
+    ['blanks around a step', `{"params":{"step":"${' '.repeat(32_000)}5${' '.repeat(32_000)}x"}}`],
+    ['control characters', `{"params":{"step":-1,"desc":"${'\u007f'.repeat(65_000)}"}}`],
+    ['a version of blanks', `{"params":{"version":"1${' '.repeat(65_000)}"}}`],
+  ])('is read in no time, whatever it is full of: %s', (_, payload) => {
+    const startedMs = performance.now();
+    for (const parse of [parseVersionReport, parseProgressReport, parseFirmwareQuery]) parse(bytes(payload));
+    expect(performance.now() - startedMs).toBeLessThan(1_000);
+  });
+
+  it('may end with several NULs, and have others in it', () => {
+    expect(parseVersionReport(bytes('{"params":{"version":"1.0.0"}}\0\0\0'))?.version).toBe('1.0.0');
+    expect(parseVersionReport(bytes('{"params":{"version":"1.0.0"}}\0x\0'))).toBeUndefined();
+    expect(parseVersionReport(bytes('\0\0'))).toBeUndefined();
+  });
+});
+
 describe('version reports', () => {
   it.each([
     ['{"id":1,"params":{"version":"1.0.0","module":"MCU"}}', { version: '1.0.0', module: 'MCU' }],
