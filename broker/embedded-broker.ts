@@ -16,7 +16,7 @@ import { addressOf, plainListener, secureListener, type Listener, type TlsContex
 import type { BrokerMetrics } from './metrics.js';
 import { limitPackets } from './packet-limit.js';
 import { Paces } from './pace.js';
-import { forgetSession, storeNoWills, storeOwnSubscriptionsOnly } from './session-store.js';
+import { SessionStore } from './session-store.js';
 import { deviceId, isSameDevice, notificationTopic, ownerOf } from './topics.js';
 
 type ConnectPacket = Parameters<Aedes['preConnect']>[1];
@@ -84,6 +84,7 @@ class DeviceBroker implements EmbeddedBroker {
   readonly #aedes: Aedes;
   readonly #limits: BrokerLimits;
   readonly #outgoing: OutgoingLimits;
+  #sessions: SessionStore | undefined;
   readonly #now: () => number;
   readonly #authenticator: Authenticator;
   readonly #paces: Paces;
@@ -147,7 +148,7 @@ class DeviceBroker implements EmbeddedBroker {
       options.log.warn({ error: String(error) }, 'MQTT broker error');
     });
     this.#aedes.on('clientReady', (client) => this.#admit(client));
-    this.#aedes.on('subscribe', (subscriptions, client) => this.#subscribed(client, subscriptions));
+    this.#aedes.on('subscribe', (_subscriptions, client) => this.#subscribed(client));
     this.#aedes.on('unsubscribe', (filters, client) => this.#unsubscribed(client, filters));
     this.#aedes.on('clientError', (client, error) => this.#broken(client, error));
     this.#aedes.on('connectionError', (client, error) => this.#broken(client, error));
@@ -185,8 +186,7 @@ class DeviceBroker implements EmbeddedBroker {
   async listen(): Promise<void> {
     await this.options.records.allDevicesDisconnected();
     await this.#aedes.listen();
-    storeOwnSubscriptionsOnly(this.#aedes);
-    storeNoWills(this.#aedes);
+    this.#sessions = new SessionStore(this.#aedes);
     try {
       for (const listener of this.#listeners) await listener.listen();
     } catch (error) {
@@ -335,7 +335,7 @@ class DeviceBroker implements EmbeddedBroker {
       connection.client.conn.destroy();
       await closed;
     }
-    await forgetSession(this.#aedes, id);
+    await this.#sessions?.forget(id);
   }
 
   #presenceLost(error: unknown): void {
@@ -433,18 +433,18 @@ class DeviceBroker implements EmbeddedBroker {
     if (!connection) return null;
     const owner = ownerOf(subscription.topic);
     if (owner && isSameDevice(owner, connection.device) && connection.mayAddFilter(subscription.topic)) {
-      if (!client.connected) connection.addFilter(subscription.topic, subscription.qos); // restored with its session
+      // At once: the next filter of the same packet is counted on top of it.
+      connection.addFilter(subscription.topic, subscription.qos);
+      if (!client.clean) this.#sessions?.keep(client.id, subscription);
       return subscription;
     }
     this.options.gateway.irregularities.note('foreign-subscription', connection.deviceId, subscription.topic);
     return null;
   }
 
-  #subscribed(client: Client, subscriptions: readonly Subscription[]): void {
+  #subscribed(client: Client): void {
     const connection = this.#connectionOf(client);
-    if (!connection) return;
-    for (const { topic, qos } of subscriptions) if ((qos as number) !== 128) connection.addFilter(topic, qos);
-    if (client.connected) this.#announce(connection);
+    if (connection && client.connected) this.#announce(connection);
   }
 
   #unsubscribed(client: Client, filters: readonly string[]): void {

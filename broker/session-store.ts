@@ -1,41 +1,33 @@
 import type { Aedes, Subscription } from 'aedes';
-import { deviceId, ownerOf } from './topics.js';
 
-interface SessionStore {
-  addSubscriptions(client: { readonly id: string }, subscriptions: readonly Subscription[]): Promise<void>;
+interface Persistence {
+  addSubscriptions(client: { readonly id: string }, subscriptions: readonly Subscription[]): Promise<unknown>;
   cleanSubscriptions(client: { readonly id: string }): Promise<unknown>;
   putWill(client: { readonly id: string }, will: unknown): Promise<unknown>;
 }
 
-const storeOf = (aedes: Aedes): SessionStore =>
-  (aedes as unknown as { readonly persistence: SessionStore }).persistence;
+/** What is kept of a device beyond its connection: what it was granted to subscribe to, and nothing else. */
+export class SessionStore {
+  readonly #persistence: Persistence;
+  readonly #add: Persistence['addSubscriptions'];
 
-/** Subscriptions of a device's session: the next one begins with nothing. */
-export async function forgetSession(aedes: Aedes, clientId: string): Promise<void> {
-  await storeOf(aedes).cleanSubscriptions({ id: clientId });
-}
+  /** @param aedes listens already: its store exists from then on */
+  constructor(aedes: Aedes) {
+    this.#persistence = (aedes as unknown as { readonly persistence: Persistence }).persistence;
+    this.#add = this.#persistence.addSubscriptions.bind(this.#persistence);
+    // aedes would store all of a SUBSCRIBE, refused filters too, once for each that is granted.
+    this.#persistence.addSubscriptions = () => Promise.resolve();
+    // A will is its connection's, which aedes gives it from when it breaks. Stored wills are for other brokers to find
+    // when this one has died: every few minutes aedes would take those of connected devices for such.
+    this.#persistence.putWill = () => Promise.resolve();
+  }
 
-/**
- * A will is its connection's, which aedes gives it from when it breaks. Stored wills are for other brokers to find when
- * this one has died: every few minutes aedes would take those of connected devices for such. Once the broker listens.
- */
-export function storeNoWills(aedes: Aedes): void {
-  storeOf(aedes).putWill = () => Promise.resolve();
-}
+  keep(clientId: string, granted: Subscription): void {
+    void this.#add({ id: clientId }, [granted]); // in memory: done at once, and can't fail
+  }
 
-/**
- * aedes stores all filters of a SUBSCRIBE with the session, refused ones included, and would queue messages for them
- * while the device is away. To be called once the broker listens: its store exists from then on.
- */
-export function storeOwnSubscriptionsOnly(aedes: Aedes): void {
-  const persistence = storeOf(aedes);
-  const store = persistence.addSubscriptions.bind(persistence);
-  persistence.addSubscriptions = (client, subscriptions) =>
-    store(
-      client,
-      subscriptions.filter(({ topic }) => {
-        const owner = ownerOf(topic);
-        return owner !== undefined && deviceId(owner) === client.id;
-      }),
-    );
+  /** The device's next session begins with nothing. */
+  forget(clientId: string): Promise<unknown> {
+    return this.#persistence.cleanSubscriptions({ id: clientId });
+  }
 }

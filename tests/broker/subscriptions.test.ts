@@ -1,6 +1,15 @@
 import { connectAsync } from 'mqtt';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Ground, light, PRODUCT, selfSubscribed, systemSubscribed, sysTopic, topicOf } from './ground.js';
+import {
+  Ground,
+  light,
+  PRODUCT,
+  selfSubscribed,
+  systemSubscribed,
+  sysTopic,
+  topicOf,
+  type TestDevice,
+} from './ground.js';
 
 let ground: Ground;
 beforeEach(async () => {
@@ -103,6 +112,58 @@ describe('subscriptions', () => {
     for (let n = 0; n < 100; n++) await device.client.subscribeAsync(sysTopic(light(1), `thing/${n}`));
     await expect(device.client.subscribeAsync(sysTopic(light(1), 'thing/100'))).rejects.toThrow();
     await device.client.subscribeAsync(sysTopic(light(1), 'thing/99'));
+  });
+});
+
+describe('one SUBSCRIBE of many filters', () => {
+  const own = (n: number) => `/${PRODUCT}/light-01/${n}`;
+  const filters = (count: number) => [upgrade, ...Array.from({ length: count - 1 }, (_, n) => own(n))];
+  /** The return codes of its SUBACK. */
+  const subscribe = async (device: TestDevice, topics: readonly string[]) => {
+    const answer = new Promise<readonly unknown[]>((resolve) => {
+      device.client.on('packetreceive', (packet) => {
+        if (packet.cmd === 'suback') resolve(packet.granted);
+      });
+    });
+    await device.client.subscribeAsync([...topics], { qos: 1 }).catch(() => undefined);
+    return answer;
+  };
+
+  it.each([true, false])('is refused the hundred and first, as many SUBSCRIBEs are (clean: %s)', async (clean) => {
+    const device = await ground.connect(light(1), selfSubscribed(light(1)), { clean });
+    expect(await subscribe(device, filters(101))).toEqual([...Array<number>(100).fill(1), 128]);
+    expect(await ground.irregularities('foreign-subscription')).toBe(1);
+  });
+
+  it('costs no more than its length, and keeps only what was granted with the session', async () => {
+    const kept = { clean: false };
+    const device = await ground.connect(light(1), selfSubscribed(light(1)), kept);
+    const startedMs = performance.now();
+    const granted = await subscribe(device, filters(2_000));
+    expect(performance.now() - startedMs).toBeLessThan(1_000); // seconds, if each filter handled all of them
+    expect(granted.filter((code) => code === 1)).toHaveLength(100);
+    await device.client.endAsync();
+    const refused = await ground.irregularities('foreign-subscription');
+
+    const back = await ground.connect(light(1), selfSubscribed(light(1)), kept);
+    expect(await ground.irregularities('foreign-subscription')).toBe(refused);
+    expect(await notify()).toBe(true);
+    await back.next(upgrade);
+    expect(await subscribe(back, [own(98)])).toEqual([1]); // it has it
+    back.client.removeAllListeners('packetreceive');
+    expect(await subscribe(back, [own(99)])).toEqual([128]);
+    await back.client.unsubscribeAsync(own(98));
+    back.client.removeAllListeners('packetreceive');
+    expect(await subscribe(back, [own(99)])).toEqual([1]);
+  });
+
+  it('is kept with the session as it was when the device unsubscribes at once', async () => {
+    const kept = { clean: false };
+    const device = await ground.connect(light(1), selfSubscribed(light(1)), kept);
+    await Promise.all([subscribe(device, filters(3)), device.client.unsubscribeAsync(upgrade)]);
+    await device.client.endAsync();
+    await ground.connect(light(1), selfSubscribed(light(1)), kept);
+    expect(ground.broker.link.isReachable(light(1))).toBe(false);
   });
 });
 
