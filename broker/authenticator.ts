@@ -5,7 +5,7 @@ import type { Irregularities } from './irregularities.js';
 import type { BrokerLimits } from './limits.js';
 import { addressOf, certifiedName } from './listeners.js';
 import { SignInGuard } from './sign-in-guard.js';
-import { isAuthentic, parseSignIn, type Credentials, type SignIn } from './sign-in.js';
+import { isAuthentic, type SignIn } from './sign-in.js';
 import { deviceId } from './topics.js';
 
 /** [MQTT-3.2.2] */
@@ -29,13 +29,12 @@ export class Authenticator {
     this.#guard = new SignInGuard(deps.now);
   }
 
-  /** Who connects, or the return code of his refusal; records that are away are one. */
-  async authenticate(socket: Socket, credentials: Credentials): Promise<SignIn | ReturnCode> {
-    const signIn = parseSignIn(credentials);
+  /** Who connects, by what he says of himself, or the return code of his refusal; records that are away are one. */
+  async authenticate(socket: Socket, signIn: SignIn | undefined, username?: string): Promise<SignIn | ReturnCode> {
     const returnCode = await this.#refusalOf(socket, signIn);
     if (signIn && returnCode === undefined) return signIn;
     const isHeldBack = returnCode === ReturnCode.SERVER_UNAVAILABLE;
-    this.#note(isHeldBack ? 'sign-in-held-back' : 'sign-in-refused', socket, credentials.username);
+    this.#note(isHeldBack ? 'sign-in-held-back' : 'sign-in-refused', socket, username);
     return returnCode ?? ReturnCode.BAD_CREDENTIALS;
   }
 

@@ -17,6 +17,7 @@ import type { BrokerMetrics } from './metrics.js';
 import { limitPackets } from './packet-limit.js';
 import { Paces } from './pace.js';
 import { SessionStore } from './session-store.js';
+import { parseSignIn } from './sign-in.js';
 import { deviceId, isSameDevice, notificationTopic, ownerOf } from './topics.js';
 
 type ConnectPacket = Parameters<Aedes['preConnect']>[1];
@@ -93,6 +94,8 @@ class DeviceBroker implements EmbeddedBroker {
   readonly #sockets = new Set<Socket>();
   readonly #socketsByAddress = new Map<string, number>();
   readonly #verdicts = new WeakMap<Client, Verdict>();
+  /** Who is being let in, from his CONNECT on: the device that he says he is, whether that is checked or not. */
+  readonly #arriving = new Map<Client, string>();
   /** The present connection of each device that is signed in. */
   readonly #connections = new Map<string, Connection>();
   /** Ended connections whose last words are still being handled. */
@@ -242,6 +245,7 @@ class DeviceBroker implements EmbeddedBroker {
     const rest = (this.#socketsByAddress.get(address) ?? 1) - 1;
     if (rest === 0) this.#socketsByAddress.delete(address);
     else this.#socketsByAddress.set(address, rest);
+    this.#arriving.delete(client);
     const connection = this.#connectionOf(client);
     if (connection?.isAdmitted) this.#depart(connection);
   }
@@ -257,8 +261,10 @@ class DeviceBroker implements EmbeddedBroker {
    */
   async #identify(client: Client, packet: ConnectPacket): Promise<boolean> {
     if (isGone(client)) return false;
-    const credentials = { ...packet, username: packet.username, password: packet.password?.toString('latin1') };
-    const signIn = await this.#authenticator.authenticate(client.conn as Socket, credentials);
+    const { clientId, username, password } = packet;
+    const claim = parseSignIn({ clientId, username, password: password?.toString('latin1') });
+    if (claim) this.#arriving.set(client, deviceId(claim.device));
+    const signIn = await this.#authenticator.authenticate(client.conn as Socket, claim, username);
     if (isGone(client)) return false;
     if (typeof signIn === 'number') {
       packet.clientId = `refused/${randomUUID()}`;
@@ -296,6 +302,7 @@ class DeviceBroker implements EmbeddedBroker {
 
   /** The device has its CONNACK, and its session's subscriptions are restored. */
   #admit(client: Client): void {
+    this.#arriving.delete(client);
     const connection = this.#connectionOf(client);
     if (!connection || isGone(client)) return;
     const { device } = connection;
@@ -323,18 +330,19 @@ class DeviceBroker implements EmbeddedBroker {
     this.#departing.add(departure);
   }
 
-  /** Its connection, its subscriptions and its will go; nothing is retained for anybody. */
+  /**
+   * Its connection, its subscriptions and its will go; nothing is retained for anybody. Whoever is just being let in for
+   * it goes too: he may have been checked by the secret that is good no more.
+   */
   async #cutOff(device: DeviceKey): Promise<void> {
     const id = deviceId(device);
     this.#authenticator.forget(id);
+    const clients = [...this.#arriving].filter(([, claimed]) => claimed === id).map(([client]) => client);
     const connection = this.#connections.get(id);
-    if (connection) {
-      Object.assign(connection.client, { will: null });
-      const closed = new Promise<void>((resolve) => connection.client.conn.once('close', () => resolve()));
-      connection.end();
-      connection.client.conn.destroy();
-      await closed;
-    }
+    connection?.end();
+    if (connection) clients.push(connection.client);
+    for (const client of clients) Object.assign(client, { will: null });
+    await Promise.all(clients.map(({ conn }) => end(conn as Socket)));
     await this.#sessions?.forget(id);
   }
 

@@ -297,6 +297,31 @@ describe('A device that is cut off', () => {
     await ground.broker.link.cutOff(light(3)); // who is not there
   });
 
+  it.each([
+    ['is being checked', (cutOff: () => Promise<void>) => cutOff()],
+    ['has just been checked', async (cutOff: () => Promise<void>) => void setImmediate(() => void cutOff())],
+  ])('is not let in by an old secret that %s', async (_, meanwhile) => {
+    await start(
+      {},
+      {
+        spoil: (records) => ({
+          ...records,
+          async deviceSecret(key) {
+            const secret = await records.deviceSecret(key);
+            await records.rotateDeviceSecret(key, 'the-new-secret');
+            await meanwhile(() => ground.broker.link.cutOff(key));
+            return secret;
+          },
+        }),
+      },
+    );
+    expect(await returnCodeOf(systemSubscribed(light(1)))).toBeUndefined();
+    expect(ground.broker.link.isReachable(light(1))).toBe(false);
+    expect(await ground.isOnline()).toBe(false);
+    const connections = await ground.registry.getSingleMetric('ferry_mqtt_connections')?.get();
+    expect(connections?.values[0]?.value).toBe(0);
+  });
+
   it('is refused while it is revoked', async () => {
     await start({});
     await ground.records.revokeDevice(light(1), 5);
