@@ -37,7 +37,7 @@ export class Connection {
   #isBusy = true;
   #waiting: (() => Promise<void>)[] | undefined;
   #settled: (() => void)[] | undefined;
-  /** Settles when the records know of the connection. */
+  /** Resolves when the records know of the connection, or can't now. */
   presence = DONE;
   /** The session is in place. */
   isAdmitted = false;
@@ -119,7 +119,7 @@ export class Connection {
   /** Resolves when nothing of the device is under way any more. */
   async settled(): Promise<void> {
     if (this.#isBusy) await new Promise<void>((resolve) => (this.#settled ??= []).push(resolve));
-    await this.presence.catch(() => undefined);
+    await this.presence;
   }
 
   /** Sends a message if the device is subscribed to its topic, with the quality asked for, or the one granted. */

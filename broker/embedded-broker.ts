@@ -18,6 +18,7 @@ import { limitPackets } from './packet-limit.js';
 import { Paces } from './pace.js';
 import { SessionStore } from './session-store.js';
 import { parseSignIn } from './sign-in.js';
+import { Presence } from './presence.js';
 import { deviceId, isSameDevice, notificationTopic, ownerOf } from './topics.js';
 
 type ConnectPacket = Parameters<Aedes['preConnect']>[1];
@@ -100,6 +101,7 @@ class DeviceBroker implements EmbeddedBroker {
   readonly #connections = new Map<string, Connection>();
   /** Ended connections whose last words are still being handled. */
   readonly #departing = new Set<Promise<void>>();
+  readonly #presence: Presence;
 
   constructor(private readonly options: EmbeddedBrokerOptions) {
     this.#limits = { ...DEFAULT_BROKER_LIMITS, ...options.limits };
@@ -117,6 +119,7 @@ class DeviceBroker implements EmbeddedBroker {
         client.conn.destroy();
       },
     };
+    this.#presence = new Presence({ ...options, presentOf: (id) => this.#connections.get(id) });
     this.#paces = new Paces(this.#limits.messagesPerSecond);
     this.#aedes = new Aedes({
       connectTimeout: this.#limits.connectTimeoutMs,
@@ -204,6 +207,7 @@ class DeviceBroker implements EmbeddedBroker {
     await Promise.all([...this.#sockets].map(end));
     await closed;
     await Promise.all(this.#departing);
+    await this.#presence.stop();
     await this.#closeAedes();
   }
 
@@ -305,27 +309,23 @@ class DeviceBroker implements EmbeddedBroker {
     this.#arriving.delete(client);
     const connection = this.#connectionOf(client);
     if (!connection || isGone(client)) return;
-    const { device } = connection;
     // aedes takes over too [MQTT-3.1.4-2], but loses count when two connections cross.
     this.#connections.get(connection.deviceId)?.client.close();
     this.#connections.set(connection.deviceId, connection);
     connection.admit();
     this.options.metrics.connections.inc();
-    connection.presence = this.options.gateway.deviceConnected(device, connection.id);
-    connection.presence.catch((error: unknown) => this.#presenceLost(error));
+    connection.presence = this.#presence.connected(connection);
     this.#announce(connection);
   }
 
   #depart(connection: Connection): void {
-    const { device, id } = connection;
     connection.end();
     this.#paces.left(connection.deviceId, this.#now());
     this.options.metrics.connections.dec();
     if (this.#connections.get(connection.deviceId) === connection) this.#connections.delete(connection.deviceId);
     const departure = connection
       .settled()
-      .then(() => this.options.gateway.deviceDisconnected(device, id))
-      .catch((error: unknown) => this.#presenceLost(error))
+      .then(() => this.#presence.disconnected(connection))
       .finally(() => this.#departing.delete(departure));
     this.#departing.add(departure);
   }
@@ -346,15 +346,11 @@ class DeviceBroker implements EmbeddedBroker {
     await this.#sessions?.forget(id);
   }
 
-  #presenceLost(error: unknown): void {
-    this.options.log.warn({ error: String(error) }, 'presence could not be recorded');
-  }
-
-  /** Once each time that the device becomes reachable, after the records know that it is connected. */
+  /** Once each time that the device becomes reachable, after the records know that it is connected, if they can. */
   #announce(connection: Connection): void {
     if (connection.announced || !connection.isReachable) return;
     connection.announced = true;
-    void connection.presence.catch(() => undefined).then(() => this.options.gateway.deviceOnline(connection));
+    void connection.presence.then(() => this.options.gateway.deviceOnline(connection));
   }
 
   #broken(client: Client, error: Error): void {
