@@ -8,6 +8,7 @@ import type { DeviceKey } from '../domain/ids.js';
 import type { Records } from '../records/records.js';
 import { Authenticator, ReturnCode } from './authenticator.js';
 import { Connection, type Message, type OutgoingLimits } from './connection.js';
+import { Crowd } from './crowd.js';
 import type { DeviceLink } from './device-link.js';
 import type { Gateway, Uplink } from './gateway.js';
 import type { Irregularity } from './irregularities.js';
@@ -93,7 +94,6 @@ class DeviceBroker implements EmbeddedBroker {
   readonly #plain: Listener | null;
   readonly #secure: Listener | null;
   readonly #sockets = new Set<Socket>();
-  readonly #socketsByAddress = new Map<string, number>();
   readonly #verdicts = new WeakMap<Client, Verdict>();
   /** Who is being let in, from his CONNECT on: the device that he says he is, whether that is checked or not. */
   readonly #arriving = new Map<Client, string>();
@@ -160,9 +160,11 @@ class DeviceBroker implements EmbeddedBroker {
     this.#aedes.on('connectionError', (client, error) => this.#broken(client, error));
     this.#aedes.on('ack', (_packet, client) => this.#connectionOf(client)?.acknowledged());
     const { host, port, tls } = options;
-    const open = { host, log: options.log, accept: (socket: Socket) => this.#accept(socket) };
+    const crowd = new Crowd(this.#limits, options.gateway.irregularities);
+    const enters = (socket: Socket) => crowd.enters(socket);
+    const open = { host, log: options.log, enters, accept: (socket: Socket) => this.#accept(socket) };
     this.#plain = port === null ? null : plainListener({ ...open, port });
-    this.#secure = tls ? secureListener({ ...open, ...tls, isRefused: (socket) => this.#isRefused(socket) }) : null;
+    this.#secure = tls ? secureListener({ ...open, ...tls }) : null;
     this.link = {
       isReachable: (device) => this.#connections.get(deviceId(device))?.isReachable ?? false,
       publishNotification: async (device, payload) => {
@@ -215,28 +217,12 @@ class DeviceBroker implements EmbeddedBroker {
     return new Promise((resolve) => this.#aedes.close(resolve));
   }
 
-  /** Told before a TLS handshake costs anything. */
-  #isRefused(socket: Socket): boolean {
-    const address = addressOf(socket);
-    const { connectionsMax, connectionsPerAddressMax } = this.#limits;
-    const ofAddress = this.#socketsByAddress.get(address) ?? 0;
-    if (this.#sockets.size < connectionsMax && ofAddress < connectionsPerAddressMax) return false;
-    this.options.gateway.irregularities.note('too-many-connections', address);
-    return true;
-  }
-
   #accept(socket: Socket): void {
-    if (this.#isRefused(socket)) {
-      socket.destroy();
-      return;
-    }
-    const address = addressOf(socket);
     this.#sockets.add(socket);
-    this.#socketsByAddress.set(address, (this.#socketsByAddress.get(address) ?? 0) + 1);
     socket.setNoDelay(true);
     socket.setKeepAlive(true, TCP_KEEP_ALIVE_MS);
     const client = this.#aedes.handle(socket);
-    socket.on('close', () => this.#closed(socket, client, address));
+    socket.on('close', () => this.#closed(socket, client));
     limitPackets(socket, this.#limits, () => {
       this.#note('packet-too-large', client);
       socket.destroy();
@@ -244,11 +230,8 @@ class DeviceBroker implements EmbeddedBroker {
   }
 
   /** aedes's own event is lost when a take-over crosses a close. */
-  #closed(socket: Socket, client: Client, address: string): void {
+  #closed(socket: Socket, client: Client): void {
     this.#sockets.delete(socket);
-    const rest = (this.#socketsByAddress.get(address) ?? 1) - 1;
-    if (rest === 0) this.#socketsByAddress.delete(address);
-    else this.#socketsByAddress.set(address, rest);
     this.#arriving.delete(client);
     const connection = this.#connectionOf(client);
     if (connection?.isAdmitted) this.#depart(connection);

@@ -24,11 +24,18 @@ interface ListenerOptions {
   readonly host: string;
   readonly port: number;
   readonly log: Pick<Logger, 'warn'>;
+  /** A connection begins, with nothing said or agreed on yet. @returns false when there is no room: it is closed */
+  readonly enters: (socket: Socket) => boolean;
+  /** It can be read from. */
   readonly accept: (socket: Socket) => void;
 }
 
-export const plainListener = (options: ListenerOptions): Listener =>
-  listenerOf(createServer(options.accept), options, 'FERRY_MQTT_PORT');
+export function plainListener(options: ListenerOptions): Listener {
+  const server = createServer((socket) => {
+    if (options.enters(socket)) options.accept(socket);
+  });
+  return listenerOf(server, options, 'FERRY_MQTT_PORT');
+}
 
 /** A handshake takes milliseconds; who does not go on with it is dropped. */
 const HANDSHAKE_TIMEOUT_MS = 10_000;
@@ -36,13 +43,11 @@ const HANDSHAKE_TIMEOUT_MS = 10_000;
 interface SecureOptions extends ListenerOptions {
   readonly context: TlsContext;
   readonly clientCertificates: 'none' | 'optional' | 'required';
-  /** A connection for which there is no room: no handshake is begun. */
-  readonly isRefused: (socket: Socket) => boolean;
 }
 
 /** TLS 1.2 and newer. */
 export function secureListener(options: SecureOptions): Listener {
-  const { context, clientCertificates, isRefused, accept } = options;
+  const { context, clientCertificates, enters, accept } = options;
   const server = createTlsServer({
     ...context.options,
     minVersion: 'TLSv1.2',
@@ -50,9 +55,7 @@ export function secureListener(options: SecureOptions): Listener {
     requestCert: clientCertificates !== 'none',
     rejectUnauthorized: clientCertificates === 'required',
   });
-  server.prependListener('connection', (socket: Socket) => {
-    if (isRefused(socket)) socket.destroy();
-  });
+  server.prependListener('connection', enters); // before a handshake costs anything
   server.on('secureConnection', (socket) => {
     // An optional certificate that is shown must be good.
     if (certificateOf(socket) && !socket.authorized) socket.destroy();

@@ -62,3 +62,35 @@ describe('a stranger over TLS', () => {
     },
   );
 });
+
+describe('a TLS handshake in progress', () => {
+  it('is a connection: one more than allowed is closed at once', async () => {
+    await start({ connectionsMax: 1 });
+    const silent = connect(port(), '127.0.0.1');
+    await new Promise((resolve) => silent.once('connect', resolve));
+    await closed(connect(port(), '127.0.0.1').on('error', () => undefined));
+    expect(await ground.irregularities('too-many-connections')).toBe(1);
+    silent.destroy();
+  });
+
+  it('and what comes of it are one connection, which makes room when it ends', async () => {
+    await start({ connectionsMax: 1 });
+    for (let n = 0; n < 3; n++) {
+      const device = await retried(open);
+      const ended = closed(device);
+      device.end(connectPacket());
+      await ended;
+    }
+  });
+});
+
+/** The broker sees an end a moment after the client does. */
+async function retried<T>(attempt: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await attempt();
+    } catch {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+}
