@@ -71,3 +71,41 @@ describe('a whole fleet that comes online at once', () => {
     expect(looked).toHaveLength(40);
   });
 });
+
+describe('a sweep', () => {
+  const sweepOf = (untellable: (id: number) => boolean) => {
+    const tried: number[] = [];
+    const told: number[] = [];
+    const online = new OnlineSignals({
+      records: {
+        openDeviceUpdate: async () => undefined,
+        signalled: async (id) => void told.push(id),
+        pendingOnlineUpdates: async () => Array.from({ length: 100 }, (_, n) => pendingUpdate(n)),
+      },
+      signals: {
+        send: async (run) => {
+          const { id } = run as unknown as { readonly id: number };
+          tried.push(id);
+          if (untellable(id)) throw new Error(`${id} can't be told`);
+          return 'delivered' as const;
+        },
+      },
+      log: { warn: () => undefined },
+      now: () => 0,
+    });
+    return { tried, told, swept: online.sweep({ isReachable: () => true }) };
+  };
+
+  it('tells all others when the one that has waited longest can’t be told', async () => {
+    const { told, swept } = sweepOf((id) => id === 0);
+    await expect(swept).rejects.toThrow("0 can't be told");
+    expect(told).toEqual(Array.from({ length: 99 }, (_, n) => n + 1));
+  });
+
+  it('does not go on when nobody can be told', async () => {
+    const { tried, told, swept } = sweepOf(() => true);
+    await expect(swept).rejects.toThrow("0 can't be told");
+    expect(tried).toHaveLength(40);
+    expect(told).toEqual([]);
+  });
+});
