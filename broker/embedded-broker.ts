@@ -75,7 +75,7 @@ const TCP_KEEP_ALIVE_MS = 60_000;
 const DRAIN_TIMEOUT_MS = 30_000;
 /** Messages of quality 2 that a device may have half-done; the SDKs use none. */
 const INBOUND_QOS2_MAX = 16;
-/** Devices' messages end in the gateway: aedes routes them to where nobody can subscribe. */
+/** What is left of a message for aedes, which stores those of quality 2 until their release. */
 const CONSUMED_TOPIC = '$SYS/ferry/consumed';
 const NOTHING = Buffer.alloc(0);
 
@@ -407,7 +407,10 @@ class DeviceBroker implements EmbeddedBroker {
     done(new Unacknowledged('not durable, not acknowledged'));
   }
 
-  /** A hasty device waits, and with it its socket: nothing of it is dropped, whatever it says. */
+  /**
+   * A hasty device waits, and with it its socket. What waits is dropped only when the connection ends: at quality 1 the
+   * device sends it again.
+   */
   async #keepPace(connection: Connection, waitMs: number): Promise<void> {
     this.options.gateway.irregularities.note('too-fast', connection.deviceId);
     await sleep(waitMs, undefined, { signal: connection.ended }).catch(() => undefined);

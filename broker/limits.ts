@@ -16,7 +16,7 @@ export interface BrokerLimits {
   readonly queuedBytesMax: number;
   /** Messages of quality 1 that a device may leave unacknowledged. */
   readonly inFlightMax: number;
-  /** Of a device; faster ones are taken later, none is dropped. */
+  /** Of a device; faster ones are taken later, as long as it stays connected. */
   readonly messagesPerSecond: number;
   /** How a device's secret may have signed. */
   readonly signMethods: readonly SignIn['algorithm'][];
