@@ -1,13 +1,12 @@
-import { randomUUID } from 'node:crypto';
 import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Aedes, type AuthenticateError, type Client, type PublishPacket, type Subscription } from 'aedes';
+import { Aedes, type Client, type PublishPacket, type Subscription } from 'aedes';
 import type { Logger } from 'pino';
 import type { DeviceKey } from '../domain/ids.js';
 import type { Records } from '../records/records.js';
-import { Authenticator, ReturnCode } from './authenticator.js';
-import { Connection, type Message, type OutgoingLimits } from './connection.js';
+import { Arrivals, isGone } from './arrivals.js';
+import type { Connection, Message, OutgoingLimits } from './connection.js';
 import { Crowd } from './crowd.js';
 import type { DeviceLink } from './device-link.js';
 import type { Gateway, Uplink } from './gateway.js';
@@ -17,12 +16,9 @@ import { addressOf, plainListener, secureListener, type Listener, type TlsContex
 import type { BrokerMetrics } from './metrics.js';
 import { limitPackets } from './packet-limit.js';
 import { Paces } from './pace.js';
-import { SessionStore } from './session-store.js';
-import { parseSignIn } from './sign-in.js';
 import { Presence } from './presence.js';
+import { SessionStore } from './session-store.js';
 import { deviceId, isSameDevice, notificationTopic, ownerOf } from './topics.js';
-
-type ConnectPacket = Parameters<Aedes['preConnect']>[1];
 
 export interface EmbeddedBrokerOptions {
   readonly host: string;
@@ -79,24 +75,17 @@ const INBOUND_QOS2_MAX = 16;
 const CONSUMED_TOPIC = '$SYS/ferry/consumed';
 const NOTHING = Buffer.alloc(0);
 
-/** What is known of a CONNECT between its parsing and its answer: its connection, or the return code of a refusal. */
-type Verdict = Connection | number;
-
 class DeviceBroker implements EmbeddedBroker {
   readonly link: DeviceLink;
   readonly #aedes: Aedes;
   readonly #limits: BrokerLimits;
-  readonly #outgoing: OutgoingLimits;
   #sessions: SessionStore | undefined;
   readonly #now: () => number;
-  readonly #authenticator: Authenticator;
   readonly #paces: Paces;
   readonly #plain: Listener | null;
   readonly #secure: Listener | null;
   readonly #sockets = new Set<Socket>();
-  readonly #verdicts = new WeakMap<Client, Verdict>();
-  /** Who is being let in, from his CONNECT on: the device that he says he is, whether that is checked or not. */
-  readonly #arriving = new Map<Client, string>();
+  readonly #arrivals: Arrivals;
   /** The present connection of each device that is signed in. */
   readonly #connections = new Map<string, Connection>();
   /** Ended connections whose last words are still being handled. */
@@ -106,19 +95,15 @@ class DeviceBroker implements EmbeddedBroker {
   constructor(private readonly options: EmbeddedBrokerOptions) {
     this.#limits = { ...DEFAULT_BROKER_LIMITS, ...options.limits };
     this.#now = options.now ?? Date.now;
-    this.#authenticator = new Authenticator({
-      ...options,
-      irregularities: options.gateway.irregularities,
-      limits: this.#limits,
-      now: this.#now,
-    });
-    this.#outgoing = {
+    const { irregularities } = options.gateway;
+    const outgoing: OutgoingLimits = {
       ...this.#limits,
       tooSlow: ({ deviceId, client }, detail) => {
-        options.gateway.irregularities.note('slow-reader', deviceId, detail);
+        irregularities.note('slow-reader', deviceId, detail);
         client.conn.destroy();
       },
     };
+    this.#arrivals = new Arrivals({ ...options, irregularities, limits: this.#limits, outgoing, now: this.#now });
     this.#presence = new Presence({ ...options, presentOf: (id) => this.#connections.get(id) });
     this.#paces = new Paces(this.#limits.messagesPerSecond);
     this.#aedes = new Aedes({
@@ -127,7 +112,7 @@ class DeviceBroker implements EmbeddedBroker {
       maxInflightInbound: INBOUND_QOS2_MAX,
       maxClientsIdLength: Number.MAX_SAFE_INTEGER, // sessions are keyed by the device, in MQTT 3.1 too
       preConnect: (client, packet, done) => {
-        this.#identify(client, packet).then(
+        this.#arrivals.identify(client, packet).then(
           (isThere) => done(null, isThere),
           (error: unknown) => {
             // Nobody who connects may end the process, whatever was overlooked.
@@ -137,9 +122,9 @@ class DeviceBroker implements EmbeddedBroker {
         );
       },
       authenticate: (client, _username, _password, done) => {
-        const verdict = this.#verdicts.get(client);
-        if (verdict instanceof Connection) done(null, true);
-        else done(refusal(verdict ?? ReturnCode.BAD_CREDENTIALS), null);
+        const refusal = this.#arrivals.refusalOf(client);
+        if (refusal) done(refusal, null);
+        else done(null, true);
       },
       authorizePublish: (client, packet, done) => this.#publish(client, packet, done),
       authorizeSubscribe: (client, subscription, done) => done(null, this.#grant(client, subscription)),
@@ -158,9 +143,9 @@ class DeviceBroker implements EmbeddedBroker {
     this.#aedes.on('unsubscribe', (filters, client) => this.#unsubscribed(client, filters));
     this.#aedes.on('clientError', (client, error) => this.#broken(client, error));
     this.#aedes.on('connectionError', (client, error) => this.#broken(client, error));
-    this.#aedes.on('ack', (_packet, client) => this.#connectionOf(client)?.acknowledged());
+    this.#aedes.on('ack', (_packet, client) => this.#arrivals.connectionOf(client)?.acknowledged());
     const { host, port, tls } = options;
-    const crowd = new Crowd(this.#limits, options.gateway.irregularities);
+    const crowd = new Crowd(this.#limits, irregularities);
     const enters = (socket: Socket) => crowd.enters(socket);
     const open = { host, log: options.log, enters, accept: (socket: Socket) => this.#accept(socket) };
     this.#plain = port === null ? null : plainListener({ ...open, port });
@@ -232,65 +217,17 @@ class DeviceBroker implements EmbeddedBroker {
   /** aedes's own event is lost when a take-over crosses a close. */
   #closed(socket: Socket, client: Client): void {
     this.#sockets.delete(socket);
-    this.#arriving.delete(client);
-    const connection = this.#connectionOf(client);
+    this.#arrivals.over(client);
+    const connection = this.#arrivals.connectionOf(client);
     if (connection?.isAdmitted) this.#depart(connection);
-  }
-
-  // ── sign-in ───────────────────────────────────────────────────────────────────────────────────
-
-  /**
-   * Checks who connects, and makes the device's name the client id: sessions and take-over are keyed by the device,
-   * since some SDKs use another client id at each connection [protocol: connect]. Whoever fails gets a random id and
-   * touches nobody's session.
-   *
-   * @returns false when he is gone: his connection may have ended in the middle of what was read of it
-   */
-  async #identify(client: Client, packet: ConnectPacket): Promise<boolean> {
-    if (isGone(client)) return false;
-    const { clientId, username, password } = packet;
-    const claim = parseSignIn({ clientId, username, password: password?.toString('latin1') });
-    if (claim) this.#arriving.set(client, deviceId(claim.device));
-    const signIn = await this.#authenticator.authenticate(client.conn as Socket, claim, username);
-    if (isGone(client)) return false;
-    if (typeof signIn === 'number') {
-      packet.clientId = `refused/${randomUUID()}`;
-      delete packet.will;
-      this.#verdicts.set(client, signIn);
-      return true;
-    }
-    const connection = new Connection(client, signIn.device, signIn.systemSubscribes, this.#outgoing);
-    packet.clientId = connection.deviceId;
-    this.#restrainWill(signIn.device, packet);
-    const { keepAliveSecondsMax } = this.#limits;
-    packet.keepalive = Math.min(packet.keepalive ?? 0, keepAliveSecondsMax) || keepAliveSecondsMax;
-    this.#verdicts.set(client, connection);
-    return true;
-  }
-
-  /** A will speaks for its device only, and is never retained. */
-  #restrainWill(device: DeviceKey, packet: ConnectPacket): void {
-    if (!packet.will) return;
-    const owner = ownerOf(packet.will.topic);
-    if (owner && isSameDevice(owner, device)) {
-      packet.will.retain = false;
-      return;
-    }
-    this.options.gateway.irregularities.note('foreign-will', deviceId(device), packet.will.topic);
-    delete packet.will;
   }
 
   // ── connections ───────────────────────────────────────────────────────────────────────────────
 
-  #connectionOf(client: Client): Connection | undefined {
-    const verdict = this.#verdicts.get(client);
-    return verdict instanceof Connection ? verdict : undefined;
-  }
-
   /** The device has its CONNACK, and its session's subscriptions are restored. */
   #admit(client: Client): void {
-    this.#arriving.delete(client);
-    const connection = this.#connectionOf(client);
+    this.#arrivals.over(client);
+    const connection = this.#arrivals.connectionOf(client);
     if (!connection || isGone(client)) return;
     // aedes takes over too [MQTT-3.1.4-2], but loses count when two connections cross.
     this.#connections.get(connection.deviceId)?.client.close();
@@ -319,8 +256,7 @@ class DeviceBroker implements EmbeddedBroker {
    */
   async #cutOff(device: DeviceKey): Promise<void> {
     const id = deviceId(device);
-    this.#authenticator.forget(id);
-    const clients = [...this.#arriving].filter(([, claimed]) => claimed === id).map(([client]) => client);
+    const clients = this.#arrivals.distrust(id);
     const connection = this.#connections.get(id);
     connection?.end();
     if (connection) clients.push(connection.client);
@@ -342,7 +278,7 @@ class DeviceBroker implements EmbeddedBroker {
   }
 
   #note(kind: Irregularity, client: Client, detail?: string): void {
-    const connection = this.#connectionOf(client);
+    const connection = this.#arrivals.connectionOf(client);
     const address = addressOf(client.conn as Socket);
     this.options.gateway.irregularities.note(kind, connection?.deviceId ?? address, detail);
   }
@@ -351,7 +287,7 @@ class DeviceBroker implements EmbeddedBroker {
 
   /** aedes acknowledges when `done` is called without an error; with one, it closes the connection. */
   #publish(client: Client | null, packet: PublishPacket, done: (error?: Error | null) => void): void {
-    const connection = client && this.#connectionOf(client);
+    const connection = client && this.#arrivals.connectionOf(client);
     if (!connection) return done(new Error('not signed in'));
     const uplink = { topic: packet.topic, payload: packet.payload as Buffer };
     if (packet.retain) {
@@ -419,7 +355,7 @@ class DeviceBroker implements EmbeddedBroker {
 
   /** Default deny: null becomes return code 128, and the connection lives on [protocol: connect, Node and C 3]. */
   #grant(client: Client, subscription: Subscription): Subscription | null {
-    const connection = this.#connectionOf(client);
+    const connection = this.#arrivals.connectionOf(client);
     if (!connection) return null;
     const owner = ownerOf(subscription.topic);
     if (owner && isSameDevice(owner, connection.device) && connection.mayAddFilter(subscription.topic)) {
@@ -433,12 +369,12 @@ class DeviceBroker implements EmbeddedBroker {
   }
 
   #subscribed(client: Client): void {
-    const connection = this.#connectionOf(client);
+    const connection = this.#arrivals.connectionOf(client);
     if (connection && client.connected) this.#announce(connection);
   }
 
   #unsubscribed(client: Client, filters: readonly string[]): void {
-    const connection = this.#connectionOf(client);
+    const connection = this.#arrivals.connectionOf(client);
     if (!connection) return;
     for (const filter of filters) connection.removeFilter(filter);
     connection.announced &&= connection.isReachable;
@@ -449,12 +385,6 @@ class DeviceBroker implements EmbeddedBroker {
 class Unacknowledged extends Error {
   override readonly name = 'Unacknowledged';
 }
-
-/** aedes's type of the code is an enum that exists in types only. */
-const refusal = (returnCode: number): AuthenticateError =>
-  Object.assign(new Error('sign-in refused'), { returnCode } as unknown as AuthenticateError);
-
-const isGone = ({ closed, conn }: Client): boolean => closed || conn.destroyed;
 
 /** Resolves after every other listener to the socket's end has run. */
 const end = (socket: Socket): Promise<void> =>
