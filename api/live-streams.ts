@@ -3,7 +3,7 @@ export class LiveStreams {
   private readonly ends = new Map<string, Set<() => void>>();
 
   /**
-   * @param grounds a token's digest, a session's digest
+   * @param grounds a token's id, a session's digest
    * @returns how to forget the stream
    */
   add(grounds: readonly string[], end: () => void): () => void {

@@ -377,8 +377,6 @@ export const AuditVerificationSchema = z
   })
   .openapi('AuditVerification');
 
-export const HealthSchema = z.object({ status: z.literal('ok') }).openapi('Health');
-
 export const ReadinessSchema = z
   .object({
     status: z.enum(['ready', 'not-ready']),

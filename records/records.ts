@@ -589,7 +589,7 @@ export interface Records {
   ): Promise<readonly { readonly cause: FailureCause; readonly count: number }[]>;
   /** Of all tasks, newest first. */
   latestFailures(sinceMs: number, limit: number, productKey?: string): Promise<readonly DeviceUpdateRecord[]>;
-  /** Tasks that ended since then with failed devices and were not re-initiated; newest first. */
+  /** Ended tasks, created since then, that have failed devices and were not re-initiated; newest first. */
   tasksToReinitiate(sinceMs: number, limit: number, productKey?: string): Promise<readonly TaskRecord[]>;
   /** Not deleted, and no open task uses it; newest first. */
   firmwareToValidate(limit: number, productKey?: string): Promise<readonly Firmware[]>;

@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import { URL_CHARACTERS_MAX } from '../broker/payloads.js';
 import { createDownloadTokens, DOWNLOAD_PATH, type DownloadTokens } from '../firmware/download-token.js';
 import type { OpenDeviceUpdate, Records } from '../records/records.js';
 import type { Config } from './config.js';
 import { StartupError } from './startup-error.js';
 
-/** C devices crash on a longer one [protocol: the notification]. */
-const URL_CHARACTERS_MAX = 254;
 const KEY_BYTES = 32;
 const TOKEN_CHARACTERS = 35;
 

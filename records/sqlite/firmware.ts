@@ -153,7 +153,7 @@ const openTasksOf = ({ db }: Pick<Connection, 'db'>, firmwareId: string): string
     .all()
     .map(({ id }) => id);
 
-/** Reads a row with what follows from its tasks; prepared, for it is part of every answer to a report. */
+/** Reads a row with what follows from its tasks; prepared, for lists read many. */
 export function firmwareReader({ db }: Pick<Connection, 'db'>) {
   const openTasks = db
     .select({ kind: tasks.kind })

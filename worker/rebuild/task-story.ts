@@ -26,7 +26,9 @@ export function parentStory(history: History): ParentStory {
   for (const event of events) {
     if (event.workflowTaskStartedEventAttributes) nowMs = atMsOf(event);
     const activity = localActivityOf(event);
-    if (activity?.name === 'loadShard') devices = (activity.answer ?? []) as readonly ShardDevice[];
+    // A try that failed has left its mark too.
+    if (activity?.name === 'loadShard' && activity.failure === undefined)
+      devices = activity.answer as readonly ShardDevice[];
     const end = foreignEnd(event, nowMs);
     if (end) foreignEnds.set(...end);
   }
@@ -104,7 +106,8 @@ export function rebuiltTask({ runId, status, history, parents, deviceRuns }: Tas
 function statusOf(status: TaskParts['status'], events: readonly HistoryEvent[], input: TaskInput): TaskStatus {
   if (status === 'COMPLETED') return isRejected(events) ? 'rejected' : 'completed';
   if (status === 'OTHER') return 'cancelled';
-  if (!events.some((event) => localActivityOf(event)?.name === 'beginTask')) return 'pending';
+  const hasBegun = events.map(localActivityOf).some((done) => done?.name === 'beginTask' && done.failure === undefined);
+  if (!hasBegun) return 'pending';
   return input.approval && approvalOf(events)?.decision !== 'approved' ? 'awaiting-approval' : 'running';
 }
 

@@ -93,7 +93,7 @@ function told(name: string, message: unknown): string {
     case 'fetched':
       return `The device asked for its update and got it (${iso((message as FetchedSignal).atMs)}).`;
     case 'shardStarted':
-      return `Shard ${String(message)} has started all of its device updates.`;
+      return `Shard ${String(message)} has asked for the start of its last device update.`;
     case 'end':
       return 'An operator ended the verification early.';
     default:
@@ -106,7 +106,7 @@ function told(name: string, message: unknown): string {
 function activity(event: HistoryEvent): string | null {
   const done = localActivityOf(event);
   if (!done) return null;
-  const tries = done.attempt > 1 ? ` (at the ${done.attempt}th try)` : '';
+  const tries = done.attempt > 1 ? ` (at try ${done.attempt})` : '';
   if (done.failure !== undefined) return `Ferry’s step ${done.name} failed${tries}: ${done.failure}`;
   return `${deed(done)}${tries}.`;
 }
@@ -124,7 +124,7 @@ function deed({ name, answer }: LocalActivity): string {
     case 'loadShard':
       return `Ferry loaded ${(answer as readonly ShardDevice[]).length} device update(s)`;
     case 'beginTask':
-      return 'Ferry recorded that the task runs';
+      return 'Ferry recorded that the task’s run has begun';
     case 'endTask':
       return 'Ferry recorded the end of the task and released its claims';
     default:
@@ -177,7 +177,10 @@ const summaryOf = (event: HistoryEvent | undefined): string => {
 
 function child(event: HistoryEvent): string | null {
   const refused = event.startChildWorkflowExecutionFailedEventAttributes;
-  if (refused) return `${refused.workflowId ?? ''} was refused: the device has not finished its last update.`;
+  if (refused) {
+    const isDevice = refused.workflowType?.name === 'deviceUpdate';
+    return `${refused.workflowId ?? ''} was refused: ${isDevice ? 'the device has not finished its last update' : 'it runs already'}.`;
+  }
   const started = event.childWorkflowExecutionStartedEventAttributes;
   if (started) return `${started.workflowExecution?.workflowId ?? ''} began.`;
   const completed = event.childWorkflowExecutionCompletedEventAttributes;
