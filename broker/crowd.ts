@@ -10,10 +10,18 @@ export class Crowd {
   #size = 0;
   readonly #ofAddress = new Map<string, number>();
 
+  /** One for all of them, which are many: nothing of its own is kept of each. */
+  readonly #onClose: (this: Socket) => void;
+
   constructor(
     private readonly limit: CrowdLimit,
     private readonly irregularities: Irregularities,
-  ) {}
+  ) {
+    const left = (address: string) => this.#left(address);
+    this.#onClose = function () {
+      left(addressOf(this)); // known also now, since it was asked for before
+    };
+  }
 
   /** @returns false when there is no room for it: then it is closed */
   enters(socket: Socket): boolean {
@@ -26,7 +34,7 @@ export class Crowd {
     }
     this.#size++;
     this.#ofAddress.set(address, ofAddress + 1);
-    socket.once('close', () => this.#left(address));
+    socket.on('close', this.#onClose);
     return true;
   }
 

@@ -117,3 +117,34 @@ it('saves an update whose notification was held back and whose time ran out over
   await world.taskRun(task).result();
   await save(deviceRun('held-back'), 'deviceUpdate', 'held-back');
 });
+
+it('saves an update of a device that was online at its offline limit, untold', async () => {
+  await world.seed(['seen-at-its-limit']);
+  world.devices.online.clear();
+  const task = await world.verify(['seen-at-its-limit'], { offlineTimeoutMs: 3_600_000 });
+  await world.until(task, 'seen-at-its-limit', ({ begunAtMs }) => begunAtMs !== null);
+  world.devices.online.add('seen-at-its-limit');
+  await world.env.sleep(3_660_000);
+  await world.until(task, 'seen-at-its-limit', ({ status }) => status === 'notified');
+  await world.reportVersion(task, 'seen-at-its-limit', '2.0.0');
+  await world.taskRun(task).result();
+  await save(deviceRun('seen-at-its-limit'), 'deviceUpdate', 'seen-at-its-limit');
+});
+
+it('saves an update whose notification failed for so long that it was tried again by timers', async () => {
+  await world.seed(['tried-again']);
+  world.devices.failing.add('tried-again');
+  const task = await world.verify(['tried-again']);
+  while (!(await hasTimer(deviceRun('tried-again')))) await new Promise((resolve) => setTimeout(resolve, 50));
+  world.devices.failing.clear();
+  await world.until(task, 'tried-again', ({ status }) => status === 'notified');
+  await world.reportVersion(task, 'tried-again', '2.0.0');
+  await world.taskRun(task).result();
+  await save(deviceRun('tried-again'), 'deviceUpdate', 'tried-again');
+});
+
+async function hasTimer(workflowId: string): Promise<boolean> {
+  const run = world.env.client.workflow.getHandle(workflowId);
+  const history = await run.fetchHistory().catch(() => undefined); // not there yet
+  return history?.events?.some(({ timerStartedEventAttributes }) => timerStartedEventAttributes) ?? false;
+}
