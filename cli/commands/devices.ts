@@ -50,7 +50,7 @@ const devicesTable = (devices: readonly DeviceAnswer[]): string =>
     devices.map((device) => [
       device.deviceName,
       device.version,
-      device.online ? 'yes' : 'no',
+      device.revokedAt === null ? (device.online ? 'yes' : 'no') : 'revoked',
       device.protocol,
       localTime(device.lastSeenAt),
       currentUpdate(device),

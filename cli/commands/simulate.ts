@@ -1,5 +1,4 @@
-import type { Command } from 'commander';
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import { parseDuration, wholeNumber } from '../durations.js';
 import { aborted, interruption, type Io } from '../io.js';
 import { liveLine } from '../live-line.js';
@@ -45,11 +44,10 @@ export const simulateCommand = (io: Io): Command =>
   operatingCommand('simulate', 'run simulated devices, which really connect, download and check digests', EXAMPLES)
     .requiredOption('--devices <count>', 'how many', wholeNumber(1))
     .requiredOption('--product <key>', 'product that they are of; it must exist')
-    .option(
-      '--behaviour <mixture>',
-      'mix, a behaviour, or several with weights: ok=8,silent',
-      mixture,
-      parseMixture('mix'),
+    .addOption(
+      new Option('--behaviour <mixture>', 'mix, a behaviour, or several with weights: ok=8,silent')
+        .argParser(mixture)
+        .default(parseMixture('mix'), 'mix'),
     )
     .option('--version <version>', 'version that new devices run', '1.0.0')
     .option('--seed <number>', 'the same seed gives the same fleet', wholeNumber(0), 1)
@@ -57,8 +55,14 @@ export const simulateCommand = (io: Io): Command =>
     .option('--mqtt <url>', 'address of the broker (default: FERRY_MQTT_URL, else mqtt://127.0.0.1:1883)')
     .option('--state <folder>', "where their secrets are kept between runs (default: the user's data folder)")
     .option('--reports <count>', 'percentages that an update reports', wholeNumber(0), 5)
-    .option('--step-delay <duration>', 'between two percentages', parseDuration, 1_000)
-    .option('--offline-time <duration>', 'how long offline-then-online devices are away', parseDuration, 30_000)
+    .addOption(
+      new Option('--step-delay <duration>', 'between two percentages').argParser(parseDuration).default(1_000, '1s'),
+    )
+    .addOption(
+      new Option('--offline-time <duration>', 'how long offline-then-online devices are away')
+        .argParser(parseDuration)
+        .default(30_000, '30s'),
+    )
     .addHelpText('after', `\nBehaviours: ${BEHAVIOURS.join(', ')}\n`)
     .action(async (options: SimulateOptions) => {
       const session = openSession(io, options);

@@ -126,6 +126,13 @@ describe('the command line', () => {
     expect(err).toContain(`The file ${missing} can't be used (ENOENT)`);
   });
 
+  it('shows defaults in the help as they would be typed', async () => {
+    const { out } = await ferry('simulate --help');
+    const text = out.replaceAll(/\s+/g, ' ');
+    expect(text).toContain('between two percentages (default: 1s)');
+    expect(text).toContain('ok=8,silent (default: mix)');
+  });
+
   it('has a description and examples in the help of every command', () => {
     const io = {
       out: { write: () => true },

@@ -109,6 +109,7 @@ describe('Commands of those who keep the service safe', () => {
     const rotated = await ferry(['device', 'rotate', 'lamps', 'lamp-1', '--url', url, '--token', token]);
     expect(rotated.out).toContain('lamp-1');
     expect((await ferry(['device', 'revoke', 'lamps', 'lamp-1', '--url', url, '--token', token])).exitCode).toBe(0);
+    expect((await ferry(['devices', 'lamps', ...session])).out).toMatch(/lamp-1 .* revoked /);
     expect((await ferry(['device', 'restore', 'lamps', 'lamp-1', '--url', url, '--token', token])).exitCode).toBe(0);
     const refused = await ferry(['token', 'list', '--url', url, '--token', token]);
     expect(refused).toMatchObject({ exitCode: 1, err: expect.stringContaining('tokens:manage') as string });
