@@ -37,6 +37,13 @@ export interface LocalActivity {
   readonly attempt: number;
 }
 
+/** What a workflow asks `patched` for, where this run goes the newer way. */
+export function patchOf(event: HistoryEvent): string | undefined {
+  const marker = event.markerRecordedEventAttributes;
+  if (marker?.markerName !== 'core_patch') return undefined;
+  return (valueOf(marker.details?.['patch-data']) as { id?: string } | undefined)?.id ?? 'unknown';
+}
+
 export function localActivityOf(event: HistoryEvent): LocalActivity | undefined {
   const marker = event.markerRecordedEventAttributes;
   if (marker?.markerName !== 'core_local_activity') return undefined;

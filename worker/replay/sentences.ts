@@ -9,7 +9,7 @@ import type {
   Report,
   VersionSignal,
 } from '../../workflows/messages.js';
-import { localActivityOf, textOf, valueOf, type HistoryEvent, type LocalActivity } from './decode.js';
+import { localActivityOf, patchOf, textOf, valueOf, type HistoryEvent, type LocalActivity } from './decode.js';
 
 /** The type of a run, by its first event. */
 export const runTypeOf = (events: readonly HistoryEvent[]): string =>
@@ -25,6 +25,7 @@ export function sentenceOf(event: HistoryEvent, type: string, earlier: Earlier):
   return (
     beginning(event, type) ??
     signal(event, type) ??
+    patch(event) ??
     activity(event) ??
     timer(event, earlier) ??
     child(event) ??
@@ -102,6 +103,11 @@ function told(name: string, message: unknown): string {
 }
 
 // ── what Ferry did ──────────────────────────────────────────────────────────────────────────────
+
+function patch(event: HistoryEvent): string | null {
+  const id = patchOf(event);
+  return id === undefined ? null : `From here on it follows newer code: ${id}.`;
+}
 
 function activity(event: HistoryEvent): string | null {
   const done = localActivityOf(event);
