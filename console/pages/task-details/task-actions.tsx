@@ -18,18 +18,19 @@ export function TaskActions({ task }: { task: TaskDetailAnswer }) {
   const cancel = useCancelTask(task.id);
   const end = useEndVerification(task.id);
   const isOpen = isTaskOpen(task.status);
-  const cancelled = task.cancelRequestedAt === null ? undefined : texts.cancelUnderWay;
-  const ended = task.endRequestedAt === null ? undefined : texts.endUnderWay;
+  const ending = task.endRequestedAt === null ? undefined : texts.endUnderWay;
+  // The two exclude each other, and neither is asked for twice.
+  const underWay = task.cancelRequestedAt === null ? ending : texts.cancelUnderWay;
   const close = () => setAsked(undefined);
   return (
     <>
       {isOpen && task.kind === 'verification' && (
-        <ActionButton reason={cancelled ?? ended} onClick={() => setAsked('end')}>
+        <ActionButton reason={underWay} onClick={() => setAsked('end')}>
           {texts.end}
         </ActionButton>
       )}
       {isOpen && (
-        <ActionButton danger reason={cancelled} onClick={() => setAsked('cancel')}>
+        <ActionButton danger reason={underWay} onClick={() => setAsked('cancel')}>
           {texts.cancelTask}
         </ActionButton>
       )}
