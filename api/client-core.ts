@@ -68,6 +68,10 @@ export class ApiError extends Error {
   }
 }
 
+/** A stream was asked to go on after an event that the service doesn't know: its data folder is another one. */
+export const isOfTheFuture = (error: unknown): boolean =>
+  error instanceof ApiError && error.errors.some(({ field }) => field === 'Last-Event-ID');
+
 /** The API could not be reached at all. */
 export class ApiUnreachableError extends Error {
   override readonly name = 'ApiUnreachableError';

@@ -3,7 +3,7 @@ import { uploadBody } from './client-upload.js';
 import type { FirmwareFieldsRequest } from './requests.js';
 import type { FirmwareAnswer } from './schemas.js';
 
-export { ApiError, ApiUnreachableError, eachItem } from './client-core.js';
+export { ApiError, ApiUnreachableError, eachItem, isOfTheFuture } from './client-core.js';
 
 export interface ApiClientOptions {
   /** Where the API listens, such as `http://127.0.0.1:8080`. */

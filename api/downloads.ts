@@ -12,7 +12,7 @@ import type { MeasureRequest } from './metrics.js';
 import { internalProblem, problemOf } from './problem.js';
 
 export interface DownloadDeps {
-  readonly records: Pick<Records, 'getDeviceUpdateById' | 'getDevice'>;
+  readonly records: Pick<Records, 'getDeviceUpdateById'>;
   readonly store: Pick<FirmwareStore, 'read'>;
   readonly tokens: Pick<DownloadTokens, 'read'>;
   /** How many times its size one device update may fetch of its firmware in a minute. */
@@ -87,9 +87,7 @@ async function answer(deps: LimitedDeps, token: string, exchange: Exchange): Pro
 async function updateFor({ tokens, records, now = Date.now }: DownloadDeps, token: string): Promise<OpenDeviceUpdate> {
   const id = tokens.read(token, now());
   const update = id === undefined ? undefined : await records.getDeviceUpdateById(id);
-  if (!update || !isOpen(update.record.status)) throw notFound('This download');
-  const device = await records.getDevice(update.record);
-  if ((device?.revokedAtMs ?? null) !== null) throw notFound('This download');
+  if (!update || !isOpen(update.record.status) || update.isDeviceRevoked) throw notFound('This download');
   return update;
 }
 

@@ -1,5 +1,5 @@
 import { DEFAULT_MODULE } from '../domain/names.js';
-import { OPEN_TASK_STATUSES } from '../domain/update-task.js';
+import { awaitsApproval, OPEN_TASK_STATUSES } from '../domain/update-task.js';
 import type { Product, Records, TaskRecord } from '../records/records.js';
 import { firmwareAnswer, iso, productAnswer, type Answers } from './answers.js';
 import { Permission } from './auth.js';
@@ -62,7 +62,11 @@ export function overviewRoutes({ records, answers, now }: OverviewDeps) {
       records.tasksToReinitiate(now() - ATTENTION_SINCE_MS, ATTENTION_MAX, productKey),
     ]);
     return {
-      tasksToApprove: open.filter(waitsForApproval).slice(0, ATTENTION_MAX).map(answers.task),
+      // Also one that the workflow engine has not heard of yet.
+      tasksToApprove: open
+        .filter((task) => awaitsApproval(task, task.cancelRequestedAtMs))
+        .slice(0, ATTENTION_MAX)
+        .map(answers.task),
       firmwareToValidate: firmwareToValidate.map(firmwareAnswer),
       tasksToReinitiate: tasksToReinitiate.map(answers.task),
     };
@@ -105,10 +109,6 @@ export function overviewRoutes({ records, answers, now }: OverviewDeps) {
     return c.json(answer, 200);
   });
 }
-
-/** Also one that the workflow engine has not heard of yet. */
-const waitsForApproval = ({ needsApproval, approval, cancelRequestedAtMs }: TaskRecord): boolean =>
-  needsApproval && approval === null && cancelRequestedAtMs === null;
 
 const sum = <K extends string>(rows: readonly Readonly<Record<K, number>>[], member: K): number =>
   rows.reduce((total, row) => total + row[member], 0);

@@ -1,5 +1,5 @@
 import type { DeviceUpdateAnswer, TaskAnswer, TaskDetailAnswer } from '../api/schemas.js';
-import { isTaskOpen, type PauseCause } from '../domain/update-task.js';
+import { awaitsApproval, isTaskOpen, type PauseCause } from '../domain/update-task.js';
 import { durationText } from './durations.js';
 import { firmwareName } from './firmware-name.js';
 import { localTime } from './printable.js';
@@ -30,10 +30,6 @@ export const tasksTable = (tasks: readonly TaskAnswer[]): string =>
     ]),
   );
 
-/** Nothing of it is sent before a second operator has approved it. */
-export const awaitsApproval = ({ needsApproval, approval, status }: TaskAnswer): boolean =>
-  needsApproval && approval === null && isTaskOpen(status);
-
 const PAUSES: Readonly<Record<PauseCause, string>> = {
   'firmware-file-damaged': 'the stored firmware file is damaged; it goes on when you add the same file again',
 };
@@ -49,7 +45,9 @@ function standing(task: TaskAnswer): readonly (readonly [string, string])[] {
   const approver = startedBy === null ? 'another operator' : `another operator than ${startedBy}`;
   return [
     ...(task.waitingFor === null ? [] : ([['waits for', task.waitingFor]] as const)),
-    ...(awaitsApproval(task) ? ([['waits for', `${approver}: ferry approve ${task.id}`]] as const) : []),
+    ...(awaitsApproval(task, cancelRequestedAt)
+      ? ([['waits for', `${approver}: ferry approve ${task.id}`]] as const)
+      : []),
     ...(approval === null ? [] : ([[approval.decision, decisionText(approval)]] as const)),
     ...(pausedCause === null
       ? []

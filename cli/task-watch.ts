@@ -1,5 +1,5 @@
 import cliProgress from 'cli-progress';
-import { ApiError, type ApiClient } from '../api/client.js';
+import { isOfTheFuture, type ApiClient } from '../api/client.js';
 import type { ApiEvent } from '../api/client-events.js';
 import type { TaskAnswer } from '../api/schemas.js';
 import { isTaskOpen } from '../domain/update-task.js';
@@ -53,7 +53,7 @@ async function* eventsOf(
       yield* api.taskEvents(taskId, { signal });
       return;
     } catch (error) {
-      if (!(error instanceof ApiError) || !error.errors.some(({ field }) => field === 'Last-Event-ID')) throw error;
+      if (!isOfTheFuture(error)) throw error;
     }
   }
 }

@@ -1,9 +1,10 @@
 import type { TaskAnswer } from '../api/schemas.js';
+import { awaitsApproval } from '../domain/update-task.js';
 import { plural } from './printable.js';
 import { interruption } from './io.js';
 import type { Session } from './session.js';
 import { followTask, jsonDisplay, taskDisplay } from './task-watch.js';
-import { awaitsApproval, countsText } from './task-view.js';
+import { countsText } from './task-view.js';
 import { Interrupted } from './usage-error.js';
 
 /** Answers a task that has just been created, and follows it if asked to; in JSON, following says it all. */
@@ -12,7 +13,9 @@ export async function answerNewTask(
   task: TaskAnswer,
   { watch = false, text }: { readonly watch?: boolean | undefined; readonly text: () => string },
 ): Promise<void> {
-  const approval = awaitsApproval(task) ? `\nAnother operator lets it go: ferry approve ${task.id}` : '';
+  const approval = awaitsApproval(task, task.cancelRequestedAt)
+    ? `\nAnother operator lets it go: ferry approve ${task.id}`
+    : '';
   if (!watch || !session.isJson) session.answer(task, () => `${text()}${approval}`);
   if (watch) await watchTask(session, task.id);
 }

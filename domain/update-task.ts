@@ -28,6 +28,16 @@ export interface Approval {
   readonly atMs: number;
 }
 
+/**
+ * Nothing of it goes out before a second operator has decided; one whose cancellation is under way needs no decision.
+ *
+ * @param cancelRequestedAt in whatever form the caller has it
+ */
+export const awaitsApproval = (
+  task: { readonly needsApproval: boolean; readonly approval: unknown; readonly status: TaskStatus },
+  cancelRequestedAt: number | string | null,
+): boolean => task.needsApproval && task.approval === null && isTaskOpen(task.status) && cancelRequestedAt === null;
+
 /** A firmware's way: it stays verified once a verification has ended, whatever the results [seed: validate]. */
 export type FirmwareStatus = 'unverified' | 'verifying' | 'verified';
 

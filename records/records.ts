@@ -208,6 +208,7 @@ export interface OpenDeviceUpdate {
   readonly policy: UpdatePolicy;
   readonly kind: TaskKind;
   readonly sourceVersions: readonly string[];
+  readonly isDeviceRevoked: boolean;
   /** The engine knows of the reported failure. */
   readonly failureSignalled: boolean;
   /** The engine knows that the soak time has begun. */

@@ -207,7 +207,7 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
     metrics,
     consoleFolder: join(PROJECT_FOLDER, 'dist', 'console'),
     secureCookie: config.publicUrl?.startsWith('https:') ?? config.tls !== null,
-    publicUrl: config.publicUrl ?? undefined,
+    publicUrl: config.publicUrl,
     log,
   });
   const tls = config.tls && (await openTls(config.tls, log));

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { awaitsApproval } from '../../domain/update-task.js';
 import { findFirmware, firmwareName } from '../firmware-name.js';
 import type { Io } from '../io.js';
 import { namedDevices, parseList } from '../names-list.js';
@@ -6,7 +7,6 @@ import { operatingCommand } from '../operating-command.js';
 import { addPolicyOptions, policyOf, type PolicyOptions } from '../policy-options.js';
 import { plural } from '../printable.js';
 import { openSession } from '../session.js';
-import { awaitsApproval } from '../task-view.js';
 import { answerNewTask } from '../watching.js';
 import { FIRMWARE } from './firmware.js';
 
@@ -42,7 +42,7 @@ export const batchCommand = (io: Io): Command =>
     await answerNewTask(session, task, {
       watch: options.watch,
       text: () =>
-        `Batch ${task.id} ${awaitsApproval(task) ? 'waits for another operator' : 'begins'}: ${plural(task.counts.total, 'device')} from ${task.sourceVersions.join(', ')} ` +
+        `Batch ${task.id} ${awaitsApproval(task, task.cancelRequestedAt) ? 'waits for another operator' : 'begins'}: ${plural(task.counts.total, 'device')} from ${task.sourceVersions.join(', ')} ` +
         `to ${firmwareName(firmware)}.`,
     });
   });

@@ -1,6 +1,6 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { createContext, useContext, useEffect, useMemo, useRef, useState, type ReactNode } from 'react';
-import { ApiError } from '../../api/client-core.js';
+import { isOfTheFuture } from '../../api/client-core.js';
 import type { ApiEvent } from '../../api/client-events.js';
 import { api, isSignedOut } from './client.js';
 import { serverIsAway } from './connection.js';
@@ -90,10 +90,6 @@ async function follow({ taskId, seen, cache, signal }: Following): Promise<void>
     draw();
   }
 }
-
-/** Only a stream that has named an event is refused like this: the next one begins without. */
-const isOfTheFuture = (error: unknown): boolean =>
-  error instanceof ApiError && error.errors.some(({ field }) => field === 'Last-Event-ID');
 
 function usePageIsVisible(): boolean {
   const [isVisible, setIsVisible] = useState(() => document.visibilityState === 'visible');

@@ -7,7 +7,7 @@ import type { OpenDeviceUpdate } from '../records.js';
 import type { Connection } from './connection.js';
 import { prepared } from './prepared.js';
 import { deviceUpdateOf, type DeviceUpdateRow, type FirmwareRow, type TaskRow } from './rows.js';
-import { deviceUpdates, firmware, tasks } from './schema.js';
+import { devices, deviceUpdates, firmware, tasks } from './schema.js';
 import type { WriteContext } from './write-queue.js';
 
 /* Single rows of device updates: they are on the way of every report (docs/performance.md, 3). */
@@ -45,6 +45,10 @@ export function deviceUpdateFinder({ db }: Pick<Connection, 'db'>) {
         .from(deviceUpdates)
         .innerJoin(tasks, eq(tasks.id, deviceUpdates.taskId))
         .innerJoin(firmware, eq(firmware.id, tasks.firmwareId))
+        .leftJoin(
+          devices,
+          and(eq(devices.productKey, deviceUpdates.productKey), eq(devices.deviceName, deviceUpdates.deviceName)),
+        )
         .where(where),
     );
   const byPlace = row(atPlace);
@@ -73,23 +77,26 @@ const WHOLE = {
   update: UPDATE,
   task: { policy: tasks.policy, kind: tasks.kind, sourceVersions: tasks.sourceVersions },
   firmware: getTableColumns(firmware),
+  device: { revokedAtMs: devices.revokedAtMs },
 };
 
 interface Whole {
   readonly update: DeviceUpdateRow;
   readonly task: Pick<TaskRow, 'policy' | 'kind' | 'sourceVersions'>;
   readonly firmware: FirmwareRow;
+  readonly device: { readonly revokedAtMs: number | null } | null;
 }
 
 function opened(found: Whole | undefined): OpenDeviceUpdate | undefined {
   if (!found) return undefined;
-  const { update, task, firmware: target } = found;
+  const { update, task, firmware: target, device } = found;
   return {
     record: deviceUpdateOf(update),
     firmware: target,
     policy: wholePolicy(task.policy),
     kind: task.kind,
     sourceVersions: task.sourceVersions,
+    isDeviceRevoked: (device?.revokedAtMs ?? null) !== null,
     failureSignalled: update.failureSignalled,
     targetSignalled: update.targetSignalled,
     reportedFailure: update.reportedFailure,

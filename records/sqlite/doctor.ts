@@ -1,6 +1,7 @@
 import { and, eq, isNull, sql } from 'drizzle-orm';
 import type { BookkeepingFault, Records } from '../records.js';
 import type { Connection } from './connection.js';
+import { NOTHING_TOLD } from './outbox.js';
 import { claims, deviceUpdates, firmware, tasks } from './schema.js';
 
 type DoctorRecords = Pick<
@@ -37,11 +38,7 @@ export function doctorRecords({ db, writes }: Connection): DoctorRecords {
   return {
     tellAgain: (taskId) =>
       writes.run(() => {
-        const untold = { startDelivered: false, cancelDelivered: false, endDelivered: false };
-        db.update(tasks)
-          .set({ ...untold, approvalDelivered: false })
-          .where(eq(tasks.id, taskId))
-          .run();
+        db.update(tasks).set(NOTHING_TOLD).where(eq(tasks.id, taskId)).run();
       }),
 
     async endedTasksWithOpenUpdates() {

@@ -1,12 +1,12 @@
 import { and, asc, eq, sql } from 'drizzle-orm';
 import { FerryError, notFound } from '../../domain/errors.js';
 import { isOpen } from '../../domain/device-update.js';
-import { isTaskOpen } from '../../domain/update-task.js';
+import { awaitsApproval, isTaskOpen } from '../../domain/update-task.js';
 import type { Records, TaskRecord, Undelivered } from '../records.js';
 import type { Connection } from './connection.js';
 import { deviceUpdateFinder } from './device-update-rows.js';
 import { prepared } from './prepared.js';
-import { DEVICE_UPDATE, deviceUpdateOf, deviceUpdateRecord, TASK, taskOf, type TaskRow } from './rows.js';
+import { DEVICE_UPDATE, deviceUpdateOf, deviceUpdateRecord, TASK, taskOf } from './rows.js';
 import { deviceUpdates, firmware, tasks } from './schema.js';
 import { taskFinder } from './tasks.js';
 
@@ -22,6 +22,14 @@ type OutboxRecords = Pick<
   | 'delivered'
   | 'deviceCancelDelivered'
 >;
+
+/** Of a task of which the engine is to be told everything again. */
+export const NOTHING_TOLD = {
+  startDelivered: false,
+  cancelDelivered: false,
+  endDelivered: false,
+  approvalDelivered: false,
+} as const;
 
 /** Undelivered facts of a task, with what its record is made of. */
 const UNDELIVERED = {
@@ -49,22 +57,24 @@ export function outboxRecords(connection: Connection): OutboxRecords {
     if (isTaskOpen(task.status)) return task;
     throw new FerryError('task-not-open', `Task ${taskId} is ${task.status} already.`);
   };
-  const requested = (taskId: string, set: Partial<TaskRow>) =>
+  const requested = (taskId: string, what: 'cancel' | 'end', atMs: number) =>
     writes.run(({ nextChange, touched }) => {
       const task = openTask(taskId);
-      if (set.endRequestedAtMs !== undefined && task.kind !== 'verification') {
+      if (what === 'end' && task.kind !== 'verification') {
         throw new FerryError(
           'not-a-verification',
           `Task ${taskId} is a batch; only a verification can be ended early. Cancel it instead.`,
         );
       }
       // The two end a verification differently: whoever asks for the second must not be told that it is on its way.
-      const other = set.endRequestedAtMs === undefined ? task.endRequestedAtMs : task.cancelRequestedAtMs;
-      if (other !== null) {
-        const isBeing = set.endRequestedAtMs === undefined ? 'ended' : 'cancelled';
+      const underWay =
+        task.cancelRequestedAtMs !== null ? 'cancel' : task.endRequestedAtMs !== null ? 'end' : undefined;
+      if (underWay === what) return task;
+      if (underWay !== undefined) {
+        const isBeing = underWay === 'end' ? 'ended' : 'cancelled';
         throw new FerryError('task-not-open', `Task ${taskId} is being ${isBeing} already; wait until it has ended.`);
       }
-      if (task.cancelRequestedAtMs !== null || task.endRequestedAtMs !== null) return task;
+      const set = what === 'cancel' ? { cancelRequestedAtMs: atMs } : { endRequestedAtMs: atMs };
       db.update(tasks)
         .set({ ...set, change: nextChange() })
         .where(eq(tasks.id, taskId))
@@ -75,8 +85,8 @@ export function outboxRecords(connection: Connection): OutboxRecords {
   const undelivered = undeliveredStatements(connection);
 
   return {
-    requestTaskCancel: (taskId, atMs) => requested(taskId, { cancelRequestedAtMs: atMs }),
-    requestVerificationEnd: (taskId, atMs) => requested(taskId, { endRequestedAtMs: atMs }),
+    requestTaskCancel: (taskId, atMs) => requested(taskId, 'cancel', atMs),
+    requestVerificationEnd: (taskId, atMs) => requested(taskId, 'end', atMs),
 
     requestDeviceCancel: (taskId, deviceName, atMs) =>
       writes.run(({ nextChange, touched }) => {
@@ -178,13 +188,13 @@ function undeliveredOf({ task, firmware: used, told }: UndeliveredRow): Undelive
   };
 }
 
-function requireUndecided({ id, status, needsApproval, approval, cancelRequestedAtMs }: TaskRecord): void {
-  const isBeingCancelled = cancelRequestedAtMs !== null && isTaskOpen(status);
-  if (needsApproval && approval === null && isTaskOpen(status) && !isBeingCancelled) return;
+function requireUndecided(task: TaskRecord): void {
+  const { id, status, needsApproval, approval, cancelRequestedAtMs } = task;
+  if (awaitsApproval(task, cancelRequestedAtMs)) return;
   const why = !needsApproval
     ? 'needs no approval'
     : approval !== null
       ? `was ${approval.decision} by ${approval.by}`
-      : `is ${isBeingCancelled ? 'being cancelled' : status}`;
+      : `is ${isTaskOpen(status) ? 'being cancelled' : status}`;
   throw new FerryError('task-not-awaiting-approval', `Task ${id} ${why}; there is nothing to decide.`);
 }

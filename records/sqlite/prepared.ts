@@ -3,8 +3,10 @@ import { Column, is, sql, SQL, type Placeholder } from 'drizzle-orm';
 /** What is bound to a statement's placeholders, by their names; undefined: the condition is left out. */
 export type Bound = Readonly<Record<string, string | number | null | undefined>>;
 
-/** What a query selects: columns, or the columns of several tables, each table under a name. */
-type Fields = Readonly<Record<string, Column | SQL | Readonly<Record<string, Column | SQL>>>>;
+type Columns = Readonly<Record<string, Column | SQL>>;
+
+/** What a query selects: columns, or the columns of several tables, each table under a name; never both. */
+type Fields = Columns | Readonly<Record<string, Columns>>;
 
 /** A select of drizzle's. */
 interface Query<Row> {
@@ -66,12 +68,14 @@ type Row = Record<string, unknown>;
 
 const isLeaf = (field: Fields[string]): field is Column | SQL => is(field, Column) || is(field, SQL);
 
+const areColumns = (fields: Fields): fields is Columns => Object.values<Fields[string]>(fields).every(isLeaf);
+
 /** Reads a row's values, in the order of the fields, as the members of an object. */
 function rowReader(fields: Fields): (values: readonly unknown[]) => Row {
-  if (Object.values(fields).every(isLeaf)) return membersReader(fields as Record<string, Column | SQL>, 0);
+  if (areColumns(fields)) return membersReader(fields, 0);
   let from = 0;
   const tables = Object.entries(fields).map(([name, columns]) => {
-    const read = membersReader(columns as Record<string, Column | SQL>, from);
+    const read = membersReader(columns, from);
     from += Object.keys(columns).length;
     return { name, read };
   });
@@ -82,7 +86,7 @@ function rowReader(fields: Fields): (values: readonly unknown[]) => Row {
   };
 }
 
-function membersReader(fields: Readonly<Record<string, Column | SQL>>, from: number) {
+function membersReader(fields: Columns, from: number) {
   const names = Object.keys(fields);
   const decoders = Object.values(fields).map(decoderOf);
   return (values: readonly unknown[]): Row => {

@@ -2,6 +2,7 @@ import { and, eq, inArray, sql } from 'drizzle-orm';
 import { OPEN_TASK_STATUSES } from '../../domain/update-task.js';
 import type { Records } from '../records.js';
 import type { Connection } from './connection.js';
+import { NOTHING_TOLD } from './outbox.js';
 import { deviceUpdates, devices, settings, tasks } from './schema.js';
 
 type RestoreRecords = Pick<Records, 'engineRestored' | 'restorePoint' | 'engineCaughtUp'>;
@@ -18,7 +19,7 @@ export function restoreRecords({ db, writes }: Connection): RestoreRecords {
     engineRestored: (change) =>
       writes.run(() => {
         db.update(tasks)
-          .set({ startDelivered: false, cancelDelivered: false, endDelivered: false, approvalDelivered: false })
+          .set(NOTHING_TOLD)
           .where(inArray(tasks.status, [...OPEN_TASK_STATUSES]))
           .run();
         const openTasks = db

@@ -215,7 +215,7 @@ export function failedTargets({ db }: Connection, taskId: string, deviceNames: r
     if (names[i - 1] === deviceName) return [{ deviceName, problem: 'is listed twice' }];
     const target = failed.get(deviceName);
     if (target === undefined) return [{ deviceName, problem: `has not failed in task ${taskId}` }];
-    return (target.revokedAtMs ?? null) === null ? [] : [{ deviceName, problem: REVOKED }];
+    return target.revokedAtMs === null ? [] : [{ deviceName, problem: REVOKED }];
   });
   if (problems.length > 0) throw invalidDevices(problems);
   return names.flatMap((deviceName) => failed.get(deviceName) ?? []);

@@ -51,7 +51,7 @@ export async function examineOpenRecords(deps: RunDeps): Promise<Findings & { re
     // Last, so that the repair ends the devices before their task.
     if (found) differences.push(found);
   }
-  differences.push(...(await examineLeftOpen(deps)));
+  for await (const difference of examineLeftOpen(deps)) differences.push(difference);
   return { examined, deviceUpdates, differences };
 }
 
@@ -62,26 +62,24 @@ export async function examineOpenTasks(deps: RunDeps): Promise<Difference[]> {
     const found = await examineTask(deps, task);
     if (!found) continue;
     if (found.kind === 'task-run-closed') {
-      for await (const update of begunUpdates(deps, task.id)) {
-        const difference = await examineDeviceUpdate(deps, update, false);
-        if (difference) differences.push(difference);
-      }
+      for await (const difference of examineBegunUpdates(deps, task.id)) differences.push(difference);
     }
     differences.push(found);
   }
-  return [...differences, ...(await examineLeftOpen(deps))];
+  for await (const difference of examineLeftOpen(deps)) differences.push(difference);
+  return differences;
 }
 
 /** What an ended task has left open would take the reports of its device's next update. */
-async function examineLeftOpen(deps: RunDeps): Promise<Difference[]> {
-  const differences: Difference[] = [];
-  for (const taskId of await deps.records.endedTasksWithOpenUpdates()) {
-    for await (const update of begunUpdates(deps, taskId)) {
-      const difference = await examineDeviceUpdate(deps, update, false);
-      if (difference) differences.push(difference);
-    }
+async function* examineLeftOpen(deps: RunDeps): AsyncGenerator<Difference> {
+  for (const taskId of await deps.records.endedTasksWithOpenUpdates()) yield* examineBegunUpdates(deps, taskId);
+}
+
+async function* examineBegunUpdates(deps: RunDeps, taskId: string): AsyncGenerator<Difference> {
+  for await (const update of begunUpdates(deps, taskId)) {
+    const difference = await examineDeviceUpdate(deps, update, false);
+    if (difference) yield difference;
   }
-  return differences;
 }
 
 async function examineTask(deps: RunDeps, { id, workflowId }: TaskRecord): Promise<Difference | undefined> {

@@ -6,7 +6,7 @@ import { copyText, downloadText } from '../../components/copy-and-download.js';
 import { ProblemAlert } from '../../components/problem-alert.js';
 import { useServerIsAway } from '../../data/connection.js';
 import { useRegisterDevices } from '../../data/devices.js';
-import { newIdempotencyKey } from '../../data/idempotency.js';
+import { useIdempotencyKey } from '../../data/idempotency.js';
 import { useTexts } from '../../texts/language.js';
 import { parseTyped, withLinesAsTyped } from './typed-devices.js';
 
@@ -15,16 +15,12 @@ export function AddDevicesDialog({ productKey, onClose }: { productKey: string; 
   const { devices: texts } = useTexts();
   const isAway = useServerIsAway();
   const [text, setText] = useState('');
-  const [key, setKey] = useState(newIdempotencyKey);
   const register = useRegisterDevices(productKey);
+  const [key, changed] = useIdempotencyKey(register.reset);
   if (register.data) return <Secrets productKey={productKey} registered={register.data} onClose={onClose} />;
 
   const typed = parseTyped(text);
-  const change = (changed: string) => {
-    setText(changed);
-    setKey(newIdempotencyKey());
-    register.reset();
-  };
+  const change = changed(setText);
   const take = (file: File) => {
     void file.text().then(change);
     return false;

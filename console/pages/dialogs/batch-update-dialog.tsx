@@ -8,7 +8,7 @@ import { PolicyFields, policyOf, type PolicyInput } from '../../components/polic
 import { ProblemAlert } from '../../components/problem-alert.js';
 import { useServerIsAway } from '../../data/connection.js';
 import { useBatchPreview, useCreateBatchUpdate } from '../../data/firmware.js';
-import { newIdempotencyKey } from '../../data/idempotency.js';
+import { useIdempotencyKey } from '../../data/idempotency.js';
 import { useVersions } from '../../data/products.js';
 import { useFormat } from '../../texts/format.js';
 import { useTexts } from '../../texts/language.js';
@@ -23,9 +23,8 @@ export function BatchUpdateDialog({ firmware, onClose }: { firmware: FirmwareAns
   const [sourceVersions, setSourceVersions] = useState<readonly string[]>([]);
   const [list, setList] = useState('');
   const [policy, setPolicy] = useState<PolicyInput>({});
-  // A new key for what is asked anew: pressing again after a lost answer creates nothing twice.
-  const [key, setKey] = useState(newIdempotencyKey);
   const create = useCreateBatchUpdate(firmware.id);
+  const [key, changed] = useIdempotencyKey(create.reset);
 
   const { names, invalidLines } = parseNames(list, deviceNameProblem);
   // A list that yields no name is not the absence of a list: that would be the whole fleet.
@@ -41,13 +40,6 @@ export function BatchUpdateDialog({ firmware, onClose }: { firmware: FirmwareAns
   const data = isAsked ? preview.data : undefined;
   // What is shown meanwhile is of the request before.
   const isCounting = isAsked && (preview.isPending || preview.isPlaceholderData);
-  const changed = <T,>(set: (value: T) => void) => {
-    return (value: T) => {
-      set(value);
-      setKey(newIdempotencyKey());
-      create.reset();
-    };
-  };
   const reason = () => {
     if (sourceVersions.length === 0) return texts.chooseFirst;
     if (isNameless) return texts.nameless;

@@ -9,7 +9,7 @@ import { Presence } from '../../components/status.js';
 import { useServerIsAway } from '../../data/connection.js';
 import { useDevices } from '../../data/devices.js';
 import { useCreateVerification } from '../../data/firmware.js';
-import { newIdempotencyKey } from '../../data/idempotency.js';
+import { useIdempotencyKey } from '../../data/idempotency.js';
 import { useTexts } from '../../texts/language.js';
 
 /** Rows of the pick list; a search narrows it down. */
@@ -22,17 +22,9 @@ export function ValidateFirmwareDialog({ firmware, onClose }: { firmware: Firmwa
   const isAway = useServerIsAway();
   const [names, setNames] = useState<readonly string[]>([]);
   const [policy, setPolicy] = useState<PolicyInput>({});
-  // A new key for what is asked anew: pressing again after a lost answer creates nothing twice.
-  const [key, setKey] = useState(newIdempotencyKey);
   const create = useCreateVerification(firmware.id);
+  const [key, changed] = useIdempotencyKey(create.reset);
 
-  const changed = <T,>(set: (value: T) => void) => {
-    return (value: T) => {
-      set(value);
-      setKey(newIdempotencyKey());
-      create.reset();
-    };
-  };
   const start = async () => {
     const limits = policyOf(policy);
     const request = { deviceNames: [...names], ...(limits && { policy: limits }), idempotencyKey: key };

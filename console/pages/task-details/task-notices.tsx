@@ -1,7 +1,7 @@
 import { Alert } from 'antd';
 import { lazy, Suspense, useState } from 'react';
 import type { TaskDetailAnswer } from '../../../api/schemas.js';
-import { isTaskOpen } from '../../../domain/update-task.js';
+import { awaitsApproval, isTaskOpen } from '../../../domain/update-task.js';
 import { ActionButton } from '../../components/action-button.js';
 import { useFormat } from '../../texts/format.js';
 import { useTexts } from '../../texts/language.js';
@@ -23,9 +23,7 @@ export function TaskNotices({ task }: { task: TaskDetailAnswer }) {
         <Alert type="error" showIcon title={texts.pausedDamaged} description={texts.pausedDamagedText} />
       )}
       {isOpen && <UnderWay cancelRequestedAt={cancelRequestedAt} endRequestedAt={endRequestedAt} />}
-      {task.needsApproval && approval === null && isOpen && cancelRequestedAt === null && (
-        <AwaitingApproval task={task} />
-      )}
+      {awaitsApproval(task, cancelRequestedAt) && <AwaitingApproval task={task} />}
       {approval !== null && (
         <Alert
           type={approval.decision === 'approved' ? 'info' : 'warning'}
