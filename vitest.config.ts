@@ -36,6 +36,8 @@ export default defineConfig({
           include: STACK.map((folder) => `tests/${folder}/**/*.test.ts`),
           exclude: [RECORDER, PHOTOGRAPHER],
           globalSetup: ['tests/support/global-setup.ts'],
+          // They wait for events, never for time: what is waited for comes late where the machine is slow or stands still.
+          testTimeout: 180_000,
         },
       },
       {

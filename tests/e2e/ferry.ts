@@ -110,7 +110,7 @@ export class Ferry {
     try {
       const first = (await this.get<T>(path)).body;
       if (wanted(first)) return first;
-      for await (const _change of this.changes(stream.signal)) {
+      for await (const _change of this.changes(path, stream.signal)) {
         const { body } = await this.get<T>(path);
         if (wanted(body)) return body;
       }
@@ -120,9 +120,13 @@ export class Ferry {
     }
   }
 
-  /** A tick for every piece of the live stream, its heartbeats included; one at the start. */
-  private async *changes(signal: AbortSignal): AsyncGenerator<void> {
-    const response = await fetch(new URL('/v1/events', this.url), {
+  /**
+   * A tick for every piece of the live stream, its heartbeats included; one at the start. A task's own stream tells of its
+   * devices too, what of them changes no count of the task.
+   */
+  private async *changes(path: string, signal: AbortSignal): AsyncGenerator<void> {
+    const [task] = /^\/v1\/tasks\/[^/?]+/.exec(path) ?? [];
+    const response = await fetch(new URL(`${task ?? '/v1'}/events`, this.url), {
       headers: { authorization: `Bearer ${this.running.adminToken}` },
       signal,
     });
