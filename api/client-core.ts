@@ -263,9 +263,11 @@ export function createClientCore({ url, headers }: ClientCoreOptions) {
     rejectTask: (taskId: string, json: DecideRequest = {}) =>
       call<TaskAnswer>('POST', `${task(taskId)}/reject`, { json }),
 
-    /** @param publicKeys all of them: those that are not named are trusted no more */
-    trustKeys: (productKey: string, publicKeys: readonly string[]) =>
-      call<ProductAnswer>('PUT', `${product(productKey)}/trusted-keys`, { json: { publicKeys } }),
+    /** Beside those that it trusts already. */
+    trustKey: (productKey: string, publicKey: string) =>
+      call<ProductAnswer>('POST', `${product(productKey)}/trusted-keys`, { json: { publicKey } }),
+    untrustKey: (productKey: string, keyId: string) =>
+      call<ProductAnswer>('DELETE', `${product(productKey)}/trusted-keys/${encodeURIComponent(keyId)}`),
     /** Another secret; generated if none is given. The device is cut off. */
     rotateDeviceSecret: (productKey: string, deviceName: string, deviceSecret?: string) =>
       call<RegisteredDeviceAnswer>('POST', `${product(productKey)}/devices/${encodeURIComponent(deviceName)}/secret`, {

@@ -37,6 +37,7 @@ const moduleName = ruled(moduleProblem);
 const id = z.string().min(1).max(64);
 
 export const ProductParams = z.strictObject({ productKey: z.string() });
+export const TrustedKeyParams = z.strictObject({ productKey: z.string(), keyId: z.string() });
 export const DeviceParams = z.strictObject({ productKey: z.string(), deviceName: z.string() });
 export const IdParams = z.strictObject({ id: z.string() });
 export const TaskDeviceParams = z.strictObject({ id: z.string(), deviceName: z.string() });
@@ -207,7 +208,9 @@ export const RotateSecret = z
   })
   .openapi('RotateSecret');
 
-const TRUSTED_KEYS_MAX = 8;
+export const TRUSTED_KEYS_MAX = 8;
+export const TrustKey = z.strictObject({ publicKey: ruled(publicKeyProblem) }).openapi('TrustKey');
+
 export const TrustKeys = z
   .strictObject({ publicKeys: z.array(ruled(publicKeyProblem)).max(TRUSTED_KEYS_MAX) })
   .openapi('TrustKeys', { description: 'All of them: those that are not named are trusted no more.' });

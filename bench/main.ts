@@ -110,7 +110,8 @@ const benches: Readonly<
   '5': {
     title: '5: idle connected devices, and a mass reconnect of all of them',
     run: () => {
-      const options = { connections: of(50, 10_000), stillSeconds: of(1, 10), profile };
+      const looks = { stillLooks: of(1, 10), restSeconds: of(0, 30) };
+      const options = { connections: of(50, 10_000), ...looks, profile };
       return compare({
         'bare aedes': () => idleOnBareAedes(options),
         'bare aedes beside an idle worker': () => idleOnBareAedes(options, true),

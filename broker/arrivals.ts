@@ -43,6 +43,8 @@ export class Arrivals {
     const claim = parseSignIn({ clientId, username, password: password?.toString('latin1') });
     if (claim) this.#claims.set(client, deviceId(claim.device));
     const signIn = await this.#authenticator.authenticate(client.conn as Socket, claim, username);
+    // aedes keeps the packet as long as the connection; nobody asks for these any more.
+    Object.assign(packet, { username: undefined, password: undefined });
     if (isGone(client)) return false;
     if (typeof signIn === 'number') {
       packet.clientId = `refused/${randomUUID()}`;

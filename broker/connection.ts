@@ -37,8 +37,7 @@ export class Connection {
   #isBusy = true;
   #waiting: (() => Promise<void>)[] | undefined;
   #settled: (() => void)[] | undefined;
-  /** Resolves when the records know of the connection, or can't now. */
-  presence = DONE;
+  #presence = DONE;
   /** The session is in place. */
   isAdmitted = false;
   /** The device's being online was passed on. */
@@ -58,6 +57,18 @@ export class Connection {
   admit(): void {
     this.isAdmitted = true;
     this.#next();
+  }
+
+  /** @param presence resolves when the records know of the connection, or can't now; not kept longer */
+  arrives(presence: Promise<void>): void {
+    this.#presence = presence.then(() => {
+      this.#presence = DONE;
+    });
+  }
+
+  /** Resolves when the records know of the connection, or can't now. */
+  get presence(): Promise<void> {
+    return this.#presence;
   }
 
   /** Aborted when the connection has ended. */
@@ -95,31 +106,39 @@ export class Connection {
 
   /**
    * Runs what a message of the device causes after what its earlier ones caused: a report must not overtake another.
-   * The queue is as long as one read of the socket: no more is read until all of it is answered. Without a promise of
-   * its own, since every message comes this way.
+   * The queue is as long as one read of the socket: no more is read until all of it is answered. There is none where a
+   * message comes alone, and no promise of its own, since every message comes this way.
    *
    * @param run tells itself of what goes wrong: the next one's turn comes all the same
    */
   inTurn(run: () => Promise<void>): void {
-    (this.#waiting ??= []).push(run);
-    if (!this.#isBusy) this.#next();
+    if (this.#isBusy) (this.#waiting ??= []).push(run);
+    else this.#start(run);
+  }
+
+  #start(run: () => Promise<void>): void {
+    this.#isBusy = true;
+    const next = () => this.#next();
+    run().then(next, next);
   }
 
   #next(): void {
     const run = this.#waiting?.shift();
-    this.#isBusy = run !== undefined;
     if (run) {
-      const next = () => this.#next();
-      run().then(next, next);
+      this.#start(run);
       return;
     }
-    for (const resolve of this.#settled?.splice(0) ?? []) resolve();
+    this.#isBusy = false;
+    this.#waiting = undefined;
+    const settled = this.#settled;
+    this.#settled = undefined;
+    for (const resolve of settled ?? []) resolve();
   }
 
   /** Resolves when nothing of the device is under way any more. */
   async settled(): Promise<void> {
     if (this.#isBusy) await new Promise<void>((resolve) => (this.#settled ??= []).push(resolve));
-    await this.presence;
+    await this.#presence;
   }
 
   /** Sends a message if the device is subscribed to its topic, with the quality asked for, or the one granted. */

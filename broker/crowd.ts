@@ -10,18 +10,10 @@ export class Crowd {
   #size = 0;
   readonly #ofAddress = new Map<string, number>();
 
-  /** One for all of them, which are many: nothing of its own is kept of each. */
-  readonly #onClose: (this: Socket) => void;
-
   constructor(
     private readonly limit: CrowdLimit,
     private readonly irregularities: Irregularities,
-  ) {
-    const left = (address: string) => this.#left(address);
-    this.#onClose = function () {
-      left(addressOf(this)); // known also now, since it was asked for before
-    };
-  }
+  ) {}
 
   /** @returns false when there is no room for it: then it is closed */
   enters(socket: Socket): boolean {
@@ -34,11 +26,12 @@ export class Crowd {
     }
     this.#size++;
     this.#ofAddress.set(address, ofAddress + 1);
-    socket.on('close', this.#onClose);
     return true;
   }
 
-  #left(address: string): void {
+  /** @param socket one that entered: its address is known also when it has closed, since it was asked for before */
+  left(socket: Socket): void {
+    const address = addressOf(socket);
     this.#size--;
     const rest = (this.#ofAddress.get(address) ?? 1) - 1;
     if (rest === 0) this.#ofAddress.delete(address);

@@ -26,13 +26,30 @@ interface ListenerOptions {
   readonly log: Pick<Logger, 'warn'>;
   /** A connection begins, with nothing said or agreed on yet. @returns false when there is no room: it is closed */
   readonly enters: (socket: Socket) => boolean;
+  /** A connection that entered has ended. */
+  readonly left: (socket: Socket) => void;
   /** It can be read from. */
   readonly accept: (socket: Socket) => void;
+  /** A connection that was accepted has ended. */
+  readonly ended: (socket: Socket) => void;
 }
 
+/** One listener for all sockets, which are many: a third one on the same event would take more than all else of it. */
+const onClose = (listener: (socket: Socket) => void) =>
+  function (this: Socket) {
+    listener(this);
+  };
+
 export function plainListener(options: ListenerOptions): Listener {
+  const { enters, left, accept, ended } = options;
+  const closed = onClose((socket) => {
+    left(socket);
+    ended(socket);
+  });
   const server = createServer((socket) => {
-    if (options.enters(socket)) options.accept(socket);
+    if (!enters(socket)) return;
+    accept(socket);
+    socket.on('close', closed);
   });
   return listenerOf(server, options, 'FERRY_MQTT_PORT');
 }
@@ -47,7 +64,8 @@ interface SecureOptions extends ListenerOptions {
 
 /** TLS 1.2 and newer. */
 export function secureListener(options: SecureOptions): Listener {
-  const { context, clientCertificates, enters, accept } = options;
+  const { context, clientCertificates, enters, left, accept, ended } = options;
+  const [rawClosed, closed] = [onClose(left), onClose(ended)];
   const server = createTlsServer({
     ...context.options,
     minVersion: 'TLSv1.2',
@@ -55,11 +73,18 @@ export function secureListener(options: SecureOptions): Listener {
     requestCert: clientCertificates !== 'none',
     rejectUnauthorized: clientCertificates === 'required',
   });
-  server.prependListener('connection', enters); // before a handshake costs anything
+  // Before a handshake costs anything.
+  server.prependListener('connection', (socket: Socket) => {
+    if (enters(socket)) socket.on('close', rawClosed);
+  });
   server.on('secureConnection', (socket) => {
     // An optional certificate that is shown must be good.
-    if (certificateOf(socket) && !socket.authorized) socket.destroy();
-    else accept(socket);
+    if (certificateOf(socket) && !socket.authorized) {
+      socket.destroy();
+      return;
+    }
+    accept(socket);
+    socket.on('close', closed);
   });
   // Broken handshakes are everyday business on an open port.
   server.on('tlsClientError', (_error, socket) => socket.destroy());

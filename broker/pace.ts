@@ -32,15 +32,18 @@ export class Pace {
 
 /** Remembered over a device's connections, so that a new one is no new beginning; bounded. */
 const PACES_MAX = 20_000;
+/** Old ones looked at whenever one is added: twice as many as come, so that there are as many as devices in a hurry. */
+const LOOKED_AT = 2;
 
 export class Paces {
   private readonly paces = new RecentMap<string, Pace>(PACES_MAX);
 
   constructor(private readonly perSecond: number) {}
 
-  of(device: string): Pace {
+  of(device: string, nowMs: number): Pace {
     const known = this.paces.get(device);
     if (known) return known;
+    for (let i = 0; i < LOOKED_AT; i++) this.forgetIfRested(nowMs);
     const pace = new Pace(this.perSecond);
     this.paces.set(device, pace);
     return pace;
@@ -48,5 +51,13 @@ export class Paces {
 
   left(device: string, nowMs: number): void {
     if (this.paces.get(device)?.isRested(nowMs)) this.paces.delete(device);
+  }
+
+  /** The one that was not looked at for the longest time. */
+  private forgetIfRested(nowMs: number): void {
+    const [device, pace] = this.paces.oldest() ?? [];
+    if (device === undefined || pace === undefined) return;
+    if (pace.isRested(nowMs)) this.paces.delete(device);
+    else this.paces.set(device, pace);
   }
 }

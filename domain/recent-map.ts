@@ -17,6 +17,11 @@ export class RecentMap<K, V> {
     }
   }
 
+  oldest(): [K, V] | undefined {
+    const { value } = this.entries.entries().next();
+    return value;
+  }
+
   delete(key: K): void {
     this.entries.delete(key);
   }

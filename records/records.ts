@@ -421,8 +421,13 @@ export interface Records {
   getProduct(productKey: string): Promise<Product | undefined>;
   /** Newest first. */
   listProducts(page: PageRequest): Promise<Page<Product>>;
-  /** Replaces them: from now on, firmware must be signed by one of these. @throws FerryError `not-found` */
-  trustKeys(productKey: string, trustedKeys: readonly TrustedKey[]): Promise<Product>;
+  /**
+   * From now on, firmware must be signed by one of these. Nobody else changes them in between.
+   *
+   * @param change the new ones, made of those before; what it throws changes nothing
+   * @throws FerryError `not-found`
+   */
+  trustKeys(productKey: string, change: (before: readonly TrustedKey[]) => readonly TrustedKey[]): Promise<Product>;
 
   /**
    * All of them or none. A replay answers the devices as they were registered, secrets included.

@@ -8,8 +8,10 @@ import { Service } from '../lib/service.js';
 
 export interface IdleOptions {
   readonly connections: number;
-  /** Seconds for which memory has to stay as it is before it is noted. */
-  readonly stillSeconds: number;
+  /** Looks at the memory that have to be the same before it is noted. */
+  readonly stillLooks: number;
+  /** Before the first of them. */
+  readonly restSeconds: number;
   readonly profile?: string | undefined;
 }
 
@@ -19,8 +21,8 @@ const IDLE_SECONDS = 10;
 const LOOK_MS = 50;
 
 /** Connected devices that do nothing, then all of them gone and back at once, then all of them gone. */
-export async function idleOnFerry({ connections, stillSeconds, profile }: IdleOptions) {
-  const memory = await MemoryMeter.create(stillSeconds);
+export async function idleOnFerry({ connections, profile, ...looks }: IdleOptions) {
+  const memory = await MemoryMeter.create(looks);
   const service = await Service.start({}, { profile, nodeOptions: memory.nodeOptions });
   try {
     const devices = await registeredDevices(service, connections);
@@ -42,8 +44,8 @@ export async function idleOnFerry({ connections, stillSeconds, profile }: IdleOp
  *
  * @param isBesideWorker whether a Temporal worker without work is in its process: what any engine on it has to carry
  */
-export async function idleOnBareAedes({ connections, stillSeconds }: IdleOptions, isBesideWorker = false) {
-  const memory = await MemoryMeter.create(stillSeconds);
+export async function idleOnBareAedes({ connections, ...looks }: IdleOptions, isBesideWorker = false) {
+  const memory = await MemoryMeter.create(looks);
   const broker = await BareAedes.start(memory.nodeOptions, isBesideWorker);
   try {
     const presence = () => Promise.resolve();

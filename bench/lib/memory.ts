@@ -22,11 +22,16 @@ export class MemoryMeter {
   private constructor(
     private readonly folder: string,
     private readonly stillLooks: number,
+    private readonly restSeconds: number,
   ) {}
 
-  /** @param stillLooks looks in a row, a second apart, that have to be the same: Node gives pages back seconds later */
-  static async create(stillLooks: number): Promise<MemoryMeter> {
-    return new MemoryMeter(await mkdtemp(join(tmpdir(), 'ferry-bench-memory-')), stillLooks);
+  /**
+   * @param stillLooks looks in a row, a second apart, that have to be the same: Node gives pages back seconds later
+   * @param restSeconds before the first look: V8 gives its young generation back only when little was allocated for a while
+   */
+  static async create({ stillLooks, restSeconds }: { stillLooks: number; restSeconds: number }): Promise<MemoryMeter> {
+    const folder = await mkdtemp(join(tmpdir(), 'ferry-bench-memory-'));
+    return new MemoryMeter(folder, stillLooks, restSeconds);
   }
 
   get nodeOptions(): string[] {
@@ -37,6 +42,7 @@ export class MemoryMeter {
 
   /** Collects its garbage until its memory stays as it is. */
   async read(pid: number): Promise<Held> {
+    await new Promise((resolve) => setTimeout(resolve, this.restSeconds * 1_000));
     let kept = residentKb(pid);
     for (let looks = 0, still = 0; looks < LOOKS_MAX && still < this.stillLooks; looks++) {
       process.kill(pid, 'SIGUSR2');

@@ -1,14 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { Argument, Command } from 'commander';
-import { eachItem } from '../../api/client.js';
 import type { ProductAnswer } from '../../api/schemas.js';
 import type { Io } from '../io.js';
 import { operatingCommand } from '../operating-command.js';
 import { addPagingOptions, pageOf, pageText, type PagingOptions } from '../paging.js';
 import { localTime } from '../printable.js';
-import { openSession, type Session } from '../session.js';
+import { openSession } from '../session.js';
 import { table } from '../table.js';
-import { CommandFailed } from '../usage-error.js';
 
 export const productCommand = (io: Io): Command =>
   new Command('product')
@@ -64,8 +62,7 @@ const trust = (io: Io): Command =>
     .action(async (productKey: string, file: string, options: object) => {
       const publicKey = (await readFile(file, 'utf8')).trim();
       const session = openSession(io, options);
-      const trusted = await trustedBy(session, productKey);
-      const product = await session.api.trustKeys(productKey, [...trusted.map((key) => key.publicKey), publicKey]);
+      const product = await session.api.trustKey(productKey, publicKey);
       session.answer(product, () => trustText(product));
     });
 
@@ -77,22 +74,9 @@ const untrust = (io: Io): Command =>
     .argument('<keyId>', 'of the key, as "ferry product list" shows it')
     .action(async (productKey: string, keyId: string, options: object) => {
       const session = openSession(io, options);
-      const trusted = await trustedBy(session, productKey);
-      const rest = trusted.filter((key) => key.keyId !== keyId);
-      if (rest.length === trusted.length) throw new CommandFailed(`Product ${productKey} does not trust key ${keyId}.`);
-      const product = await session.api.trustKeys(
-        productKey,
-        rest.map((key) => key.publicKey),
-      );
+      const product = await session.api.untrustKey(productKey, keyId);
       session.answer(product, () => trustText(product));
     });
-
-async function trustedBy({ api }: Session, productKey: string): Promise<ProductAnswer['trustedKeys']> {
-  for await (const product of eachItem(api.listProducts)) {
-    if (product.productKey === productKey) return product.trustedKeys;
-  }
-  throw new CommandFailed(`There is no product ${productKey}: ferry product list shows them.`);
-}
 
 const trustText = ({ productKey, trustedKeys }: ProductAnswer): string =>
   trustedKeys.length === 0

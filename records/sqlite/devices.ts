@@ -92,10 +92,12 @@ export function deviceRecords(connection: Connection): DeviceRecords {
       return pageOf(rows, page, { key: (row) => [row.createdAtMs, row.productKey], item: (row) => row });
     },
 
-    trustKeys: (productKey, trustedKeys) =>
+    trustKeys: (productKey, change) =>
       writes.run(() => {
+        const product = requireProduct(connection, productKey);
+        const trustedKeys = change(product.trustedKeys);
         db.update(products).set({ trustedKeys }).where(eq(products.productKey, productKey)).run();
-        return requireProduct(connection, productKey);
+        return { ...product, trustedKeys };
       }),
 
     registerDevices: (productKey, added, createdAtMs, idempotency) =>

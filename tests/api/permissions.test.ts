@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { generateSigningKey, keyIdOf } from '../../firmware/signature.js';
 import { TOKEN, World, type ProblemBody } from './world.js';
 
 /* Every route × role × scope, by the OpenAPI document: a new route without a rule fails here. */
@@ -20,6 +21,8 @@ const ROLES: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 const SCOPES = ['all products', 'its product', 'another product'] as const;
+const { publicKey } = generateSigningKey();
+const KEY = { keyId: keyIdOf(publicKey), publicKey };
 /** POST, but it changes nothing. */
 const HARMLESS = ['/v1/firmware/{id}/batch-updates/preview'];
 
@@ -53,9 +56,12 @@ const pathOf = (path: string): string =>
   path
     .replace('{productKey}', 'lamps')
     .replace('{deviceName}', 'lamp-1')
+    .replace('{keyId}', KEY.keyId)
     .replace('{id}', path.startsWith('/v1/firmware') ? ids.firmware : ids.task);
 
 async function ask({ method, path }: Operation, token: string) {
+  // The other routes are asked with firmware that is not signed.
+  await world.records.trustKeys('lamps', () => (path.includes('{keyId}') ? [KEY] : []));
   const headers = { authorization: `Bearer ${token}` };
   const response = await world.api.app.request(pathOf(path), { method, headers });
   const isStream = (response.headers.get('content-type') ?? '').startsWith('text/event-stream');

@@ -100,6 +100,52 @@ describe('A product that trusts no key', () => {
   });
 });
 
+describe('One key of a product', () => {
+  const keys = `/v1/products/${PRODUCT}/trusted-keys`;
+  const [first, second, third] = [maker, generateSigningKey(), generateSigningKey()].map(({ publicKey }) => ({
+    keyId: keyIdOf(publicKey),
+    publicKey,
+  })) as [Key, Key, Key];
+  interface Key {
+    readonly keyId: string;
+    readonly publicKey: string;
+  }
+  const addKey = ({ publicKey }: Key) => world.post<ProblemBody>(keys, { publicKey });
+  const remove = ({ keyId }: Key) => world.call<ProblemBody>('DELETE', `${keys}/${keyId}`);
+  const trustedNow = async () => (await world.records.getProduct(PRODUCT))?.trustedKeys.map(({ keyId }) => keyId);
+
+  it('is added to those that are trusted already, once', async () => {
+    expect(await addKey(first)).toMatchObject({ status: 200, body: { trustedKeys: [first] } });
+    expect(await addKey(second)).toMatchObject({ status: 200, body: { trustedKeys: [first, second] } });
+    expect(await addKey(first)).toMatchObject({ status: 200, body: { trustedKeys: [first, second] } });
+  });
+
+  it('is removed by its id', async () => {
+    await trust(first.publicKey, second.publicKey);
+    expect(await remove(first)).toMatchObject({ status: 200, body: { trustedKeys: [second] } });
+    expect(await remove(first)).toMatchObject({ status: 404, body: { code: 'not-found' } });
+    expect(await trustedNow()).toEqual([second.keyId]);
+  });
+
+  it('stays removed, whatever another admin adds at the same time', async () => {
+    await trust(first.publicKey, second.publicKey);
+    await Promise.all([remove(first), addKey(third), remove(second)]);
+    expect(await trustedNow()).toEqual([third.keyId]);
+  });
+
+  it('is refused where there are eight', async () => {
+    await trust(...Array.from({ length: 8 }, () => generateSigningKey().publicKey));
+    expect(await addKey(first)).toMatchObject({ status: 400, body: { errors: [{ field: 'publicKey' }] } });
+    expect(await trustedNow()).toHaveLength(8);
+  });
+
+  it('is none of a product that does not exist', async () => {
+    expect(await world.post('/v1/products/nowhere/trusted-keys', { publicKey: first.publicKey })).toMatchObject({
+      status: 404,
+    });
+  });
+});
+
 describe('Who sets the keys', () => {
   it('is an admin, and it is in the audit log with what was before', async () => {
     const { body } = await world.post<{ token: string }>('/v1/tokens', { name: 'Ada', role: 'operator' });

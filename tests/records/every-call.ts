@@ -119,7 +119,7 @@ export async function callEverything(records: Records): Promise<void> {
 async function callKeeping(records: Records, build: Builder): Promise<void> {
   const { productKey } = build;
   const key = { productKey, deviceName: 'a' };
-  await records.trustKeys(productKey, []);
+  await records.trustKeys(productKey, () => []);
   await records.rotateDeviceSecret(key, 'secret');
   await records.revokeDevice(key, null);
   await records.resealSecrets();
