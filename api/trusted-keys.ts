@@ -48,7 +48,8 @@ const deleteTrustedKey = operation({
   method: 'delete',
   path: '/v1/products/{productKey}/trusted-keys/{keyId}',
   summary: 'Trust a key no more',
-  description: 'Firmware that it has signed starts no new tasks; those under way go on. Without any key, unsigned firmware is taken again.',
+  description:
+    'Firmware that it has signed starts no new tasks; those under way go on. Without any key, unsigned firmware is taken again.',
   request: { params: TrustedKeyParams },
   problems: ['not-found'],
 });
