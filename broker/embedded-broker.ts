@@ -371,13 +371,15 @@ class DeviceBroker implements EmbeddedBroker {
     const connection = this.#arrivals.connectionOf(client);
     if (!connection) return null;
     const owner = ownerOf(subscription.topic);
-    if (owner && isSameDevice(owner, connection.device) && connection.mayAddFilter(subscription.topic)) {
+    const isOwn = owner !== undefined && isSameDevice(owner, connection.device);
+    if (isOwn && connection.mayAddFilter(subscription.topic)) {
       // At once: the next filter of the same packet is counted on top of it.
       connection.addFilter(subscription.topic, subscription.qos);
       if (!client.clean) this.#sessions?.keep(client.id, subscription);
       return subscription;
     }
-    this.options.gateway.irregularities.note('foreign-subscription', connection.deviceId, subscription.topic);
+    const kind = isOwn ? 'too-many-subscriptions' : 'foreign-subscription';
+    this.options.gateway.irregularities.note(kind, connection.deviceId, subscription.topic);
     return null;
   }
 

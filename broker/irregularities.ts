@@ -7,6 +7,7 @@ export const Irregularity = {
   MALFORMED_PAYLOAD: 'malformed-payload',
   FOREIGN_TOPIC: 'foreign-topic', // published to what is not the device's own
   FOREIGN_SUBSCRIPTION: 'foreign-subscription',
+  TOO_MANY_SUBSCRIPTIONS: 'too-many-subscriptions', // its own, but one more than a session may have
   FOREIGN_WILL: 'foreign-will',
   RETAINED: 'retained', // the flag is ignored
   STALE_REPORT: 'stale-report', // there is no update that the report could be about
