@@ -9,6 +9,7 @@ import { brotliCompress, gzip } from 'node:zlib';
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
 const DIST = join(ROOT, 'dist');
 const STAMP = join(DIST, '.built');
+const MAP = '//# sourceMappingURL=data:application/json;charset=utf-8;base64,';
 const SOURCES = [
   'domain',
   'workflows',
@@ -108,10 +109,21 @@ async function bundleWorkflows() {
     // Evaluated once a thread and not for every run: right since no module keeps state, which lint sees to.
     const preloadModules = [join(ROOT, 'workflows/preloaded/stack-traces.ts'), workflowsPath];
     const { code } = await bundleWorkflowCode({ workflowsPath, preloadModules, logger });
-    return code;
+    return slim(code);
   } catch (error) {
     throw new Error(`The workflows do not bundle: ${problems.join('\n')}`, { cause: error });
   }
+}
+
+/**
+ * The SDK holds the code and its map several times. V8 takes two bytes for each character of a text with a single one
+ * that is not Latin-1, and of the map only the positions are read: 13 MB of a service's memory (bench 5).
+ */
+function slim(bundle) {
+  const [code, map] = bundle.split(MAP);
+  const { sourcesContent: _, ...positions } = JSON.parse(Buffer.from(map, 'base64').toString());
+  const escaped = code.replace(/[^\0-\xff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return `${escaped}${MAP}${Buffer.from(JSON.stringify(positions)).toString('base64')}`;
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await build();

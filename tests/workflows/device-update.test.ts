@@ -123,6 +123,14 @@ describe('the way of a device update', () => {
   });
 });
 
+describe('the call stack of a run in the Temporal UI', () => {
+  it('names the lines of the source at which it waits', async () => {
+    const task = await world.verify([DEVICE]);
+    await world.until(task, DEVICE, ({ status }) => status === 'notified');
+    expect(await world.run(DEVICE).query<string>('__stack_trace')).toMatch(/workflows\/[\w/-]+\.ts:\d+:\d+/);
+  });
+});
+
 describe('failures that the device reports', () => {
   it.each(['download-failed', 'verification-failed', 'extraction-failed', 'update-failed'] as const)(
     'ends as failed, cause %s, with what the device said; the run closes as Failed with the cause as type',
