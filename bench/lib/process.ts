@@ -20,7 +20,7 @@ export function residentKb(pid: number, field: 'VmRSS' | 'VmHWM' = 'VmRSS'): num
 }
 
 /** A process counts as idle when it takes less than this part of a core for this long: the service acts on news late. */
-const IDLE_PART = 0.1;
+const IDLE_PART = 0.2;
 const IDLE_SECONDS = 4;
 
 /** Resolves when a process has had nothing to do for a while: what it did before is not the measured work. */
