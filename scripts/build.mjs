@@ -104,15 +104,17 @@ async function bundleWorkflows() {
     log: (level, message) => keep(level.toLowerCase())(message),
     ...Object.fromEntries(levels.map((l) => [l, keep(l)])),
   };
+  let bundle;
   try {
     const workflowsPath = join(ROOT, 'workflows/index.ts');
     // Evaluated once a thread and not for every run: right since no module keeps state, which lint sees to.
     const preloadModules = [join(ROOT, 'workflows/preloaded/stack-traces.ts'), workflowsPath];
     const { code } = await bundleWorkflowCode({ workflowsPath, preloadModules, logger });
-    return slim(code);
+    bundle = code;
   } catch (error) {
     throw new Error(`The workflows do not bundle: ${problems.join('\n')}`, { cause: error });
   }
+  return slim(bundle);
 }
 
 /**
@@ -120,10 +122,12 @@ async function bundleWorkflows() {
  * that is not Latin-1, and of the map only the positions are read: 13 MB of a service's memory (bench 5).
  */
 function slim(bundle) {
-  const [code, map] = bundle.split(MAP);
+  const [code, map, ...more] = bundle.split(MAP);
+  if (map === undefined || more.length > 0) throw new Error('The bundle of the workflows has not one source map.');
   const { sourcesContent: _, ...positions } = JSON.parse(Buffer.from(map, 'base64').toString());
-  const escaped = code.replace(/[^\0-\xff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
-  return `${escaped}${MAP}${Buffer.from(JSON.stringify(positions)).toString('base64')}`;
+  // In comments only: what is code stays as it is, also if it costs memory.
+  const latin = code.replace(/^\s*(?:\*|\/\/).*$/gm, (comment) => comment.replace(/[^\0-\xff]/g, '?'));
+  return `${latin}${MAP}${Buffer.from(JSON.stringify(positions)).toString('base64')}`;
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await build();

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { describe, expect, it } from 'vitest';
@@ -18,6 +19,11 @@ describe('the workflows’ bundle', () => {
     expect(folders).toEqual(new Set(['workflows', 'domain']));
     expect(code).not.toMatch(/better-sqlite3|drizzle|node_modules\/zod|node_modules\/hono/);
     expect(code.length).toBeLessThan(2_500_000);
+  });
+
+  it('as it is built is of Latin-1 only: of anything else each character would take two bytes, several times over', async () => {
+    const built = await readFile(join(PROJECT_FOLDER, 'dist', 'workflow-bundle.js'), 'utf8');
+    expect(built.match(/[^\0-\xff]/g)).toBeNull();
   });
 
   it('can’t be made of code that needs Node: the test above can fail', async () => {
