@@ -21,6 +21,7 @@ const changing = {
   scope: Scope.PRODUCT,
   action: 'product.trust',
   responses: { 200: json(ProductSchema, 'The product') },
+  problems: ['not-found'],
 } as const;
 
 const putTrustedKeys = operation({
@@ -30,7 +31,6 @@ const putTrustedKeys = operation({
   summary: 'Set the public keys by one of which the firmware of a product must be signed',
   description: FIRST_KEY,
   request: { params: ProductParams, body: jsonBody(TrustKeys) },
-  problems: ['not-found'],
 });
 
 const addTrustedKey = operation({
@@ -40,7 +40,6 @@ const addTrustedKey = operation({
   summary: 'Trust one more public key',
   description: `Nothing changes if it is trusted already. ${FIRST_KEY}`,
   request: { params: ProductParams, body: jsonBody(TrustKey) },
-  problems: ['not-found'],
 });
 
 const deleteTrustedKey = operation({
@@ -51,7 +50,6 @@ const deleteTrustedKey = operation({
   description:
     'Firmware that it has signed starts no new tasks; those under way go on. Without any key, unsigned firmware is taken again.',
   request: { params: TrustedKeyParams },
-  problems: ['not-found'],
 });
 
 export function trustedKeyRoutes({ records }: { readonly records: Pick<Records, 'trustKeys'> }) {

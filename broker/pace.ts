@@ -55,8 +55,9 @@ export class Paces {
 
   /** The one that was not looked at for the longest time. */
   private forgetIfRested(nowMs: number): void {
-    const [device, pace] = this.paces.oldest() ?? [];
-    if (device === undefined || pace === undefined) return;
+    const oldest = this.paces.oldest();
+    if (!oldest) return;
+    const [device, pace] = oldest;
     if (pace.isRested(nowMs)) this.paces.delete(device);
     else this.paces.set(device, pace);
   }

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createHash } from 'node:crypto';
 import { generateSigningKey, keyIdOf, signFirmware } from '../../firmware/signature.js';
+import type { TrustedKey } from '../../records/records.js';
 import { PRODUCT, World, type ProblemBody } from './world.js';
 
 const FILE = Buffer.from('a firmware');
@@ -105,13 +106,9 @@ describe('One key of a product', () => {
   const [first, second, third] = [maker, generateSigningKey(), generateSigningKey()].map(({ publicKey }) => ({
     keyId: keyIdOf(publicKey),
     publicKey,
-  })) as [Key, Key, Key];
-  interface Key {
-    readonly keyId: string;
-    readonly publicKey: string;
-  }
-  const addKey = ({ publicKey }: Key) => world.post<ProblemBody>(keys, { publicKey });
-  const remove = ({ keyId }: Key) => world.call<ProblemBody>('DELETE', `${keys}/${keyId}`);
+  })) as [TrustedKey, TrustedKey, TrustedKey];
+  const addKey = ({ publicKey }: TrustedKey) => world.post<ProblemBody>(keys, { publicKey });
+  const remove = ({ keyId }: TrustedKey) => world.call<ProblemBody>('DELETE', `${keys}/${keyId}`);
   const trustedNow = async () => (await world.records.getProduct(PRODUCT))?.trustedKeys.map(({ keyId }) => keyId);
 
   it('is added to those that are trusted already, once', async () => {
