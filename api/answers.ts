@@ -76,6 +76,7 @@ export const conflictAnswer = ({ taskId, firmware, sourceVersions }: Conflict): 
 export const batchPreviewAnswer = ({ refusal, ...preview }: BatchPreview): BatchPreviewAnswer => ({
   ...preview,
   versions: [...preview.versions],
+  unorderedVersions: [...preview.unorderedVersions],
   conflicts: preview.conflicts.map(conflictAnswer),
   refusal: refusal && problemOf(refusal),
 });

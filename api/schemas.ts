@@ -317,6 +317,10 @@ export const BatchPreviewSchema = z
     busy: count.openapi({ description: 'Of all of them: not finished with another update, so they would fail.' }),
     versions: z.array(z.object({ version: z.string(), devices: count })),
     conflicts: z.array(ConflictSchema),
+    unorderedVersions: z.array(z.string()).openapi({
+      description:
+        'Source versions of another scheme than the firmware’s: whether it is a downgrade for them is not known.',
+    }),
     refusal: ProblemSchema.nullable().openapi({ description: 'Why it would be refused, apart from conflicts.' }),
   })
   .openapi('BatchPreview');

@@ -297,6 +297,8 @@ export interface BatchPreview {
   readonly busy: number;
   readonly versions: readonly { readonly version: string; readonly devices: number }[];
   readonly conflicts: readonly Conflict[];
+  /** Source versions of another scheme than the firmware's: whether it is a downgrade for them is not known. */
+  readonly unorderedVersions: readonly string[];
   /** Why it would be refused, apart from conflicts. */
   readonly refusal: FerryError | null;
 }
