@@ -66,8 +66,9 @@ function importRows({ db }: Connection, task: TaskSnapshot, { nextChange, touche
       },
       ...{ needsApproval: task.needsApproval, approval: task.approval, approvalDelivered: Boolean(task.approval) },
       ...{ cancelRequestedAtMs: task.cancelRequestedAtMs, endRequestedAtMs: task.endRequestedAtMs },
-      // Its run is there: the engine knows what it was told.
-      ...{ startDelivered: true, cancelDelivered: true, endDelivered: true },
+      // Its run is there: the engine knows what it was told, and has still to be told what will be asked for.
+      startDelivered: true,
+      ...{ cancelDelivered: task.cancelRequestedAtMs !== null, endDelivered: task.endRequestedAtMs !== null },
       ...{ ...counts, total: task.deviceUpdates.length, change: nextChange() },
     })
     .run();
