@@ -1,6 +1,7 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import Database from 'better-sqlite3';
+import { createSealer, isSealed, SEALED_BY_CHARACTERS } from '../sealing.js';
+import { deviceOwner } from './device-secrets.js';
+import { isNewerThan } from './migrations.js';
 
 const BUSY_TIMEOUT_MS = 10_000;
 /** Some 4 MB a step: the event loop stays free for a Ctrl-C. */
@@ -88,10 +89,7 @@ export class RecordsFile {
 
   /** Written by a newer Ferry: it has been through more migrations than this one has. */
   isNewerThan(migrationsFolder: string): boolean {
-    const journal = JSON.parse(readFileSync(join(migrationsFolder, 'meta', '_journal.json'), 'utf8')) as {
-      readonly entries: readonly unknown[];
-    };
-    return this.number('SELECT count(*) FROM __drizzle_migrations') > journal.entries.length;
+    return isNewerThan(this.db, migrationsFolder);
   }
 
   /** Of all firmware that is not deleted; content that several share is named once, by one of them. */
