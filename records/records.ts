@@ -452,9 +452,10 @@ export interface Records {
   /**
    * Seals every secret by the newest key, plain ones of older releases too.
    *
-   * @returns how many were not yet
+   * @returns how many were not yet; and whether all of them are sure to be so after a power cut too: only then may the
+   *   older keys be forgotten
    */
-  resealSecrets(): Promise<number>;
+  resealSecrets(): Promise<{ readonly resealed: number; readonly isDurable: boolean }>;
 
   // ── what devices report ───────────────────────────────────────────────────────────────────────
   /** The connection becomes the device's: an older one's end no longer counts. */

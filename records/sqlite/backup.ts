@@ -113,6 +113,31 @@ export class RecordsFile {
       products: this.number('SELECT count(*) FROM products'),
       devices: this.number('SELECT count(*) FROM devices'),
       firmware: this.number('SELECT count(*) FROM firmware WHERE deleted_at_ms IS NULL'),
+  /** True when there are device secrets that only a key opens. */
+  hasSealedSecrets(): boolean {
+    return this.secretOfEachKey().some(({ secret }) => isSealed(secret));
+  }
+
+  /** Why the keys don't open the device secrets, if so: one secret of each key is tried. */
+  secretsFault(keys: readonly Buffer[]): string | null {
+    const sealer = createSealer(keys);
+    try {
+      for (const device of this.secretOfEachKey()) sealer.open(device.secret, deviceOwner(device));
+      return null;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  private secretOfEachKey() {
+    return this.db
+      .prepare<[number], { productKey: string; deviceName: string; secret: string }>(
+        `SELECT product_key AS productKey, device_name AS deviceName, device_secret AS secret
+         FROM devices GROUP BY substr(device_secret, 1, ?)`,
+      )
+      .all(SEALED_BY_CHARACTERS);
+  }
+
       tasks: this.number('SELECT count(*) FROM tasks'),
       openTasks: this.number(`SELECT count(*) FROM tasks WHERE ${open}`),
       openDeviceUpdates: this.number(

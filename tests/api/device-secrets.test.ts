@@ -57,8 +57,8 @@ describe('A device’s secret', () => {
     const db = new Database(opened.path);
     db.exec("UPDATE devices SET device_secret = 'plain-secret-1' WHERE device_name = 'lamp-1'");
     expect(await world.records.deviceSecret(lamp)).toBe('plain-secret-1');
-    expect(await world.records.resealSecrets()).toBe(1);
-    expect(await world.records.resealSecrets()).toBe(0);
+    expect(await world.records.resealSecrets()).toEqual({ resealed: 1, isDurable: true });
+    expect(await world.records.resealSecrets()).toEqual({ resealed: 0, isDurable: true });
     expect(await world.records.deviceSecret(lamp)).toBe('plain-secret-1');
     db.close();
     const strangers = openSqliteRecords({

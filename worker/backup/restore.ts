@@ -6,10 +6,11 @@ import { openSqliteRecords } from '../../records/sqlite/sqlite-records.js';
 import { loadConfig, type Config } from '../config.js';
 import { claimDataFolder, RESTORING } from '../data-folder.js';
 import { PROJECT_FOLDER } from '../paths.js';
+import { parseKeyFile } from '../secret-keys.js';
 import { endOrphan } from '../temporal/own-process.js';
 import { BackupError } from './backup-error.js';
 import { copyFile, syncFolder, syncFolders } from './copying.js';
-import { firmwarePath, readManifest, RECORDS, RUNS, type Manifest } from './manifest.js';
+import { ADMIN_TOKEN, firmwarePath, readManifest, RECORDS, RUNS, SECRET_KEYS, type Manifest } from './manifest.js';
 
 export interface RestoreOptions {
   readonly from: string;
@@ -84,6 +85,7 @@ async function stage(config: Config, from: string, manifest: Manifest): Promise<
     if (isFirst) await rmdir(staging);
     const { code } = error as { code?: string };
     if (code !== 'ENOSPC' && code !== 'EDQUOT' && code !== 'SQLITE_FULL') throw error;
+    verifySecrets(config, { from, staging, manifest });
     throw new BackupError(
       `There is no room in ${config.dataDir} (${code}); its data is as it was. Free room, and restore again.`,
     );
@@ -147,6 +149,33 @@ async function makeReady(path: string, { temporal, changeBeforeRuns }: Manifest)
 }
 
 /** Beside the data folder; within it, where it is a mounted disk. @returns where */
+/** By the keys that the service will have: without them it would not start, and no device could sign in. */
+function verifySecrets(
+  { secretKeys }: Config,
+  { from, staging, manifest }: { readonly from: string; readonly staging: string; readonly manifest: Manifest },
+): void {
+  const hasKeys = manifest.files.some(({ path }) => path === SECRET_KEYS);
+  const keys = secretKeys ?? (hasKeys ? parseKeyFile(join(staging, SECRET_KEYS)) : []);
+  const records = new RecordsFile(join(staging, RECORDS));
+  try {
+    if (keys.length === 0 && !records.hasSealedSecrets()) return;
+    const fault =
+      keys.length === 0 ? 'the keys that open its device secrets are not in it.' : records.secretsFault(keys);
+    if (fault === null) return;
+    const remedy =
+      secretKeys === undefined
+        ? 'Set FERRY_SECRET_KEY as the service had it when the backup was made'
+        : hasKeys && records.secretsFault(parseKeyFile(join(staging, SECRET_KEYS))) === null
+          ? 'Unset FERRY_SECRET_KEY: the keys are in the backup'
+          : 'Put the key of that time behind the others in FERRY_SECRET_KEY, separated by a comma';
+    throw new BackupError(
+      `The backup ${from} can't be used: ${fault} ${remedy}, or restore another backup. Nothing was restored.`,
+    );
+  } finally {
+    records.close();
+  }
+}
+
 async function moveAside(dataDir: string, entries: readonly string[]): Promise<string> {
   const time = new Date().toISOString().replace(/[-:.]/g, '');
   const within = join(dataDir, `${ASIDE}${time}`);
