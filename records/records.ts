@@ -28,6 +28,9 @@ export interface Page<T> {
   readonly nextCursor: string | null;
 }
 
+/** Name of the setting that holds the key that signs download URLs. */
+export const DOWNLOAD_URL_KEY = 'download-url-key';
+
 /** Makes a creation repeatable: the same key answers what it created; with another fingerprint it is refused. */
 export interface Idempotency {
   readonly key: string;
@@ -742,5 +745,13 @@ export interface Records {
   countForgettable(endedBeforeMs: number): Promise<Omit<Forgotten, 'more'>>;
   /** Throws if the database can't be read, or its last write has failed and can't be made up for. */
   ping(): Promise<void>;
+  /**
+   * These records are older than what was given out by them last, or were made anew. Nothing that was given out may be
+   * good for something else from now on: numbers of changes and of device updates go on far above all that were given,
+   * another key signs download URLs, and sessions and sign-in links end.
+   */
+  beginEra(atMs: number): Promise<void>;
+  /** Whether the number is of a change that the records have lost in that way: who has it can't go on from there. */
+  isLostChange(change: number): Promise<boolean>;
   close(): Promise<void>;
 }

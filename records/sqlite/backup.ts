@@ -69,6 +69,17 @@ export interface RecordCounts {
   readonly openDeviceUpdates: number;
 }
 
+/** What lets somebody in, or decides what is let in. */
+export interface Credentials {
+  /** Names of the tokens that are good. */
+  readonly tokens: readonly string[];
+  /** That may sign in. */
+  readonly devices: number;
+  readonly revokedDevices: number;
+  /** Whose firmware must be signed. */
+  readonly productsWithTrustedKeys: number;
+}
+
 /** Reads a records database that no service has opened, such as a copy, or the live one beside a running service. */
 export class RecordsFile {
   private readonly db: Database.Database;
@@ -102,17 +113,6 @@ export class RecordsFile {
       .all();
   }
 
-  isNeeded(sha256: string): boolean {
-    const count = 'SELECT count(*) FROM firmware WHERE deleted_at_ms IS NULL AND sha256 = ?';
-    return this.db.prepare<[string], number>(count).pluck().get(sha256) !== 0;
-  }
-
-  counts(): RecordCounts {
-    const open = 'ended_at_ms IS NULL';
-    return {
-      products: this.number('SELECT count(*) FROM products'),
-      devices: this.number('SELECT count(*) FROM devices'),
-      firmware: this.number('SELECT count(*) FROM firmware WHERE deleted_at_ms IS NULL'),
   /** True when there are device secrets that only a key opens. */
   hasSealedSecrets(): boolean {
     return this.secretOfEachKey().some(({ secret }) => isSealed(secret));
@@ -138,11 +138,33 @@ export class RecordsFile {
       .all(SEALED_BY_CHARACTERS);
   }
 
+  isNeeded(sha256: string): boolean {
+    const count = 'SELECT count(*) FROM firmware WHERE deleted_at_ms IS NULL AND sha256 = ?';
+    return this.db.prepare<[string], number>(count).pluck().get(sha256) !== 0;
+  }
+
+  counts(): RecordCounts {
+    const open = 'ended_at_ms IS NULL';
+    return {
+      products: this.number('SELECT count(*) FROM products'),
+      devices: this.number('SELECT count(*) FROM devices'),
+      firmware: this.number('SELECT count(*) FROM firmware WHERE deleted_at_ms IS NULL'),
       tasks: this.number('SELECT count(*) FROM tasks'),
       openTasks: this.number(`SELECT count(*) FROM tasks WHERE ${open}`),
       openDeviceUpdates: this.number(
         `SELECT coalesce(sum(pending + notified + upgrading), 0) FROM tasks WHERE ${open}`,
       ),
+    };
+  }
+
+  credentials(nowMs: number): Credentials {
+    const tokens =
+      'SELECT name FROM tokens WHERE revoked_at_ms IS NULL AND (expires_at_ms IS NULL OR expires_at_ms >= ?)';
+    return {
+      tokens: this.db.prepare<[number], string>(`${tokens} ORDER BY name`).pluck().all(nowMs),
+      devices: this.number('SELECT count(*) FROM devices WHERE revoked_at_ms IS NULL'),
+      revokedDevices: this.number('SELECT count(*) FROM devices WHERE revoked_at_ms IS NOT NULL'),
+      productsWithTrustedKeys: this.number("SELECT count(*) FROM products WHERE trusted_keys <> '[]'"),
     };
   }
 

@@ -1,6 +1,6 @@
 import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { databaseFault, RecordsFile } from '../../records/sqlite/backup.js';
+import { databaseFault, RecordsFile, type Credentials } from '../../records/sqlite/backup.js';
 import { NO_SECRETS } from '../../records/sealing.js';
 import { openSqliteRecords } from '../../records/sqlite/sqlite-records.js';
 import { loadConfig, type Config } from '../config.js';
@@ -23,8 +23,15 @@ export interface Restored {
   readonly dataDir: string;
   /** Where the data went that was there before. */
   readonly movedAside: string | null;
+  /** What is good again, although it may have been taken back since the backup. */
+  readonly validAgain: ValidAgain;
   /** The service will run on another engine than the one that was backed up. */
   readonly otherEngine: boolean;
+}
+
+/** What opened the service, or the way to it, when the backup was made. */
+export interface ValidAgain extends Credentials {
+  readonly adminToken: boolean;
 }
 
 const MIGRATIONS = join(PROJECT_FOLDER, 'records', 'migrations');
@@ -58,7 +65,8 @@ export async function restore(env: NodeJS.ProcessEnv, options: RestoreOptions): 
     await moveIn(config.dataDir, staging);
     const isEmbedded = config.temporal.address === undefined;
     const otherEngine = isEmbedded !== (manifest.temporal === 'embedded');
-    return { manifest, dataDir: config.dataDir, movedAside, otherEngine };
+    const validAgain = credentialsOf(config, manifest);
+    return { manifest, dataDir: config.dataDir, movedAside, validAgain, otherEngine };
   } finally {
     release();
   }
@@ -77,6 +85,7 @@ async function stage(config: Config, from: string, manifest: Manifest): Promise<
     await emptyFolder(staging);
     await copyVerified(from, staging, manifest);
     verifyDatabases(from, staging, manifest);
+    verifySecrets(config, { from, staging, manifest });
     await makeReady(join(staging, RECORDS), manifest);
     await syncFolders(staging);
     return staging;
@@ -85,10 +94,19 @@ async function stage(config: Config, from: string, manifest: Manifest): Promise<
     if (isFirst) await rmdir(staging);
     const { code } = error as { code?: string };
     if (code !== 'ENOSPC' && code !== 'EDQUOT' && code !== 'SQLITE_FULL') throw error;
-    verifySecrets(config, { from, staging, manifest });
     throw new BackupError(
       `There is no room in ${config.dataDir} (${code}); its data is as it was. Free room, and restore again.`,
     );
+  }
+}
+
+function credentialsOf({ paths, adminToken }: Config, { files }: Manifest): ValidAgain {
+  const records = new RecordsFile(paths.database);
+  try {
+    const isKept = adminToken === undefined && files.some(({ path }) => path === ADMIN_TOKEN);
+    return { adminToken: isKept, ...records.credentials(Date.now()) };
+  } finally {
+    records.close();
   }
 }
 
@@ -131,24 +149,6 @@ function verifyDatabases(from: string, staging: string, manifest: Manifest): voi
   }
 }
 
-const damaged = (from: string, what: string): BackupError =>
-  new BackupError(`The backup ${from} is damaged: ${what}. Nothing was restored; restore another backup.`);
-
-async function makeReady(path: string, { temporal, changeBeforeRuns }: Manifest): Promise<void> {
-  const records = openSqliteRecords({
-    path,
-    sealer: NO_SECRETS,
-    synchronous: 'full',
-    migrationsFolder: MIGRATIONS,
-  });
-  try {
-    await records.engineRestored(temporal === 'embedded' ? changeBeforeRuns : null);
-  } finally {
-    await records.close();
-  }
-}
-
-/** Beside the data folder; within it, where it is a mounted disk. @returns where */
 /** By the keys that the service will have: without them it would not start, and no device could sign in. */
 function verifySecrets(
   { secretKeys }: Config,
@@ -176,6 +176,25 @@ function verifySecrets(
   }
 }
 
+const damaged = (from: string, what: string): BackupError =>
+  new BackupError(`The backup ${from} is damaged: ${what}. Nothing was restored; restore another backup.`);
+
+async function makeReady(path: string, { temporal, changeBeforeRuns }: Manifest): Promise<void> {
+  const records = openSqliteRecords({
+    path,
+    sealer: NO_SECRETS,
+    synchronous: 'full',
+    migrationsFolder: MIGRATIONS,
+  });
+  try {
+    await records.engineRestored(temporal === 'embedded' ? changeBeforeRuns : null);
+    await records.beginEra(Date.now());
+  } finally {
+    await records.close();
+  }
+}
+
+/** Beside the data folder; within it, where it is a mounted disk. @returns where */
 async function moveAside(dataDir: string, entries: readonly string[]): Promise<string> {
   const time = new Date().toISOString().replace(/[-:.]/g, '');
   const within = join(dataDir, `${ASIDE}${time}`);
