@@ -30,10 +30,17 @@ import type {
 export const iso = (atMs: number): string => new Date(atMs).toISOString();
 export const isoOrNull = (atMs: number | null): string | null => (atMs === null ? null : iso(atMs));
 
-export const productAnswer = ({ productKey, name, trustedKeys, createdAtMs }: Product): ProductAnswer => ({
+export const productAnswer = ({
+  productKey,
+  name,
+  trustedKeys,
+  trustUndecided,
+  createdAtMs,
+}: Product): ProductAnswer => ({
   productKey,
   name,
   trustedKeys: trustedKeys.map((key) => ({ ...key })),
+  trustUndecided,
   createdAt: iso(createdAtMs),
 });
 

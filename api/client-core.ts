@@ -267,6 +267,9 @@ export function createClientCore({ url, headers }: ClientCoreOptions) {
     trustKey: (productKey: string, publicKey: string) =>
       call<ProductAnswer>('POST', `${product(productKey)}/trusted-keys`, { json: { publicKey } }),
     untrustKey: (productKey: string, keyId: string) =>
+    /** In place of all that it trusts; none: it takes any firmware. */
+    setTrustedKeys: (productKey: string, publicKeys: readonly string[]) =>
+      call<ProductAnswer>('PUT', `${product(productKey)}/trusted-keys`, { json: { publicKeys } }),
       call<ProductAnswer>('DELETE', `${product(productKey)}/trusted-keys/${encodeURIComponent(keyId)}`),
     /** Another secret; generated if none is given. The device is cut off. */
     rotateDeviceSecret: (productKey: string, deviceName: string, deviceSecret?: string) =>

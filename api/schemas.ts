@@ -63,6 +63,10 @@ export const ProductSchema = z
     trustedKeys: z
       .array(TrustedKeySchema)
       .openapi({ description: 'Firmware must be signed by one of these; none: unsigned firmware is taken.' }),
+    trustUndecided: z.boolean().openapi({
+      description:
+        'The records were rebuilt, which does not tell the trusted keys: no firmware is taken until they are set, to none for any firmware.',
+    }),
     createdAt: time,
   })
   .openapi('Product');

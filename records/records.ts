@@ -57,10 +57,12 @@ export interface Product {
   /** Its firmware must be signed by one of these; none: unsigned firmware is taken. */
   readonly trustedKeys: readonly TrustedKey[];
   readonly createdAtMs: number;
+  /** A rebuild does not know what it trusted: no firmware is taken until somebody decides (`trustKeys`). */
+  readonly trustUndecided: boolean;
 }
 
 /** It trusts no key yet. */
-export type NewProduct = Omit<Product, 'trustedKeys'>;
+export type NewProduct = Omit<Product, 'trustedKeys' | 'trustUndecided'>;
 
 export interface NewDevice {
   readonly deviceName: string;
@@ -425,7 +427,8 @@ export interface Records {
   /** Newest first. */
   listProducts(page: PageRequest): Promise<Page<Product>>;
   /**
-   * From now on, firmware must be signed by one of these. Nobody else changes them in between.
+   * From now on, firmware must be signed by one of these; with none of them, any firmware is taken. Either decides what
+   * a rebuild has left undecided. Nobody else changes them in between.
    *
    * @param change the new ones, made of those before; what it throws changes nothing
    * @throws FerryError `not-found`
@@ -525,7 +528,7 @@ export interface Records {
    * Adds it if the limits allow, decided within the transaction.
    *
    * @throws FerryError `not-found` (product), `firmware-quota-exceeded`, `firmware-version-exists`,
-   *   `firmware-signature-invalid` when it is not signed by a key that the product trusts by now
+   *   `firmware-signature-invalid` when it is not signed by a key that the product trusts by now; `trust-undecided`
    */
   addFirmware(
     firmware: NewFirmware,
@@ -546,7 +549,7 @@ export interface Records {
    * Records the task, its claims and its device updates (all pending) in one transaction.
    *
    * @throws FerryError `not-found` (firmware); `firmware-deleted`; `firmware-not-verified` (batch);
-   *   `firmware-signature-invalid` when the product trusts its key no more;
+   *   `firmware-signature-invalid` when the product trusts its key no more; `trust-undecided`;
    *   `update-task-conflict` with `extra.conflicts: [{taskId, firmware: {id, name, version}, sourceVersions}]`;
    *   `devices-invalid` with `extra.devices: [{deviceName, problem}]` for listed devices that do not exist, are listed
    *   twice, are revoked, or (batch) run none of the source versions; `downgrade-not-allowed`; `no-target-devices`
@@ -693,7 +696,8 @@ export interface Records {
 
   // ── for a rebuild ─────────────────────────────────────────────────────────────────────────────
   /**
-   * Writes a task as its histories tell it, with its firmware, product and claims, counts included. A task that is there
+   * Writes a task as its histories tell it, with its firmware, product and claims, counts included. Whose signatures a
+   * new product trusts is undecided. A task that is there
    * already stays as it is.
    *
    * @returns false when it was there

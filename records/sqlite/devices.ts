@@ -96,8 +96,11 @@ export function deviceRecords(connection: Connection): DeviceRecords {
       writes.run(() => {
         const product = requireProduct(connection, productKey);
         const trustedKeys = change(product.trustedKeys);
-        db.update(products).set({ trustedKeys }).where(eq(products.productKey, productKey)).run();
-        return { ...product, trustedKeys };
+        db.update(products)
+          .set({ trustedKeys, trustUndecided: false })
+          .where(eq(products.productKey, productKey))
+          .run();
+        return { ...product, trustedKeys, trustUndecided: false };
       }),
 
     registerDevices: (productKey, added, createdAtMs, idempotency) =>

@@ -21,7 +21,10 @@ export function importRecords(connection: Connection): Pick<Records, 'importTask
 
 function importFirmware({ db }: Connection, { firmware: used, kind, status, endedAtMs }: TaskSnapshot): void {
   const { id, productKey, module, version, createdAtMs } = used;
-  db.insert(products).values({ productKey, name: productKey, createdAtMs }).onConflictDoNothing().run();
+  db.insert(products)
+    .values({ productKey, name: productKey, createdAtMs, trustUndecided: true })
+    .onConflictDoNothing()
+    .run();
   // A firmware of the same version was there before: it must have been deleted.
   db.update(firmware)
     .set({ deletedAtMs: createdAtMs })

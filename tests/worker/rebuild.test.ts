@@ -161,6 +161,14 @@ describe('records that are rebuilt from histories', () => {
     expect(after.firmware).toEqual(before.firmware);
   });
 
+  it('have numbers of their own: events and download URLs of the lost ones are good for nothing else', () => {
+    const numbers = (of: Dump) => [
+      ...of.updates.map(({ id }) => Number(id)),
+      ...of.tasks.map((row) => Number(row['change'])),
+    ];
+    expect(Math.min(...numbers(after))).toBeGreaterThan(Math.max(...numbers(before)) + 1_000_000);
+  });
+
   it('refuse to be rebuilt over', async () => {
     const again = rebuildOffline(serviceEnvironment(ferry.folder), {
       onSlow: () => undefined,
@@ -172,6 +180,13 @@ describe('records that are rebuilt from histories', () => {
   it('let the service go on: devices that are registered again end their updates', async () => {
     await ferry.resume();
     await register(NAMES);
+    expect(await ferry.addFirmware('lamp', 'main', '4.0')).toMatchObject({
+      status: 409,
+      body: { code: 'trust-undecided' },
+    });
+    const trust = await ferry.call('PUT', '/v1/products/lamp/trusted-keys', { publicKeys: [] });
+    expect(trust).toMatchObject({ status: 200, body: { trustUndecided: false } });
+    expect((await ferry.addFirmware('lamp', 'main', '4.0')).status).toBe(201);
     const upgrading = await connect('upgrading');
     await upgrading.runs('2.0');
     const away = await connect('away');
