@@ -33,6 +33,7 @@ export const DOWNLOAD_URL_KEY = 'download-url-key';
 
 /** Makes a creation repeatable: the same key answers what it created; with another fingerprint it is refused. */
 export interface Idempotency {
+  /** Unique over all who ask. */
   readonly key: string;
   /** Of route and body: the same key with another fingerprint is `idempotency-key-reused`. */
   readonly fingerprint: string;
@@ -438,7 +439,8 @@ export interface Records {
   /**
    * All of them or none. A replay answers the devices as they were registered, secrets included.
    *
-   * @throws FerryError `not-found` (product), `device-exists` with the names in `extra.deviceNames`
+   * @throws FerryError `not-found` (product), `device-exists` with the names in `extra.deviceNames`,
+   *   `registration-changed` for a replay after the secret of one of them was replaced
    */
   registerDevices(
     productKey: string,

@@ -115,7 +115,7 @@ export function deviceRecords(connection: Connection): DeviceRecords {
             insertDevices(connection, { productKey, added, createdAtMs, registration });
             return registration ?? productKey;
           },
-          read: (registration) => (idempotency ? registeredBy(connection, registration) : added),
+          read: (registration) => (idempotency ? registeredBy(connection, registration, added.length) : added),
         }),
       ),
 
@@ -303,15 +303,23 @@ function insertDevices(
   );
 }
 
-const registeredBy = ({ db, sealer }: Connection, registration: string): NewDevice[] =>
-  db
+/** @throws FerryError `registration-changed` when not all are as they were registered: a part would be taken for all */
+function registeredBy({ db, sealer }: Connection, registration: string, devicesMax: number): NewDevice[] {
+  const rows = db
     .select()
     .from(devices)
     .where(eq(devices.registration, registration))
     .orderBy(sql`rowid`)
-    .all()
-    .map((row) => ({
-      deviceName: row.deviceName,
-      deviceSecret: sealer.open(row.deviceSecret, deviceOwner(row)),
-      protocol: row.protocol,
-    }));
+    .all();
+  if (rows.length < devicesMax) {
+    throw new FerryError(
+      'registration-changed',
+      `Idempotency-Key: this request has registered its ${devicesMax} device(s) already, and ${devicesMax - rows.length} of them got another secret since; the secrets of then are not answered again. Rotate the secrets of devices that need one.`,
+    );
+  }
+  return rows.map((row) => ({
+    deviceName: row.deviceName,
+    deviceSecret: sealer.open(row.deviceSecret, deviceOwner(row)),
+    protocol: row.protocol,
+  }));
+}
