@@ -761,3 +761,6 @@ export interface Records {
   isLostChange(change: number): Promise<boolean>;
   close(): Promise<void>;
 }
+  /** When the last nightly run of forgetting began that has finished. */
+  lastRetention(): Promise<number | undefined>;
+  retentionFinished(begunAtMs: number): Promise<void>;
