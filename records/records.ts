@@ -410,7 +410,10 @@ export type BookkeepingFault =
       readonly sourceVersion: string;
       /** The open batch that holds the version instead, if any. */
       readonly heldBy: string | null;
-    };
+    }
+  | { readonly kind: 'failure-counts-wrong'; readonly taskId: string }
+  | { readonly kind: 'device-counts-wrong'; readonly productKey: string }
+  | { readonly kind: 'version-counts-wrong'; readonly productKey: string };
 
 /** What one piece of forgetting has removed. */
 export interface Forgotten {
@@ -713,7 +716,7 @@ export interface Records {
   endedTasksWithOpenUpdates(): Promise<readonly string[]>;
   /** Counts that are not what counting finds, and claims that are not where they should be. Looks at everything. */
   bookkeepingFaults(): Promise<readonly BookkeepingFault[]>;
-  /** @returns false when it can't be repaired: another task holds the claim */
+  /** @returns false when it can't be repaired: another task holds the claim, or has taken it meanwhile */
   repairBookkeeping(fault: BookkeepingFault, atMs: number): Promise<boolean>;
 
   // ── after a restore ───────────────────────────────────────────────────────────────────────────

@@ -81,6 +81,22 @@ export function describeKeeping(ground: () => Ground): void {
     });
   });
 
+  describe('a repair of the bookkeeping', () => {
+    it('of a claim that another task has taken meanwhile is none, and no error', async () => {
+      await build.devices(['a']);
+      await build.runs('a', '1.0.0');
+      const verified = await build.verified('2.0.0');
+      const first = await build.batch(verified, ['1.0.0']);
+      const missing = { kind: 'claim-missing', sourceVersion: '1.0.0', heldBy: null } as const;
+      await records.repairBookkeeping({ kind: 'claim-leaked', taskId: first.id, sourceVersion: '1.0.0' }, 2);
+      const second = await build.batch(verified, ['1.0.0']);
+      expect(await records.repairBookkeeping({ ...missing, taskId: first.id }, 3)).toBe(false);
+      expect(await records.repairBookkeeping({ ...missing, taskId: second.id }, 3)).toBe(true);
+      await records.taskEnded(second.id, 'cancelled', 4);
+      expect(await records.repairBookkeeping({ ...missing, taskId: second.id }, 5)).toBe(false);
+    });
+  });
+
   describe('an imported task', () => {
     const snapshot = (): TaskSnapshot => ({
       ...{
