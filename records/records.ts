@@ -57,9 +57,9 @@ export interface Product {
   readonly name: string;
   /** Its firmware must be signed by one of these; none: unsigned firmware is taken. */
   readonly trustedKeys: readonly TrustedKey[];
-  readonly createdAtMs: number;
   /** A rebuild does not know what it trusted: no firmware is taken until somebody decides (`trustKeys`). */
   readonly trustUndecided: boolean;
+  readonly createdAtMs: number;
 }
 
 /** It trusts no key yet. */
@@ -363,6 +363,12 @@ export interface AuditEntry extends AuditDraft {
   /** Hex SHA-256 over the previous entry's hash and this entry (records/audit-chain.ts). */
   readonly hash: string;
 }
+/** The last entry of what was archived and deleted: the log goes on from its hash. */
+export interface AuditAnchor {
+  readonly entryId: number;
+  readonly hash: string;
+  readonly archivedAtMs: number;
+}
 export interface AuditFilter {
   readonly actor?: string | undefined;
   readonly action?: string | undefined;
@@ -638,8 +644,19 @@ export interface Records {
   addAudit(entry: AuditDraft): Promise<AuditEntry>;
   /** Newest first. */
   listAudit(filter: AuditFilter, page: PageRequest): Promise<Page<AuditEntry>>;
-  /** In the order of the chain, from after an id. */
+  /** In the order of the chain, from after an id; nothing that is archived. */
   auditChain(afterId: number, limit: number): Promise<readonly AuditEntry[]>;
+  /** Of the newest archive. */
+  auditAnchor(): Promise<AuditAnchor | undefined>;
+  /**
+   * The entries up to this one are archived elsewhere: from now on the log begins after it, and they may be deleted.
+   * Repeatable.
+   *
+   * @throws FerryError `not-found` when there is no such entry, or it has another hash
+   */
+  anchorAudit(entry: { readonly id: number; readonly hash: string }, atMs: number): Promise<AuditAnchor>;
+  /** Deletes some of what is archived. @returns how many entries; 0 when nothing is left */
+  dropArchivedAudit(entriesMax: number): Promise<number>;
 
   // ── requests of operators, and the outbox ─────────────────────────────────────────────────────
   /** @throws FerryError `not-found`, `task-not-open` */
@@ -728,6 +745,14 @@ export interface Records {
    *   Null when the engine is none of ours to restore.
    */
   engineRestored(change: number | null): Promise<void>;
+  /**
+   * These records are older than what was given out by them last, or were made anew. Nothing that was given out may be
+   * good for something else from now on: numbers of changes and of device updates go on far above all that were given,
+   * another key signs download URLs, and sessions and sign-in links end.
+   */
+  beginEra(atMs: number): Promise<void>;
+  /** Whether the number is of a change that the records have lost in that way: who has it can't go on from there. */
+  isLostChange(change: number): Promise<boolean>;
   /** The change number of a restore that the engine has not caught up with yet. */
   restorePoint(): Promise<number | undefined>;
   /** The engine knows what it missed: forgets the restore point. */
@@ -750,20 +775,12 @@ export interface Records {
     /** Device updates and tasks of this piece. */
     readonly rowsMax: number;
   }): Promise<Forgotten>;
+  /** When the last nightly run of forgetting began that has finished. */
+  lastRetention(): Promise<number | undefined>;
+  retentionFinished(begunAtMs: number): Promise<void>;
   /** What `forgetTasks` would remove, called until there is no more. */
   countForgettable(endedBeforeMs: number): Promise<Omit<Forgotten, 'more'>>;
   /** Throws if the database can't be read, or its last write has failed and can't be made up for. */
   ping(): Promise<void>;
-  /**
-   * These records are older than what was given out by them last, or were made anew. Nothing that was given out may be
-   * good for something else from now on: numbers of changes and of device updates go on far above all that were given,
-   * another key signs download URLs, and sessions and sign-in links end.
-   */
-  beginEra(atMs: number): Promise<void>;
-  /** Whether the number is of a change that the records have lost in that way: who has it can't go on from there. */
-  isLostChange(change: number): Promise<boolean>;
   close(): Promise<void>;
 }
-  /** When the last nightly run of forgetting began that has finished. */
-  lastRetention(): Promise<number | undefined>;
-  retentionFinished(begunAtMs: number): Promise<void>;
