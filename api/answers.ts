@@ -35,6 +35,7 @@ export const productAnswer = ({
   productKey,
   name,
   trustedKeys,
+  trustUndecided,
   verificationSuccessesMin,
   createdAtMs,
 }: Product): ProductAnswer => ({
@@ -42,6 +43,7 @@ export const productAnswer = ({
   name,
   verificationSuccessesMin,
   trustedKeys: trustedKeys.map((key) => ({ ...key })),
+  trustUndecided,
   createdAt: iso(createdAtMs),
 });
 

@@ -63,6 +63,10 @@ export const ProductSchema = z
     trustedKeys: z
       .array(TrustedKeySchema)
       .openapi({ description: 'Firmware must be signed by one of these; none: unsigned firmware is taken.' }),
+    trustUndecided: z.boolean().openapi({
+      description:
+        'The records were rebuilt, which does not tell the trusted keys: no firmware is taken until they are set, to none for any firmware.',
+    }),
     verificationSuccessesMin: count.openapi({
       description:
         'A batch needs that so many devices have succeeded in verifications of its firmware; 0: none needs to.',
@@ -400,8 +404,16 @@ export const AuditVerificationSchema = z
     entries: count.openapi({ description: 'Entries that are as they were written.' }),
     lastHash: z.string(),
     fault: z.object({ id: z.int(), problem: z.string() }).nullable(),
+    archived: z
+      .object({ id: z.int(), hash: z.string(), archivedAt: time })
+      .nullable()
+      .openapi({ description: 'The last entry of what was archived: the log begins after it.' }),
   })
   .openapi('AuditVerification');
+
+export const AuditArchivedSchema = z
+  .object({ id: z.int(), archivedAt: time, deleted: count.openapi({ description: 'Entries that are deleted now.' }) })
+  .openapi('AuditArchived');
 
 export const ReadinessSchema = z
   .object({
@@ -413,6 +425,7 @@ export const ReadinessSchema = z
 export type TokenAnswer = z.infer<typeof TokenSchema>;
 export type NewTokenAnswer = z.infer<typeof NewTokenSchema>;
 export type AuditEntryAnswer = z.infer<typeof AuditEntrySchema>;
+export type AuditArchivedAnswer = z.infer<typeof AuditArchivedSchema>;
 export type AuditVerificationAnswer = z.infer<typeof AuditVerificationSchema>;
 export type Problem = z.infer<typeof ProblemSchema>;
 export type ProductAnswer = z.infer<typeof ProductSchema>;

@@ -28,8 +28,12 @@ export interface Page<T> {
   readonly nextCursor: string | null;
 }
 
+/** Name of the setting that holds the key that signs download URLs. */
+export const DOWNLOAD_URL_KEY = 'download-url-key';
+
 /** Makes a creation repeatable: the same key answers what it created; with another fingerprint it is refused. */
 export interface Idempotency {
+  /** Unique over all who ask. */
   readonly key: string;
   /** Of route and body: the same key with another fingerprint is `idempotency-key-reused`. */
   readonly fingerprint: string;
@@ -53,13 +57,15 @@ export interface Product {
   readonly name: string;
   /** Its firmware must be signed by one of these; none: unsigned firmware is taken. */
   readonly trustedKeys: readonly TrustedKey[];
+  /** A rebuild does not know what it trusted: no firmware is taken until somebody decides (`trustKeys`). */
+  readonly trustUndecided: boolean;
   /** A batch needs that so many devices have succeeded in verifications of its firmware; 0: none needs to. */
   readonly verificationSuccessesMin: number;
   readonly createdAtMs: number;
 }
 
 /** It trusts no key yet, and batches need no success of a verification. */
-export type NewProduct = Omit<Product, 'trustedKeys' | 'verificationSuccessesMin'>;
+export type NewProduct = Omit<Product, 'trustedKeys' | 'trustUndecided' | 'verificationSuccessesMin'>;
 
 /** What of a product can be changed. */
 export type ProductChange = Partial<Pick<Product, 'name' | 'verificationSuccessesMin'>>;
@@ -379,6 +385,12 @@ export interface AuditEntry extends AuditDraft {
   /** Hex SHA-256 over the previous entry's hash and this entry (records/audit-chain.ts). */
   readonly hash: string;
 }
+/** The last entry of what was archived and deleted: the log goes on from its hash. */
+export interface AuditAnchor {
+  readonly entryId: number;
+  readonly hash: string;
+  readonly archivedAtMs: number;
+}
 export interface AuditFilter {
   readonly actor?: string | undefined;
   readonly action?: string | undefined;
@@ -426,7 +438,10 @@ export type BookkeepingFault =
       readonly sourceVersion: string;
       /** The open batch that holds the version instead, if any. */
       readonly heldBy: string | null;
-    };
+    }
+  | { readonly kind: 'failure-counts-wrong'; readonly taskId: string }
+  | { readonly kind: 'device-counts-wrong'; readonly productKey: string }
+  | { readonly kind: 'version-counts-wrong'; readonly productKey: string };
 
 /** What one piece of forgetting has removed. */
 export interface Forgotten {
@@ -453,7 +468,8 @@ export interface Records {
   /** Newest first. */
   listProducts(page: PageRequest): Promise<Page<Product>>;
   /**
-   * From now on, firmware must be signed by one of these. Nobody else changes them in between.
+   * From now on, firmware must be signed by one of these; with none of them, any firmware is taken. Either decides what
+   * a rebuild has left undecided. Nobody else changes them in between.
    *
    * @param change the new ones, made of those before; what it throws changes nothing
    * @throws FerryError `not-found`
@@ -463,7 +479,8 @@ export interface Records {
   /**
    * All of them or none. A replay answers the devices as they were registered, secrets included.
    *
-   * @throws FerryError `not-found` (product), `device-exists` with the names in `extra.deviceNames`
+   * @throws FerryError `not-found` (product), `device-exists` with the names in `extra.deviceNames`,
+   *   `registration-changed` for a replay after the secret of one of them was replaced
    */
   registerDevices(
     productKey: string,
@@ -497,9 +514,10 @@ export interface Records {
   /**
    * Seals every secret by the newest key, plain ones of older releases too.
    *
-   * @returns how many were not yet
+   * @returns how many were not yet; and whether all of them are sure to be so after a power cut too: only then may the
+   *   older keys be forgotten
    */
-  resealSecrets(): Promise<number>;
+  resealSecrets(): Promise<{ readonly resealed: number; readonly isDurable: boolean }>;
 
   // ── what devices report ───────────────────────────────────────────────────────────────────────
   /** The connection becomes the device's: an older one's end no longer counts. */
@@ -566,7 +584,7 @@ export interface Records {
    * Adds it if the limits allow, decided within the transaction.
    *
    * @throws FerryError `not-found` (product), `firmware-quota-exceeded`, `firmware-version-exists`,
-   *   `firmware-signature-invalid` when it is not signed by a key that the product trusts by now
+   *   `firmware-signature-invalid` when it is not signed by a key that the product trusts by now; `trust-undecided`
    */
   addFirmware(
     firmware: NewFirmware,
@@ -587,7 +605,7 @@ export interface Records {
    * Records the task, its claims and its device updates (all pending) in one transaction.
    *
    * @throws FerryError `not-found` (firmware); `firmware-deleted`; `firmware-not-verified`, `firmware-not-proven` (batch);
-   *   `firmware-signature-invalid` when the product trusts its key no more;
+   *   `firmware-signature-invalid` when the product trusts its key no more; `trust-undecided`;
    *   `update-task-conflict` with `extra.conflicts: [{taskId, firmware: {id, name, version}, sourceVersions}]`;
    *   `devices-invalid` with `extra.devices: [{deviceName, problem}]` for listed devices that do not exist, are listed
    *   twice, are revoked, or (batch) run none of the source versions; `downgrade-not-allowed`; `no-target-devices`
@@ -671,8 +689,19 @@ export interface Records {
   addAudit(entry: AuditDraft): Promise<AuditEntry>;
   /** Newest first. */
   listAudit(filter: AuditFilter, page: PageRequest): Promise<Page<AuditEntry>>;
-  /** In the order of the chain, from after an id. */
+  /** In the order of the chain, from after an id; nothing that is archived. */
   auditChain(afterId: number, limit: number): Promise<readonly AuditEntry[]>;
+  /** Of the newest archive. */
+  auditAnchor(): Promise<AuditAnchor | undefined>;
+  /**
+   * The entries up to this one are archived elsewhere: from now on the log begins after it, and they may be deleted.
+   * Repeatable.
+   *
+   * @throws FerryError `not-found` when there is no such entry, or it has another hash
+   */
+  anchorAudit(entry: { readonly id: number; readonly hash: string }, atMs: number): Promise<AuditAnchor>;
+  /** Deletes some of what is archived. @returns how many entries; 0 when nothing is left */
+  dropArchivedAudit(entriesMax: number): Promise<number>;
 
   // ── requests of operators, and the outbox ─────────────────────────────────────────────────────
   /** @throws FerryError `not-found`, `task-not-open` */
@@ -734,7 +763,8 @@ export interface Records {
 
   // ── for a rebuild ─────────────────────────────────────────────────────────────────────────────
   /**
-   * Writes a task as its histories tell it, with its firmware, product and claims, counts included. A task that is there
+   * Writes a task as its histories tell it, with its firmware, product and claims, counts included. Whose signatures a
+   * new product trusts is undecided. A task that is there
    * already stays as it is.
    *
    * @returns false when it was there
@@ -748,7 +778,7 @@ export interface Records {
   endedTasksWithOpenUpdates(): Promise<readonly string[]>;
   /** Counts that are not what counting finds, and claims that are not where they should be. Looks at everything. */
   bookkeepingFaults(): Promise<readonly BookkeepingFault[]>;
-  /** @returns false when it can't be repaired: another task holds the claim */
+  /** @returns false when it can't be repaired: another task holds the claim, or has taken it meanwhile */
   repairBookkeeping(fault: BookkeepingFault, atMs: number): Promise<boolean>;
 
   // ── after a restore ───────────────────────────────────────────────────────────────────────────
@@ -760,6 +790,14 @@ export interface Records {
    *   Null when the engine is none of ours to restore.
    */
   engineRestored(change: number | null): Promise<void>;
+  /**
+   * These records are older than what was given out by them last, or were made anew. Nothing that was given out may be
+   * good for something else from now on: numbers of changes and of device updates go on far above all that were given,
+   * another key signs download URLs, and sessions and sign-in links end.
+   */
+  beginEra(atMs: number): Promise<void>;
+  /** Whether the number is of a change that the records have lost in that way: who has it can't go on from there. */
+  isLostChange(change: number): Promise<boolean>;
   /** The change number of a restore that the engine has not caught up with yet. */
   restorePoint(): Promise<number | undefined>;
   /** The engine knows what it missed: forgets the restore point. */
@@ -782,6 +820,9 @@ export interface Records {
     /** Device updates and tasks of this piece. */
     readonly rowsMax: number;
   }): Promise<Forgotten>;
+  /** When the last nightly run of forgetting began that has finished. */
+  lastRetention(): Promise<number | undefined>;
+  retentionFinished(begunAtMs: number): Promise<void>;
   /** What `forgetTasks` would remove, called until there is no more. */
   countForgettable(endedBeforeMs: number): Promise<Omit<Forgotten, 'more'>>;
   /** Throws if the database can't be read, or its last write has failed and can't be made up for. */

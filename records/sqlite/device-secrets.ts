@@ -28,3 +28,14 @@ export function sealAll({ db, sealer, sqlite }: Connection): number {
   }
   return stale.length;
 }
+
+/**
+ * Writes the write-ahead log back, with what that takes to outlive a power cut. With `synchronous = NORMAL`, a commit
+ * alone does not.
+ *
+ * @returns false when a reader has kept it from being written back whole
+ */
+export function checkpoint({ sqlite }: Pick<Connection, 'sqlite'>): boolean {
+  const [result] = sqlite.pragma('wal_checkpoint(TRUNCATE)') as { readonly busy: number }[];
+  return result?.busy === 0;
+}

@@ -10,7 +10,7 @@ import { findProduct, PRODUCT, requireProduct } from './products.js';
 import { createOnce } from './idempotency.js';
 import { behind, boundPage, PAGE_LIMIT, pageOf, readCursor } from './paging.js';
 import { preparedByShape } from './prepared.js';
-import { deviceOwner, sealAll } from './device-secrets.js';
+import { checkpoint, deviceOwner, sealAll } from './device-secrets.js';
 import { devices, deviceVersions, products } from './schema.js';
 import { noteSoak } from './soak.js';
 
@@ -96,8 +96,11 @@ export function deviceRecords(connection: Connection): DeviceRecords {
       writes.run(() => {
         const product = requireProduct(connection, productKey);
         const trustedKeys = change(product.trustedKeys);
-        db.update(products).set({ trustedKeys }).where(eq(products.productKey, productKey)).run();
-        return { ...product, trustedKeys };
+        db.update(products)
+          .set({ trustedKeys, trustUndecided: false })
+          .where(eq(products.productKey, productKey))
+          .run();
+        return { ...product, trustedKeys, trustUndecided: false };
       }),
 
     registerDevices: (productKey, added, createdAtMs, idempotency) =>
@@ -112,7 +115,7 @@ export function deviceRecords(connection: Connection): DeviceRecords {
             insertDevices(connection, { productKey, added, createdAtMs, registration });
             return registration ?? productKey;
           },
-          read: (registration) => (idempotency ? registeredBy(connection, registration) : added),
+          read: (registration) => (idempotency ? registeredBy(connection, registration, added.length) : added),
         }),
       ),
 
@@ -133,7 +136,10 @@ export function deviceRecords(connection: Connection): DeviceRecords {
     rotateDeviceSecret: (key, deviceSecret) =>
       change(key, { deviceSecret: sealer.seal(deviceSecret, deviceOwner(key)), registration: null }),
     revokeDevice: (key, revokedAtMs) => change(key, { revokedAtMs }),
-    resealSecrets: () => writes.run(() => sealAll(connection)),
+    async resealSecrets() {
+      const resealed = await writes.run(() => sealAll(connection));
+      return { resealed, isDurable: checkpoint(connection) };
+    },
 
     deviceConnected: ({ productKey, deviceName }, connectionId, atMs) =>
       writes.run(() => {
@@ -297,15 +303,23 @@ function insertDevices(
   );
 }
 
-const registeredBy = ({ db, sealer }: Connection, registration: string): NewDevice[] =>
-  db
+/** @throws FerryError `registration-changed` when not all are as they were registered: a part would be taken for all */
+function registeredBy({ db, sealer }: Connection, registration: string, devicesMax: number): NewDevice[] {
+  const rows = db
     .select()
     .from(devices)
     .where(eq(devices.registration, registration))
     .orderBy(sql`rowid`)
-    .all()
-    .map((row) => ({
-      deviceName: row.deviceName,
-      deviceSecret: sealer.open(row.deviceSecret, deviceOwner(row)),
-      protocol: row.protocol,
-    }));
+    .all();
+  if (rows.length < devicesMax) {
+    throw new FerryError(
+      'registration-changed',
+      `Idempotency-Key: this request has registered its ${devicesMax} device(s) already, and ${devicesMax - rows.length} of them got another secret since; the secrets of then are not answered again. Rotate the secrets of devices that need one.`,
+    );
+  }
+  return rows.map((row) => ({
+    deviceName: row.deviceName,
+    deviceSecret: sealer.open(row.deviceSecret, deviceOwner(row)),
+    protocol: row.protocol,
+  }));
+}

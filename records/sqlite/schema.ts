@@ -20,6 +20,8 @@ export const products = sqliteTable('products', {
   trustedKeys: text('trusted_keys', { mode: 'json' }).$type<readonly TrustedKey[]>().notNull().default([]),
   /** A batch needs that so many devices have succeeded in verifications of its firmware; 0: none needs to. */
   verificationSuccessesMin: integer('verification_successes_min').notNull().default(0),
+  /** A rebuild has made the row: which keys it trusted is not known, and no firmware is taken until somebody decides. */
+  trustUndecided: integer('trust_undecided', { mode: 'boolean' }).notNull().default(false),
   createdAtMs: integer('created_at_ms').notNull(),
   /** It is out of service; its key stays taken, since records name it. */
   deletedAtMs: integer('deleted_at_ms'),
@@ -249,7 +251,7 @@ export const deviceUpdates = sqliteTable(
       .on(t.taskId, t.endedAtMs, t.outcome)
       .where(sql`ended_at_ms IS NOT NULL`),
     index('device_updates_failures')
-      .on(t.endedAtMs, t.cause)
+      .on(t.endedAtMs, t.cause, t.productKey)
       .where(sql`cause IS NOT NULL`),
     index('device_updates_by_change').on(t.taskId, t.change),
     index('device_updates_history').on(t.productKey, t.deviceName, t.id),
@@ -366,7 +368,10 @@ export const tokens = sqliteTable(
   ],
 );
 
-/** Append-only: triggers of the migration refuse every other change. Each entry's hash covers the one before. */
+/**
+ * Append-only: triggers of the migration refuse every other change, but for deleting what an anchor stands for. Each
+ * entry's hash covers the one before.
+ */
 export const auditEntries = sqliteTable(
   'audit_entries',
   {
@@ -392,6 +397,13 @@ export const auditEntries = sqliteTable(
     index('audit_by_product').on(t.productKey, t.id),
   ],
 );
+
+/** The last entry of each part of the audit log that was archived and deleted: the chain goes on from its hash. */
+export const auditAnchors = sqliteTable('audit_anchors', {
+  entryId: integer('entry_id').primaryKey(),
+  hash: text('hash').notNull(),
+  archivedAtMs: integer('archived_at_ms').notNull(),
+});
 
 export const settings = sqliteTable('settings', {
   name: text('name').primaryKey(),

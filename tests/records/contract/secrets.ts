@@ -40,7 +40,7 @@ export function describeSecrets(ground: () => Ground): void {
       });
 
       it('is sealed already by the newest key when it was registered under it', async () => {
-        expect(await records.resealSecrets()).toBe(0);
+        expect(await records.resealSecrets()).toMatchObject({ resealed: 0 });
         expect(await records.deviceSecret(key('a'))).toBe('secret-of-a');
       });
     });
