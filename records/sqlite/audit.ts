@@ -21,9 +21,8 @@ export function auditRecords({ db, sqlite, writes }: Connection): AuditRecords {
     .prepare();
 
   const anchor = db.select().from(auditAnchors).orderBy(desc(auditAnchors.entryId)).limit(1).prepare();
-  const drop = sqlite.prepare<[number, number]>(
-    'DELETE FROM audit_entries WHERE id IN (SELECT id FROM audit_entries WHERE id <= ? ORDER BY id LIMIT ?)',
-  );
+  const oldest = sqlite.prepare<[], number | null>('SELECT min(id) FROM audit_entries').pluck();
+  const drop = sqlite.prepare<[number]>('DELETE FROM audit_entries WHERE id <= ?');
 
   return {
     addAudit: (draft) =>
@@ -81,6 +80,10 @@ export function auditRecords({ db, sqlite, writes }: Connection): AuditRecords {
         return added;
       }),
 
-    dropArchivedAudit: (entriesMax) => writes.run(() => drop.run(anchor.get()?.entryId ?? 0, entriesMax).changes),
+    dropArchivedAudit: (entriesMax) =>
+      writes.run(() => {
+        const first = oldest.get() ?? 0;
+        return drop.run(Math.min(anchor.get()?.entryId ?? 0, first + entriesMax - 1)).changes;
+      }),
   };
 }

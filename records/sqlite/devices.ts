@@ -10,7 +10,7 @@ import { findProduct, PRODUCT, requireProduct } from './products.js';
 import { createOnce } from './idempotency.js';
 import { behind, boundPage, PAGE_LIMIT, pageOf, readCursor } from './paging.js';
 import { preparedByShape } from './prepared.js';
-import { checkpoint, deviceOwner, sealAll } from './device-secrets.js';
+import { checkpoint, deviceOwner, sealAll, syncedToDisk } from './device-secrets.js';
 import { devices, deviceVersions, products } from './schema.js';
 import { noteSoak } from './soak.js';
 
@@ -137,7 +137,7 @@ export function deviceRecords(connection: Connection): DeviceRecords {
       change(key, { deviceSecret: sealer.seal(deviceSecret, deviceOwner(key)), registration: null }),
     revokeDevice: (key, revokedAtMs) => change(key, { revokedAtMs }),
     async resealSecrets() {
-      const resealed = await writes.run(() => sealAll(connection));
+      const resealed = await syncedToDisk(connection, () => writes.run(() => sealAll(connection)));
       return { resealed, isDurable: checkpoint(connection) };
     },
 

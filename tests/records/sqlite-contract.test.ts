@@ -130,6 +130,12 @@ describe('every statement of the records', () => {
       ).toMatch(/^SEARCH .*([<>]\(?\?|tasks_1 \(id=\?)/);
   });
 
+  it('counts failures in an index alone, of one product too', () => {
+    const counting = plans.filter(({ text }) => /^select "cause", count\(\*\) from "device_updates"/.test(text));
+    expect(counting.length).toBeGreaterThan(1);
+    for (const { text, steps } of counting) expect(steps.join(), text).toContain('USING COVERING INDEX');
+  });
+
   it('of the list of exceptions each is needed', () => {
     const needed = ({ step, text }: (typeof ALLOWED)[number]) =>
       plans.some((plan) =>

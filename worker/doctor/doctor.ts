@@ -67,7 +67,8 @@ async function reported({ log }: Pick<DoctorDeps, 'log'>, { fix, remedy, ...diff
   const { would, did } = typeof remedy === 'string' ? { would: remedy, did: remedy } : remedy;
   if (!wanted || !fix) return told(false, would);
   try {
-    return (await fix()) ? told(true, did) : told(false, `${would} That was not possible now; examine it again.`);
+    if (await fix()) return told(true, did);
+    return told(false, typeof remedy === 'string' ? would : `${would} That was not possible now; examine it again.`);
   } catch (error) {
     log.warn({ kind: difference.kind, subject: difference.subject, err: error }, 'a difference could not be repaired');
     return told(false, `${would} That has failed; the log of the service says why.`);
