@@ -32,6 +32,7 @@ export function restoreRecords({ db, writes }: Connection): RestoreRecords {
             ...{ failureSignalled: false, targetSignalled: false },
             // The number of signals stays: a flapping device is held back after a restore too.
             onlineSignalledAtMs: null,
+            newsAtMs: sql`coalesce(${deviceUpdates.targetHeardAtMs}, json_extract(${deviceUpdates.reportedFailure}, '$.atMs'))`,
           })
           .where(and(inArray(deviceUpdates.taskId, openTasks), inArray(deviceUpdates.status, [...OPEN_UPDATE])))
           .run();

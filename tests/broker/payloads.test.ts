@@ -219,6 +219,7 @@ describe('the notification', () => {
     const published: unknown[] = [];
     const link = {
       isReachable: () => true,
+      onlineId: () => 'connection',
       cutOff: async () => undefined,
       publishNotification: async (...message: unknown[]) => published.push(message) > 0,
     };
