@@ -214,12 +214,18 @@ export class Gateway {
 
   #progressReported(device: DeviceKey, { topic, payload }: Uplink): Promise<readonly Message[]> | readonly Message[] {
     const report = parseProgressReport(payload);
-    if (!report) return this.#irregular('malformed-payload', device, topic);
+    if (!report) return this.#showedLife(device, topic);
     if (report.step < 0) return this.#failureReported(device, report);
     const { module, step } = report;
     return this.deps.records
       .progressReported(device, { module, step, atMs: this.#now() })
       .then((isRecorded) => (isRecorded ? NO_ANSWERS : this.#irregular('stale-report', device, `step ${step}`)));
+  }
+
+  /** What it reports can't be read; that it is at its update can. */
+  async #showedLife(device: DeviceKey, topic: string): Promise<readonly Message[]> {
+    await this.deps.records.progressReported(device, { module: null, step: 0, atMs: this.#now() });
+    return this.#irregular('malformed-payload', device, topic);
   }
 
   /** The run ends the update, and the record follows it. */
@@ -249,7 +255,7 @@ export class Gateway {
     const query = parseFirmwareQuery(payload);
     if (!query) return this.#irregular('malformed-payload', device, topic);
     const update = await this.#fetch(device, query);
-    const id = typeof query.id === 'number' ? query.id : this.#now();
+    const id = typeof query.id === 'string' ? this.#now() : query.id;
     const reply = update
       ? formatNotification(update.firmware, this.deps.downloadUrl(update), id)
       : formatOldEmptyReply(id);
