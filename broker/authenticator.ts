@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
-import type { Records, SignInRefusal } from '../records/records.js';
+import type { SignInRefusal } from '../domain/sign-in-refusals.js';
+import type { Records } from '../records/records.js';
 import type { Irregularities } from './irregularities.js';
 import type { BrokerLimits } from './limits.js';
 import { addressOf, certifiedName } from './listeners.js';

@@ -269,7 +269,7 @@ class DeviceBroker implements EmbeddedBroker {
   #noteTakeOver(client: Client): void {
     const connection = this.#arrivals.connectionOf(client);
     const before = connection && this.#connections.get(connection.deviceId);
-    if (!before?.isOpen) return;
+    if (!connection || !before?.isOpen) return;
     const addresses = [before.client, client].map(({ conn }) => addressOf(conn as Socket));
     this.#nameClashes.tookOver(connection.device, addresses);
   }

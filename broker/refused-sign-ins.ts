@@ -1,7 +1,8 @@
 import type { Logger } from 'pino';
 import type { DeviceKey } from '../domain/ids.js';
 import { RecentMap } from '../domain/recent-map.js';
-import type { Records, SignInRefusal } from '../records/records.js';
+import type { SignInRefusal } from '../domain/sign-in-refusals.js';
+import type { Records } from '../records/records.js';
 import type { Irregularities } from './irregularities.js';
 import type { BrokerMetrics } from './metrics.js';
 import { deviceId } from './topics.js';

@@ -3,6 +3,7 @@ import type { FailureCause } from '../domain/causes.js';
 import type { FerryError } from '../domain/errors.js';
 import type { DeviceKey, TaskKind } from '../domain/ids.js';
 import type { FirmwareLimits, UpdatePolicy } from '../domain/policy.js';
+import type { SignInRefusal } from '../domain/sign-in-refusals.js';
 import type { Role } from '../domain/roles.js';
 import type { Approval, FirmwareStatus, PauseCause, TaskCounts, TaskStatus } from '../domain/update-task.js';
 
@@ -72,10 +73,6 @@ export interface InstalledVersion {
   /** Since when the device reports this version. */
   readonly reportedAtMs: number;
 }
-
-/** Why a device was not let in; the device itself is never told. */
-export type SignInRefusal =
-  'wrong-secret' | 'unknown-device' | 'revoked' | 'method-off' | 'certificate-mismatch' | 'malformed' | 'held-back';
 
 /** A sign-in in a device's name that was refused. */
 export interface RefusedSignIn {
