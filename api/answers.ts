@@ -162,6 +162,12 @@ export function createAnswers({ records, temporalUi }: Pick<ApiDeps, 'records' |
     online: record.online,
     lastSeenAt: isoOrNull(record.lastSeenAtMs),
     revokedAt: isoOrNull(record.revokedAtMs),
+    lastRefusedSignIn: record.refusedSignIn && {
+      at: iso(record.refusedSignIn.atMs),
+      reason: record.refusedSignIn.reason,
+      address: record.refusedSignIn.address,
+    },
+    nameClash: record.nameClash && { at: iso(record.nameClash.atMs), addresses: [...record.nameClash.addresses] },
     createdAt: iso(record.createdAtMs),
     currentUpdate: record.currentUpdate
       ? deviceUpdate(record.currentUpdate, policies.get(record.currentUpdate.taskId))

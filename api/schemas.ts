@@ -3,6 +3,7 @@ import { ErrorCode } from '../domain/errors.js';
 import { FailureCause } from '../domain/causes.js';
 import { DeviceUpdateStatus } from '../domain/device-update.js';
 import { Role } from '../domain/roles.js';
+import { SIGN_IN_REFUSALS, type SignInRefusal } from '../domain/sign-in-refusals.js';
 import { TaskStatus } from '../domain/update-task.js';
 
 /*
@@ -131,6 +132,20 @@ export const DeviceSchema = z
     online: z.boolean(),
     lastSeenAt: time.nullable(),
     revokedAt: time.nullable().openapi({ description: 'Since then it may not sign in.' }),
+    lastRefusedSignIn: z
+      .object({
+        at: time,
+        reason: z.enum(Object.keys(SIGN_IN_REFUSALS) as [SignInRefusal, ...SignInRefusal[]]),
+        address: z.string().openapi({ description: 'Where it came from.' }),
+      })
+      .nullable()
+      .openapi({ description: 'The latest sign-in in its name that was refused, and why; the client is never told.' }),
+    nameClash: z
+      .object({ at: time, addresses: z.array(z.string()) })
+      .nullable()
+      .openapi({
+        description: 'When two units that use this name last took the connection from each other, and from where.',
+      }),
     createdAt: time,
     currentUpdate: DeviceUpdateSchema.nullable(),
   })

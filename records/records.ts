@@ -3,6 +3,7 @@ import type { FailureCause } from '../domain/causes.js';
 import type { FerryError } from '../domain/errors.js';
 import type { DeviceKey, TaskKind } from '../domain/ids.js';
 import type { FirmwareLimits, UpdatePolicy } from '../domain/policy.js';
+import type { SignInRefusal } from '../domain/sign-in-refusals.js';
 import type { Role } from '../domain/roles.js';
 import type { Approval, FirmwareStatus, PauseCause, TaskCounts, TaskStatus } from '../domain/update-task.js';
 
@@ -84,6 +85,22 @@ export interface InstalledVersion {
   readonly reportedAtMs: number;
 }
 
+/** A sign-in in a device's name that was refused. */
+export interface RefusedSignIn {
+  readonly reason: SignInRefusal;
+  /** Where it came from. */
+  readonly address: string;
+  readonly atMs: number;
+}
+
+/** Two units that use one device name have taken the connection from each other. */
+export interface NameClash {
+  /** The latest time. */
+  readonly atMs: number;
+  /** Where the two came from: the same address twice behind one router. */
+  readonly addresses: readonly string[];
+}
+
 export interface Device extends DeviceKey {
   readonly protocol: DeviceProtocol;
   /** Of the module `default`; null until the device has reported one. */
@@ -94,6 +111,10 @@ export interface Device extends DeviceKey {
   readonly lastSeenAtMs: number | null;
   /** Since then it may not sign in. */
   readonly revokedAtMs: number | null;
+  /** The latest one. */
+  readonly refusedSignIn: RefusedSignIn | null;
+  /** The latest one. */
+  readonly nameClash: NameClash | null;
   readonly createdAtMs: number;
   /** The open device update that holds the device, if any. */
   readonly currentUpdate: DeviceUpdateRecord | null;
@@ -237,13 +258,23 @@ export interface OpenDeviceUpdate {
   readonly isDeviceRevoked: boolean;
   /** The engine knows of the reported failure. */
   readonly failureSignalled: boolean;
-  /** The engine knows that the soak time has begun. */
+  /** The engine knows that the device has reported the target version. */
   readonly targetSignalled: boolean;
+  /** The first report of the target version. */
+  readonly targetHeardAtMs: number | null;
+  /** Since when the engine has to be told of a failure or of the target version; null: it knows all. */
+  readonly newsAtMs: number | null;
   /** What the device has reported; the run ends the update. */
   readonly reportedFailure: ReportedFailure | null;
   /** `online` signals sent so far, and the latest: a flapping device is held back (domain `onlineBackoffMs`). */
   readonly onlineSignals: number;
   readonly onlineSignalledAtMs: number | null;
+}
+
+/** A place in the order of untold news. */
+export interface NewsPlace {
+  readonly newsAtMs: number;
+  readonly id: number;
 }
 
 export interface DeviceUpdateFilter {
@@ -507,6 +538,14 @@ export interface Records {
   deleteDevice(key: DeviceKey): Promise<Device>;
   /** For the sign-in of the broker; undefined for an unknown device, and for a revoked one. */
   deviceSecret(key: DeviceKey): Promise<string | undefined>;
+  /**
+   * Notes on the device that a sign-in in its name was refused; a repeated one is noted every ten seconds.
+   *
+   * @returns the reason, as the records know it: the device may be unknown, or revoked
+   */
+  signInRefused(key: DeviceKey, refusal: RefusedSignIn): Promise<SignInRefusal>;
+  /** Notes on the device that two units use its name. */
+  nameClashed(key: DeviceKey, clash: NameClash): Promise<void>;
   /** The old secret is void from now on. @throws FerryError `not-found` */
   rotateDeviceSecret(key: DeviceKey, deviceSecret: string): Promise<Device>;
   /** @param revokedAtMs null restores it. @throws FerryError `not-found` */
@@ -528,8 +567,9 @@ export interface Records {
   allDevicesDisconnected(): Promise<void>;
   /**
    * Records what the device runs; what is known already changes nothing. Answers its open, begun update of that
-   * module, if any. With a soak time, the first report of the target version begins it, and a report of another one
-   * after that is noted as failure `fell-back`. A device has at most 64 modules: one more changes nothing.
+   * module, if any; the first report of its target version is noted for the engine (`untoldNews`). With a soak time,
+   * that one begins it, and a report of another version after that is noted as failure `fell-back`. A device has at
+   * most 64 modules: one more changes nothing.
    */
   versionReported(
     key: DeviceKey,
@@ -537,7 +577,8 @@ export interface Records {
   ): Promise<OpenDeviceUpdate | 'too-many-modules' | undefined>;
   /**
    * Applies a percentage (domain `progressed`) to the open, begun update of that module, if the device was ever
-   * notified of it. The engine is told afterwards (`untoldProgress`). False when there is nothing to apply it to.
+   * notified of it. The engine is told afterwards (`untoldProgress`). False when there is nothing to apply it to, or
+   * when it is about the device's update before that one (domain `isLateWord`).
    */
   progressReported(
     key: DeviceKey,
@@ -545,15 +586,17 @@ export interface Records {
   ): Promise<boolean>;
   /**
    * Updates in progress of whose first progress, or step 100, the engine was not told: those that were reported before
-   * these times (epoch ms).
+   * these times (epoch ms). In the order of their ids, from after one on.
    */
   untoldProgress(
     before: { readonly startedBeforeMs: number; readonly hundredBeforeMs: number },
     limit: number,
+    afterId?: number,
   ): Promise<readonly OpenDeviceUpdate[]>;
   /**
    * Notes the failure that a device reports of its open, begun update, if it was ever notified of it; the first one
-   * stays. The update itself is ended by its run, which is signalled afterwards, or finds the note when it looks.
+   * stays. The update itself is ended by its run, which is told afterwards (`untoldNews`), or finds the note when it
+   * looks. Undefined when there is no such update, or when the failure is that of the update before (`isLateWord`).
    */
   failureReported(
     key: DeviceKey,
@@ -576,8 +619,11 @@ export interface Records {
    */
   pendingOnlineUpdates(limit: number): Promise<readonly OpenDeviceUpdate[]>;
 
-  /** Open updates with a failure that the engine does not know of yet. */
-  unsignalledFailures(limit: number): Promise<readonly OpenDeviceUpdate[]>;
+  /**
+   * Open updates with a failure, or a report of the target version, that the engine does not know of yet. The oldest
+   * news come first, from after those of an update on.
+   */
+  untoldNews(limit: number, after?: NewsPlace): Promise<readonly OpenDeviceUpdate[]>;
 
   // ── firmware ──────────────────────────────────────────────────────────────────────────────────
   /**

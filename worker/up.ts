@@ -280,7 +280,10 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
   shutdown.add('retention', () => retention.stop());
   shutdown.add('reconciler', () => reconciler.stop(), RECONCILER_STOP_MS);
   const teller = startReconciler({ 'telling of progress': () => gateway.tellProgress() }, { intervalMs: TELL_MS, log });
-  const tellTheRest = () => teller.stop().then(() => gateway.tellProgress(TELL_NOW));
+  const tellTheRest = async () => {
+    await teller.stop();
+    await Promise.all([gateway.tellNews(), gateway.tellProgress(TELL_NOW)]);
+  };
   shutdown.add('telling of progress', tellTheRest, RECONCILER_STOP_MS);
 
   log.info(

@@ -12,7 +12,7 @@ import { behind, boundPage, PAGE_LIMIT, pageOf, readCursor } from './paging.js';
 import { preparedByShape } from './prepared.js';
 import { checkpoint, deviceOwner, sealAll, syncedToDisk } from './device-secrets.js';
 import { devices, deviceVersions, products } from './schema.js';
-import { noteSoak } from './soak.js';
+import { noteVersion } from './soak.js';
 
 type DeviceRecords = Pick<
   Records,
@@ -24,6 +24,8 @@ type DeviceRecords = Pick<
   | 'getDevice'
   | 'listDevices'
   | 'deviceSecret'
+  | 'signInRefused'
+  | 'nameClashed'
   | 'rotateDeviceSecret'
   | 'revokeDevice'
   | 'resealSecrets'
@@ -37,6 +39,8 @@ type DeviceRow = typeof devices.$inferSelect;
 
 /** How exact a connected device's being seen is: its coming and going are noted at once, a repeated report is not. */
 const SEEN_MS = 60_000;
+/** A device with a wrong secret tries every few seconds. */
+const REFUSAL_NOTED_MS = 10_000;
 /** Of a device: each module's name is a row for good, and what a device sends is not to be trusted. */
 const MODULES_MAX = 64;
 /** Names that an error lists at most. */
@@ -49,6 +53,11 @@ export function deviceRecords(connection: Connection): DeviceRecords {
     and(eq(devices.productKey, productKey), eq(devices.deviceName, deviceName));
   const secretOf = db
     .select({ secret: devices.deviceSecret, revokedAtMs: devices.revokedAtMs })
+    .from(devices)
+    .where(IS_DEVICE)
+    .prepare();
+  const refusalOf = db
+    .select({ revokedAtMs: devices.revokedAtMs, refusedSignIn: devices.refusedSignIn })
     .from(devices)
     .where(IS_DEVICE)
     .prepare();
@@ -133,6 +142,32 @@ export function deviceRecords(connection: Connection): DeviceRecords {
       return undefined;
     },
 
+    async signInRefused(key, refusal) {
+      const { productKey, deviceName } = key;
+      const row = refusalOf.get({ productKey, deviceName });
+      if (!row) return 'unknown-device';
+      const reason = row.revokedAtMs === null ? refusal.reason : 'revoked';
+      const { refusedSignIn: last } = row;
+      const isKnown =
+        last?.reason === reason &&
+        last.address === refusal.address &&
+        Math.abs(refusal.atMs - last.atMs) < REFUSAL_NOTED_MS;
+      if (!isKnown) {
+        await writes.run(() => {
+          db.update(devices)
+            .set({ refusedSignIn: { ...refusal, reason } })
+            .where(isDevice(key))
+            .run();
+        });
+      }
+      return reason;
+    },
+
+    nameClashed: (key, nameClash) =>
+      writes.run(() => {
+        db.update(devices).set({ nameClash }).where(isDevice(key)).run();
+      }),
+
     rotateDeviceSecret: (key, deviceSecret) =>
       change(key, { deviceSecret: sealer.seal(deviceSecret, deviceOwner(key)), registration: null }),
     revokeDevice: (key, revokedAtMs) => change(key, { revokedAtMs }),
@@ -172,7 +207,7 @@ export function deviceRecords(connection: Connection): DeviceRecords {
         if (isNews || isPast(known.lastSeenAtMs, atMs)) reports.seen.run({ productKey, deviceName, atMs });
         const update = find.open(key, module);
         if (update === undefined) return undefined;
-        return noteSoak(connection, update, { version, atMs }, context) ? find.byId(update.record.id) : update;
+        return noteVersion(connection, update, { version, atMs }, context) ? find.byId(update.record.id) : update;
       }),
   };
 }

@@ -72,6 +72,7 @@ export function restoreRecords({ db, sqlite, writes }: Connection): RestoreRecor
             ...{ failureSignalled: false, targetSignalled: false },
             // The number of signals stays: a flapping device is held back after a restore too.
             onlineSignalledAtMs: null,
+            newsAtMs: sql`coalesce(${deviceUpdates.targetHeardAtMs}, json_extract(${deviceUpdates.reportedFailure}, '$.atMs'))`,
           })
           .where(and(inArray(deviceUpdates.taskId, openTasks), inArray(deviceUpdates.status, [...OPEN_UPDATE])))
           .run();

@@ -6,7 +6,14 @@ import type { TaskKind } from '../../domain/ids.js';
 import type { StoredPolicy } from '../../domain/policy.js';
 import type { Role } from '../../domain/roles.js';
 import type { Approval, PauseCause, TaskStatus } from '../../domain/update-task.js';
-import type { DigestMethod, ReportedFailure, TrustedKey, VerificationResult } from '../records.js';
+import type {
+  DigestMethod,
+  NameClash,
+  RefusedSignIn,
+  ReportedFailure,
+  TrustedKey,
+  VerificationResult,
+} from '../records.js';
 
 /*
  * Closed sets are stored as their words, times as epoch milliseconds. Rows that operators watch carry the number of
@@ -46,6 +53,10 @@ export const devices = sqliteTable(
     createdAtMs: integer('created_at_ms').notNull(),
     /** Id of the registration that a repeated request answers. */
     registration: text('registration'),
+    /** The latest sign-in in its name that was refused. */
+    refusedSignIn: text('refused_sign_in', { mode: 'json' }).$type<RefusedSignIn>(),
+    /** When two units last took its connection from each other. */
+    nameClash: text('name_clash', { mode: 'json' }).$type<NameClash>(),
   },
   (t) => [
     primaryKey({ columns: [t.productKey, t.deviceName] }),
@@ -237,6 +248,12 @@ export const deviceUpdates = sqliteTable(
     reportedFailure: text('reported_failure', { mode: 'json' }).$type<ReportedFailure>(),
     onlineSignals: integer('online_signals').notNull().default(0),
     onlineSignalledAtMs: integer('online_signalled_at_ms'),
+    /** The first report of the target version: its run is told of it. */
+    targetHeardAtMs: integer('target_heard_at_ms'),
+    /** Since when the run has to be told of a failure or of the target version; null when it knows. */
+    newsAtMs: integer('news_at_ms'),
+    /** The device's last word on its update before this one, which came after this one's notification. */
+    lateReportAtMs: integer('late_report_at_ms'),
     change: integer('change').notNull(),
   },
   (t) => [
@@ -258,9 +275,9 @@ export const deviceUpdates = sqliteTable(
     index('device_updates_open')
       .on(t.productKey, t.deviceName)
       .where(sql`status IN ('pending', 'notified', 'upgrading') AND begun_at_ms IS NOT NULL`),
-    index('device_updates_failing')
-      .on(t.id)
-      .where(sql`reported_failure IS NOT NULL AND failure_signalled = 0`),
+    index('device_updates_news')
+      .on(t.newsAtMs, t.id)
+      .where(sql`news_at_ms IS NOT NULL AND status IN ('pending', 'notified', 'upgrading')`),
     index('device_updates_untold')
       .on(t.id)
       .where(

@@ -72,7 +72,9 @@ export async function callEverything(records: Records): Promise<void> {
   await records.installedVersion(key, 'default');
   await records.openDeviceUpdate(key, null);
   await records.pendingOnlineUpdates(2);
-  await records.unsignalledFailures(2);
+  await records.untoldNews(2);
+  await records.signInRefused(key, { reason: 'wrong-secret', address: '10.0.0.1', atMs: 5 });
+  await records.nameClashed(key, { atMs: 6, addresses: ['10.0.0.1', '10.0.0.2'] });
   await records.countFailuresByCause(task.id);
   await records.countVersions(build.productKey, 'default');
   await records.countDevices();

@@ -42,7 +42,7 @@ export function describeKeeping(ground: () => Ground): void {
       const fallen = await reported('1.0.0', 30);
       expect(fallen?.reportedFailure).toEqual({ cause: 'fell-back', description: 'It runs 1.0.0.', atMs: 30 });
       expect((await reported('0.9.0', 40))?.reportedFailure?.atMs).toBe(30);
-      expect(await records.unsignalledFailures(10)).toHaveLength(1);
+      expect(await records.untoldNews(10)).toHaveLength(1);
     });
   });
 

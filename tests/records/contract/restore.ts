@@ -46,7 +46,7 @@ export function describeRestore(ground: () => Ground): void {
       ]) {
         expect(await records.untoldProgress(before, 10)).toMatchObject([{ record: { id } }]);
       }
-      expect(await records.unsignalledFailures(10)).toHaveLength(1);
+      expect(await records.untoldNews(10)).toHaveLength(1);
       expect(await records.undeliveredDeviceCancels(10)).toMatchObject([{ id }]);
     });
 
