@@ -53,6 +53,8 @@ describe('a run that is told several times that its device is online', () => {
     world.devices.file = 'intact';
     await world.comesOnline(task, DEVICE, 'only');
     await world.until(task, DEVICE, ({ status }) => status === 'notified');
+    await world.reportVersion(task, DEVICE, '2.0.0');
+    await world.run(DEVICE).result();
     expect(world.devices.sentTo(DEVICE)).toHaveLength(1);
   });
 });
