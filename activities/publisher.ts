@@ -10,6 +10,6 @@ export interface Publisher {
    */
   notify(update: OpenDeviceUpdate): Promise<boolean>;
   isReachable(device: DeviceKey): boolean;
-  /** Since when devices could reach Ferry without a break: a device can't be blamed for what it could not report. */
-  listeningSinceMs(): number;
+  /** For how long devices can reach Ferry without a break: a device can't be blamed for what it could not report. */
+  listeningForMs(): number | Promise<number>;
 }
