@@ -134,6 +134,9 @@ export const PolicyRequest = z
     notificationsMax: bounded(POLICY_BOUNDS.notificationsMax),
     stallTimeoutMs: bounded(POLICY_BOUNDS.stallTimeoutMs),
     confirmationTimeoutMs: bounded(POLICY_BOUNDS.confirmationTimeoutMs),
+    offlineMidUpdateMs: bounded(POLICY_BOUNDS.offlineMidUpdateMs).openapi({
+      description: 'How long a device that leaves in mid-update is waited for, within the overall time; 0: not at all.',
+    }),
     overallTimeoutMs: bounded(POLICY_BOUNDS.overallTimeoutMs),
     soakMs: bounded(POLICY_BOUNDS.soakMs),
     reconnectGraceMs: bounded(POLICY_BOUNDS.reconnectGraceMs),

@@ -88,7 +88,10 @@ export const WorkflowSchema = z
 
 export const WaitingForSchema = z
   .object({
-    what: z.enum(['its-turn', 'firmware-file', 'online', 'query', 'response', 'progress', 'confirmation', 'soak']),
+    what: z.enum([
+      ...(['its-turn', 'firmware-file', 'online', 'query', 'response', 'progress'] as const),
+      ...(['return', 'confirmation', 'soak'] as const),
+    ]),
     since: time,
     until: time.nullable(),
     then: z.string().openapi({ description: 'What happens then.' }),
@@ -222,6 +225,7 @@ export const PolicySchema = z
     notificationsMax: z.int(),
     stallTimeoutMs: z.int(),
     confirmationTimeoutMs: z.int(),
+    offlineMidUpdateMs: z.int(),
     overallTimeoutMs: z.int(),
     soakMs: z.int(),
     reconnectGraceMs: z.int(),

@@ -33,6 +33,7 @@ import { Shutdown } from './shutdown.js';
 import { createRetention, createRetentionMetrics } from './retention.js';
 import { StartupError } from './startup-error.js';
 import { readHistory } from './temporal/history.js';
+import { createTerminatedByEngine } from './temporal/termination.js';
 import { startTemporal } from './temporal/temporal.js';
 import { createUptime } from './uptime.js';
 import { startWorkflowWorker, type WorkflowWorker } from './workflow-worker.js';
@@ -180,7 +181,16 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
     log,
   });
 
-  const doctor = createDoctor({ records, store, client, log, now: Date.now, watchMs: config.watchMs });
+  const terminatedByEngine = createTerminatedByEngine(client);
+  const doctor = createDoctor({
+    records,
+    store,
+    client,
+    terminatedByEngine,
+    log,
+    now: Date.now,
+    watchMs: config.watchMs,
+  });
 
   const retention = createRetention({ records, ...config.retention, metrics: createRetentionMetrics(metrics), log });
 
@@ -253,8 +263,9 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
       records,
       publisher: {
         ...createNotifier({ link: broker.link, downloadUrl: downloads.urlFor }),
-        listeningSinceMs: () => uptime.sinceMs(),
+        listeningForMs: () => Date.now() - uptime.sinceMs(),
       },
+      terminatedByEngine,
       isIntact,
     },
   });
