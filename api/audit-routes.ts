@@ -12,6 +12,7 @@ import { narrowed, Scope } from './scope.js';
 import { AuditEntrySchema, AuditVerificationSchema, pageOf } from './schemas.js';
 
 const listAudit = operation({
+  id: 'listAudit',
   method: 'get',
   path: '/v1/audit',
   tag: 'Audit',
@@ -24,6 +25,7 @@ const listAudit = operation({
 });
 
 const exportAudit = operation({
+  id: 'exportAudit',
   method: 'get',
   path: '/v1/audit.csv',
   tag: 'Audit',
@@ -36,6 +38,7 @@ const exportAudit = operation({
 });
 
 const verifyAudit = operation({
+  id: 'verifyAudit',
   method: 'get',
   path: '/v1/audit/verification',
   tag: 'Audit',

@@ -18,6 +18,7 @@ const UploadSchema = FirmwareFields.extend({
 }).openapi('FirmwareUpload');
 
 const addFirmware = operation({
+  id: 'addFirmware',
   method: 'post',
   path: '/v1/firmware',
   tag: 'Firmware',
@@ -45,6 +46,7 @@ const addFirmware = operation({
 });
 
 const listFirmware = operation({
+  id: 'listFirmware',
   method: 'get',
   path: '/v1/firmware',
   tag: 'Firmware',
@@ -57,6 +59,7 @@ const listFirmware = operation({
 });
 
 const getFirmware = operation({
+  id: 'getFirmware',
   method: 'get',
   path: '/v1/firmware/{id}',
   tag: 'Firmware',
@@ -69,6 +72,7 @@ const getFirmware = operation({
 });
 
 const deleteFirmware = operation({
+  id: 'deleteFirmware',
   method: 'delete',
   path: '/v1/firmware/{id}',
   tag: 'Firmware',

@@ -11,6 +11,7 @@ import { narrowed, Scope } from './scope.js';
 import { pageOf, ProductSchema, VersionsSchema } from './schemas.js';
 
 const createProduct = operation({
+  id: 'createProduct',
   method: 'post',
   path: '/v1/products',
   tag: 'Products',
@@ -24,6 +25,7 @@ const createProduct = operation({
 });
 
 const listProducts = operation({
+  id: 'listProducts',
   method: 'get',
   path: '/v1/products',
   tag: 'Products',
@@ -36,6 +38,7 @@ const listProducts = operation({
 });
 
 const listVersions = operation({
+  id: 'listVersions',
   method: 'get',
   path: '/v1/products/{productKey}/versions',
   tag: 'Products',

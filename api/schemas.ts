@@ -10,6 +10,9 @@ import { TaskStatus } from '../domain/update-task.js';
  * are inferred from them. Times are ISO 8601 in UTC.
  */
 
+/** Of a schema with a name of its own: `nullable()` would say that it is an object and null at once. */
+const orNull = <T extends z.ZodType>(schema: T) => z.union([schema, z.null()]);
+
 const time = z.iso.datetime();
 const count = z.int().min(0);
 
@@ -100,7 +103,7 @@ export const DeviceUpdateSchema = z
     detail: z.string().nullable(),
     attempt: z.int(),
     notifications: count,
-    waitingFor: WaitingForSchema.nullable(),
+    waitingFor: orNull(WaitingForSchema),
     createdAt: time,
     notifiedAt: time.nullable(),
     startedAt: time.nullable().openapi({ description: 'Its first progress report.' }),
@@ -124,7 +127,7 @@ export const DeviceSchema = z
     lastSeenAt: time.nullable(),
     revokedAt: time.nullable().openapi({ description: 'Since then it may not sign in.' }),
     createdAt: time,
-    currentUpdate: DeviceUpdateSchema.nullable(),
+    currentUpdate: orNull(DeviceUpdateSchema),
   })
   .openapi('Device');
 
@@ -280,7 +283,7 @@ export const VersionsSchema = z
       z.object({
         version: z.string().nullable().openapi({ description: 'Null: these devices have not reported one.' }),
         devices: count,
-        claimedBy: ConflictSchema.nullable().openapi({ description: 'The open batch that updates this version.' }),
+        claimedBy: orNull(ConflictSchema).openapi({ description: 'The open batch that updates this version.' }),
       }),
     ),
   })
@@ -295,7 +298,7 @@ export const BatchPreviewSchema = z
     busy: count.openapi({ description: 'Of all of them: not finished with another update, so they would fail.' }),
     versions: z.array(z.object({ version: z.string(), devices: count })),
     conflicts: z.array(ConflictSchema),
-    refusal: ProblemSchema.nullable().openapi({ description: 'Why it would be refused, apart from conflicts.' }),
+    refusal: orNull(ProblemSchema).openapi({ description: 'Why it would be refused, apart from conflicts.' }),
   })
   .openapi('BatchPreview');
 

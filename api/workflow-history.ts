@@ -10,6 +10,7 @@ const WorkflowHistorySchema = z
   .openapi('WorkflowHistory', { description: 'A history in Temporal’s own JSON, as its UI downloads it.' });
 
 const readHistory = operation({
+  id: 'getWorkflowHistory',
   method: 'get',
   path: '/v1/workflow-history',
   tag: 'Tasks',
