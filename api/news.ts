@@ -28,11 +28,11 @@ const SENTENCES: Readonly<Record<string, string>> = {
 };
 
 /** Of the answer, only this goes to the log: an answer may hold secrets. */
-function devicesOf(answer: Readonly<Record<string, unknown>> | undefined): number | undefined {
-  const { counts, devices } = answer ?? {};
+function gistOf(answer: Readonly<Record<string, unknown>> | undefined): { task?: string; devices?: number } {
+  const { id, counts, devices } = answer ?? {};
   const total = (counts as { total?: unknown } | undefined)?.total;
-  if (typeof total === 'number') return total;
-  return Array.isArray(devices) ? devices.length : undefined;
+  if (typeof id === 'string' && typeof total === 'number') return { task: id, devices: total };
+  return Array.isArray(devices) ? { devices: devices.length } : {};
 }
 
 /** Tells the log what was done. Refusals are in the audit log only. */
@@ -42,14 +42,13 @@ export function tellNews(
   answer: Readonly<Record<string, unknown>> | undefined,
 ): void {
   if (outcome !== 'done') return;
-  const devices = devicesOf(answer);
   log.info(
     {
       action,
       by: actor,
       ...(target !== null && { target }),
       ...(productKey !== null && { productKey }),
-      ...(devices !== undefined && { devices }),
+      ...gistOf(answer),
     },
     SENTENCES[action] ?? action,
   );

@@ -174,7 +174,9 @@ export const Reinitiate = z
 
 /** The fields of a firmware upload, beside its `file`. The name has a rule and a code of its own. */
 export const FirmwareFields = z.strictObject({
-  name: z.string(),
+  name: z
+    .string()
+    .openapi({ minLength: 1, description: 'Chinese characters, English letters, digits and underscores.' }),
   productKey: ruled(productKeyProblem),
   version,
   module: moduleName.default('default'),

@@ -5,5 +5,13 @@ export const BASE_PATH = ((): string => {
   return content.startsWith('/') ? content : '';
 })();
 
-/** Who comes past the proxy, to the service's own port, is at a path that no page of the console has. */
-export const isBelowBase = (path: string): boolean => path === BASE_PATH || path.startsWith(`${BASE_PATH}/`);
+/**
+ * Where a page is to be gone to before it is shown: who comes past the proxy, to the service's own port, is at a path that
+ * no page of the console has, and so is who leaves the last slash out.
+ *
+ * @returns undefined where the address is right
+ */
+export function rightAddress({ pathname, search, hash }: Pick<Location, 'pathname' | 'search' | 'hash'>) {
+  if (pathname.startsWith(`${BASE_PATH}/`)) return undefined;
+  return `${BASE_PATH}${pathname === BASE_PATH ? '/' : pathname}${search}${hash}`;
+}

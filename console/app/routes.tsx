@@ -36,4 +36,4 @@ const ROUTES: RouteObject[] = [
   },
 ];
 
-export const createRouter = () => createBrowserRouter(ROUTES, { basename: BASE_PATH === '' ? '/' : BASE_PATH });
+export const createRouter = () => createBrowserRouter(ROUTES, { basename: `${BASE_PATH}/` });

@@ -47,6 +47,7 @@ describe('The message of a malformed request', () => {
     ['POST', `/v1/products/${PRODUCT}/devices`, { devices: [] }, 'devices: must not be empty'],
     ['POST', '/v1/records/forget', { olderThanMs: 1 }, 'olderThanMs: must be at least 86400000'],
     ['POST', '/v1/records/forget', { olderThanMs: 1e9 + 0.5 }, 'olderThanMs: must be a whole number'],
+    ['GET', '/v1/workflow-history?workflowId=batch%2Fx&runId=0', undefined, 'runId: must be the id of a run'],
     ['POST', '/v1/doctor', { fix: 'yes' }, 'fix: must be true or false'],
   ])('%s %s %j names the rule that it breaks', async (method, path, body, message) => {
     const { body: answer } = await world.call<ProblemBody>(method, path, body);

@@ -30,13 +30,13 @@ describe.each([
     expect(new URL(page.url()).pathname).toBe('/tools/ferry/devices');
     expect(await page.context().cookies()).toMatchObject([{ name: 'ferry-session', path: '/tools/ferry' }]);
 
-    await page.getByRole('link', { name: 'Firmware', exact: true }).first().click();
-    await page.getByRole('heading', { name: 'Firmware', level: 1 }).waitFor();
-    expect(new URL(page.url()).pathname).toBe('/tools/ferry/firmware');
+    await page.getByRole('link', { name: 'Overview' }).click();
+    await page.getByRole('heading', { name: 'Overview', level: 1 }).waitFor();
+    expect(new URL(page.url()).pathname).toBe('/tools/ferry/');
     const stream = page.waitForResponse((response) => response.url() === `${proxy.url}/v1/events`);
     await page.reload();
     expect((await stream).status()).toBe(200);
-    await page.getByRole('heading', { name: 'Firmware', level: 1 }).waitFor();
+    await page.getByRole('heading', { name: 'Overview', level: 1 }).waitFor();
 
     await page.getByRole('button', { name: 'Sign out' }).click();
     await page.getByLabel('Token').waitFor();
