@@ -11,5 +11,8 @@ process.umask(0o077);
 // `ferry tasks | head` closes the pipe early: that is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
 
+// Nobody hears of it any more: the service goes on, and what it is told to do is done.
+process.stderr.on('error', () => undefined);
+
 process.exitCode = await runCli(process.argv.slice(2), processIo(), { version: VERSION });
 setTimeout(() => process.exit(), LINGER_MS).unref();

@@ -56,7 +56,9 @@ export const serviceUrl = (text: string): string => new URL(text).href.replace(/
 
 /** Of an outside Temporal, as its SDK takes it. */
 export function temporalAddressProblem(text: string): string | undefined {
-  const [, ipv6, port] = /^(?:\[([^\]]*)\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?$/.exec(text) ?? [undefined, '', undefined];
-  const isAddress = (ipv6 === undefined || isIPv6(ipv6)) && (port === undefined || (+port > 0 && +port <= 65_535));
+  const found = /^(?:\[([^\]]*)\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?$/.exec(text) as [string, string?, string?] | null;
+  const [, ipv6, port] = found ?? [];
+  const hasPort = port === undefined || (Number(port) > 0 && Number(port) <= 65_535);
+  const isAddress = found !== null && hasPort && (ipv6 === undefined || isIPv6(ipv6));
   return isAddress ? undefined : 'must be a host and a port such as temporal.example:7233, without a scheme';
 }

@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import { serviceUrl } from './addresses.js';
 import { DEFAULT_BROKER_LIMITS } from '../broker/limits.js';
-import { hasTls, readEnvironment, takesPlainMqtt, unrelatedTo, type Problem, type Values } from './environment.js';
+import { readEnvironment, takesPlainMqtt, unrelatedTo, type Problem, type Values } from './environment.js';
 import { machineProblems } from './machine-checks.js';
 import { StartupError } from './startup-error.js';
 

@@ -193,10 +193,8 @@ describe('a running service', () => {
     });
     running.add(npm);
     let text = '';
-    for await (const piece of npm.stderr) {
-      text += String(piece);
-      if (READY.test(text)) break;
-    }
+    npm.stderr.on('data', (piece: Buffer) => (text += piece.toString()));
+    while (!READY.test(text)) await once(npm.stderr, 'data');
     const pid = await temporalPid();
     npm.kill('SIGTERM');
     if (npm.exitCode === null && npm.signalCode === null) await once(npm, 'exit');
