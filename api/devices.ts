@@ -13,6 +13,7 @@ import { Scope } from './scope.js';
 import { DeviceDetailSchema, DeviceSchema, DeviceUpdateSchema, pageOf, RegisteredDevicesSchema } from './schemas.js';
 
 const registerDevices = operation({
+  id: 'registerDevices',
   method: 'post',
   path: '/v1/products/{productKey}/devices',
   tag: 'Devices',
@@ -39,6 +40,7 @@ const registerDevices = operation({
 });
 
 const listDevices = operation({
+  id: 'listDevices',
   method: 'get',
   path: '/v1/products/{productKey}/devices',
   tag: 'Devices',
@@ -51,6 +53,7 @@ const listDevices = operation({
 });
 
 const getDevice = operation({
+  id: 'getDevice',
   method: 'get',
   path: '/v1/products/{productKey}/devices/{deviceName}',
   tag: 'Devices',
@@ -63,6 +66,7 @@ const getDevice = operation({
 });
 
 const listDeviceHistory = operation({
+  id: 'listDeviceHistory',
   method: 'get',
   path: '/v1/products/{productKey}/devices/{deviceName}/updates',
   tag: 'Devices',

@@ -18,6 +18,7 @@ const UploadSchema = FirmwareFields.extend({
 }).openapi('FirmwareUpload');
 
 const addFirmware = operation({
+  id: 'addFirmware',
   method: 'post',
   path: '/v1/firmware',
   tag: 'Firmware',
@@ -46,6 +47,7 @@ const addFirmware = operation({
 });
 
 const listFirmware = operation({
+  id: 'listFirmware',
   method: 'get',
   path: '/v1/firmware',
   tag: 'Firmware',
@@ -58,6 +60,7 @@ const listFirmware = operation({
 });
 
 const getFirmware = operation({
+  id: 'getFirmware',
   method: 'get',
   path: '/v1/firmware/{id}',
   tag: 'Firmware',
@@ -70,6 +73,7 @@ const getFirmware = operation({
 });
 
 const deleteFirmware = operation({
+  id: 'deleteFirmware',
   method: 'delete',
   path: '/v1/firmware/{id}',
   tag: 'Firmware',
