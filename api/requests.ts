@@ -80,6 +80,13 @@ export const TimelineQuery = z.strictObject({
     .max(500)
     .default(60)
     .openapi({ type: 'integer', minimum: 1, maximum: 500, default: 60, description: 'Spans of time at most.' }),
+  minutes: z.coerce
+    .number({ error: 'must be a number' })
+    .int()
+    .min(1)
+    .max(1_440)
+    .optional()
+    .openapi({ type: 'integer', minimum: 1, maximum: 1_440, description: 'Only the latest minutes of its time.' }),
 });
 const deviceUpdateFilter = {
   status: z.enum(DeviceUpdateStatus).optional(),
