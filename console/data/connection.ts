@@ -2,6 +2,7 @@ import { useSyncExternalStore } from 'react';
 
 /** Whether the server answers. What notices first says so; from then on its health is asked for until it is back. */
 const PROBE_MS = 1_500;
+const PROBE_TIMEOUT_MS = 10_000;
 
 let isAway = false;
 const listeners = new Set<() => void>();
@@ -24,7 +25,7 @@ export function serverIsAway(): void {
 async function probe(): Promise<void> {
   while (isAway) {
     await new Promise((resolve) => setTimeout(resolve, PROBE_MS));
-    const response = await fetch('/healthz', { cache: 'no-store' }).catch(() => undefined);
+    const response = await fetch('/healthz', { cache: 'no-store', signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) }).catch(() => undefined);
     if (response?.ok) set(false);
   }
 }
