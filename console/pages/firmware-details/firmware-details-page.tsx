@@ -111,7 +111,9 @@ function Verified({ firmware: { verifiedAt, lastVerification } }: { firmware: Fi
   return (
     <>
       <Time at={verifiedAt} /> ·{' '}
-      <Link to={taskPath(taskId)} style={{ textDecoration: 'underline' }}>{words.outcome.succeeded(format.number(succeeded), format.number(total))}</Link>
+      <Link to={taskPath(taskId)} style={{ textDecoration: 'underline' }}>
+        {words.outcome.succeeded(format.number(succeeded), format.number(total))}
+      </Link>
     </>
   );
 }
