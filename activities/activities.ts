@@ -29,7 +29,11 @@ export interface DeviceUpdateRef extends DeviceKey {
 /** What became of an attempt to notify a device. */
 export type NotifyAnswer =
   /** The notification is on its way to a connected device. */
-  | { readonly kind: 'sent' }
+  | {
+      readonly kind: 'sent';
+      /** The connection that it went out on, where that is certain; absent in histories of the first releases. */
+      readonly connectionId?: string | undefined;
+    }
   /** Not connected, or not subscribed: nothing was sent. */
   | { readonly kind: 'unreachable' }
   /** The device runs the target version already: nothing was sent. */
@@ -57,6 +61,8 @@ export interface Sighting {
   readonly lastProgressAtMs: number | null;
   readonly hundredAtMs: number | null;
   readonly failure: ReportedFailure | null;
+  /** The first report of the target version; absent in histories of the first releases. */
+  readonly targetHeardAtMs?: number | null;
   /** Since when devices could reach Ferry without a break; absent in histories of the first release. */
   readonly listeningSinceMs?: number;
 }
@@ -122,7 +128,11 @@ export function createActivities({ records, publisher, isIntact }: ActivityDeps)
         return { kind: 'file-damaged' };
       }
       await record(notified(state, atMs));
-      if (await publisher.notify(update)) return { kind: 'sent' };
+      const onlineId = publisher.onlineId(ref);
+      if (await publisher.notify(update)) {
+        // Another connection may have taken over meanwhile.
+        return publisher.onlineId(ref) === onlineId ? { kind: 'sent', connectionId: onlineId } : { kind: 'sent' };
+      }
       await record(state);
       return { kind: 'unreachable' };
     },
@@ -140,6 +150,7 @@ export function createActivities({ records, publisher, isIntact }: ActivityDeps)
         lastProgressAtMs,
         hundredAtMs,
         failure: update.reportedFailure,
+        targetHeardAtMs: update.targetHeardAtMs,
         listeningSinceMs: publisher.listeningSinceMs(),
       };
     },

@@ -42,7 +42,7 @@ const registerDevices = operation({
     },
   },
   responses: { 201: json(RegisteredDevicesSchema, 'The devices with their secrets') },
-  problems: ['not-found', 'device-exists', 'idempotency-key-reused'],
+  problems: ['not-found', 'device-exists', 'idempotency-key-reused', 'registration-changed'],
 });
 
 const listDevices = operation({

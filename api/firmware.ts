@@ -45,6 +45,7 @@ const addFirmware = operation({
     'firmware-quota-exceeded',
     'firmware-version-exists',
     'firmware-signature-invalid',
+    'trust-undecided',
     'idempotency-key-reused',
   ],
 });

@@ -215,6 +215,18 @@ const auditFilter = {
   productKey: z.string().optional(),
 };
 export const AuditQuery = PageQuery.extend(auditFilter);
+export const AuditChainQuery = z.strictObject({
+  before: z.iso.datetime({ offset: true }).openapi({ description: 'Only entries that are older than this time.' }),
+});
+export const ArchiveAudit = z
+  .strictObject({
+    id: z.int().min(1).openapi({ description: 'Of the last entry of the archive.' }),
+    hash: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/, 'must be the hash of that entry')
+      .openapi({ description: 'Of the same entry.' }),
+  })
+  .openapi('ArchiveAudit');
 export const AuditCsvQuery = z.strictObject(auditFilter);
 
 export const Decide = z

@@ -3,6 +3,7 @@ import { ErrorCode } from '../domain/errors.js';
 import { FailureCause } from '../domain/causes.js';
 import { DeviceUpdateStatus } from '../domain/device-update.js';
 import { Role } from '../domain/roles.js';
+import { SIGN_IN_REFUSALS, type SignInRefusal } from '../domain/sign-in-refusals.js';
 import { TaskStatus } from '../domain/update-task.js';
 
 /*
@@ -63,6 +64,10 @@ export const ProductSchema = z
     trustedKeys: z
       .array(TrustedKeySchema)
       .openapi({ description: 'Firmware must be signed by one of these; none: unsigned firmware is taken.' }),
+    trustUndecided: z.boolean().openapi({
+      description:
+        'The records were rebuilt, which does not tell the trusted keys: no firmware is taken until they are set, to none for any firmware.',
+    }),
     verificationSuccessesMin: count.openapi({
       description:
         'A batch needs that so many devices have succeeded in verifications of its firmware; 0: none needs to.',
@@ -127,6 +132,20 @@ export const DeviceSchema = z
     online: z.boolean(),
     lastSeenAt: time.nullable(),
     revokedAt: time.nullable().openapi({ description: 'Since then it may not sign in.' }),
+    lastRefusedSignIn: z
+      .object({
+        at: time,
+        reason: z.enum(Object.keys(SIGN_IN_REFUSALS) as [SignInRefusal, ...SignInRefusal[]]),
+        address: z.string().openapi({ description: 'Where it came from.' }),
+      })
+      .nullable()
+      .openapi({ description: 'The latest sign-in in its name that was refused, and why; the client is never told.' }),
+    nameClash: z
+      .object({ at: time, addresses: z.array(z.string()) })
+      .nullable()
+      .openapi({
+        description: 'When two units that use this name last took the connection from each other, and from where.',
+      }),
     createdAt: time,
     currentUpdate: DeviceUpdateSchema.nullable(),
   })
@@ -342,6 +361,10 @@ export const BatchPreviewSchema = z
     busy: count.openapi({ description: 'Of all of them: not finished with another update, so they would fail.' }),
     versions: z.array(z.object({ version: z.string(), devices: count })),
     conflicts: z.array(ConflictSchema),
+    unorderedVersions: z.array(z.string()).openapi({
+      description:
+        'Source versions of another scheme than the firmware’s: whether it is a downgrade for them is not known.',
+    }),
     refusal: ProblemSchema.nullable().openapi({ description: 'Why it would be refused, apart from conflicts.' }),
   })
   .openapi('BatchPreview');
@@ -441,8 +464,16 @@ export const AuditVerificationSchema = z
     entries: count.openapi({ description: 'Entries that are as they were written.' }),
     lastHash: z.string(),
     fault: z.object({ id: z.int(), problem: z.string() }).nullable(),
+    archived: z
+      .object({ id: z.int(), hash: z.string(), archivedAt: time })
+      .nullable()
+      .openapi({ description: 'The last entry of what was archived: the log begins after it.' }),
   })
   .openapi('AuditVerification');
+
+export const AuditArchivedSchema = z
+  .object({ id: z.int(), archivedAt: time, deleted: count.openapi({ description: 'Entries that are deleted now.' }) })
+  .openapi('AuditArchived');
 
 export const ReadinessSchema = z
   .object({
@@ -454,6 +485,7 @@ export const ReadinessSchema = z
 export type TokenAnswer = z.infer<typeof TokenSchema>;
 export type NewTokenAnswer = z.infer<typeof NewTokenSchema>;
 export type AuditEntryAnswer = z.infer<typeof AuditEntrySchema>;
+export type AuditArchivedAnswer = z.infer<typeof AuditArchivedSchema>;
 export type AuditVerificationAnswer = z.infer<typeof AuditVerificationSchema>;
 export type Problem = z.infer<typeof ProblemSchema>;
 export type ProductAnswer = z.infer<typeof ProductSchema>;

@@ -29,7 +29,7 @@ const putTrustedKeys = operation({
   method: 'put',
   path: '/v1/products/{productKey}/trusted-keys',
   summary: 'Set the public keys by one of which the firmware of a product must be signed',
-  description: FIRST_KEY,
+  description: `${FIRST_KEY} An empty list is a decision too: the product takes any firmware.`,
   request: { params: ProductParams, body: jsonBody(TrustKeys) },
 });
 

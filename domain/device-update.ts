@@ -112,6 +112,35 @@ export function progressed(state: DeviceUpdateState, step: number, atMs: number)
 export const plausibleTime = (atMs: number, state: DeviceUpdateState, nowMs: number): number =>
   Math.min(Math.max(atMs, state.begunAtMs ?? atMs), nowMs);
 
+/** After this time a device has forgotten an update that ended without its word. */
+const LATE_WORD_MS = 24 * 3_600_000;
+/** A device that is told of an update needs a moment to leave what it is doing. */
+const LATE_STEP_MS = 10_000;
+
+/**
+ * Whether a report is about the device's update before this one. Reports name no update: a device that was in the
+ * middle of one which an operator or a time limit ended has still to say how it ended for the device itself. Its next
+ * last word (a failure, or step 100), when it comes before any progress of the present update, is that one. So are
+ * percentages beyond the earlier ones, in the first moments after the notification.
+ *
+ * @param current notified, without any progress yet
+ */
+export function isLateWord(
+  earlier: DeviceUpdateState,
+  current: DeviceUpdateState,
+  report: { readonly step: number | 'failure'; readonly atMs: number; readonly isSameVersion: boolean },
+): boolean {
+  const { startedAtMs, hundredAtMs, endedAtMs, outcome, cause, step } = earlier;
+  const wasInTheMiddle = startedAtMs !== null && hundredAtMs === null && endedAtMs !== null;
+  const hadNoLastWord = outcome === null || cause === 'stalled';
+  if (!wasInTheMiddle || !hadNoLastWord || report.atMs - endedAtMs > LATE_WORD_MS) return false;
+  if (report.step === 'failure') return true;
+  // The same firmware again: the device goes on with it, and its percentages are those of the present update.
+  if (report.isSameVersion) return false;
+  const sinceNotifiedMs = report.atMs - (current.notifiedAtMs ?? report.atMs);
+  return report.step >= 100 || (report.step > (step ?? 0) && sinceNotifiedMs < LATE_STEP_MS);
+}
+
 /** What the records saw of the device's progress; the run may not have been told of all of it. */
 export type RecordedProgress = Pick<DeviceUpdateState, 'step' | 'startedAtMs' | 'lastProgressAtMs' | 'hundredAtMs'>;
 

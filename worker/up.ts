@@ -27,8 +27,7 @@ import { createLog, installSdkLog } from './log.js';
 import { PROJECT_FOLDER } from './paths.js';
 import { portTaken } from './ports.js';
 import { startReconciler } from './reconciler.js';
-import { openRecords } from './records.js';
-import { keepNewestSecretKey } from './secret-keys.js';
+import { openRecords, sealSecrets, secretKeysOf } from './records.js';
 import { openTls } from './tls.js';
 import { Shutdown } from './shutdown.js';
 import { createRetention, createRetentionMetrics } from './retention.js';
@@ -125,9 +124,11 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
   shutdown.add('data folder', releaseFolder);
   await requireNoHalfRestore(config.dataDir);
   const admin = await adminToken(config.paths.adminToken, config.adminToken);
-  const records = openRecords(config);
+  const secretKeys = secretKeysOf(config);
+  const records = openRecords(config, secretKeys);
   shutdown.add('records', () => records.close());
-  await sealSecrets(config, records, log);
+  const resealed = await sealSecrets(config, records, secretKeys);
+  if (resealed > 0) log.info({ devices: resealed }, 'device secrets were sealed by the newest key');
   const damagedFiles = new Counter({
     name: 'ferry_firmware_files_damaged_total',
     help: 'Stored firmware files found damaged',
@@ -285,7 +286,10 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
   shutdown.add('retention', () => retention.stop());
   shutdown.add('reconciler', () => reconciler.stop(), RECONCILER_STOP_MS);
   const teller = startReconciler({ 'telling of progress': () => gateway.tellProgress() }, { intervalMs: TELL_MS, log });
-  const tellTheRest = () => teller.stop().then(() => gateway.tellProgress(TELL_NOW));
+  const tellTheRest = async () => {
+    await teller.stop();
+    await Promise.all([gateway.tellNews(), gateway.tellProgress(TELL_NOW)]);
+  };
   shutdown.add('telling of progress', tellTheRest, RECONCILER_STOP_MS);
 
   log.info(
@@ -304,13 +308,6 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
     broken: brokenWorker(worker.running),
     stop: () => shutdown.run(),
   };
-}
-
-/** By the newest key, which is the only one that is kept afterwards. */
-async function sealSecrets({ paths, secretKeys }: Config, records: Records, log: Starting['log']): Promise<void> {
-  const resealed = await records.resealSecrets();
-  if (resealed > 0) log.info({ devices: resealed }, 'device secrets were sealed by the newest key');
-  if (secretKeys === undefined) keepNewestSecretKey(paths.secretKeys);
 }
 
 async function requireListening(broker: EmbeddedBroker | undefined): Promise<void> {

@@ -60,6 +60,9 @@ export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpda
   let notificationsTried = 0;
   let onlines = 0;
   let onlinesAnswered = 0;
+  /** The connection that the latest `online` signal named, and the one that the notification went out on. */
+  let onlineOn: string | undefined;
+  let notifiedOn: string | undefined;
   let wasSeenAtItsLimit = false;
   /** No time limit ends the update earlier: Ferry was away, and devices need a moment to come back. */
   let notBeforeMs = 0;
@@ -89,6 +92,8 @@ export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpda
   setHandler(fetchedSignal, (report) => mine(report, (atMs) => (state = notified(state, atMs))));
   setHandler(onlineSignal, (report) =>
     mine(report, () => {
+      if (isRepeated(report.connectionId)) return;
+      onlineOn = report.connectionId;
       onlines++;
       if (state.status !== 'upgrading') notificationsAsked++;
     }),
@@ -120,6 +125,7 @@ export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpda
     const at = now();
     const answer = await activities.notifyDevice(ref, at);
     notificationsTried = asked;
+    noteConnection(answer);
     state = afterNotify(state, answer, at.atMs);
   }
 
@@ -184,7 +190,23 @@ export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpda
     if (finishing() || (sighting.lastProgressAtMs ?? 0) > onlineAtMs) return;
     const at = now();
     const answer = await activities.notifyDevice(ref, at);
+    noteConnection(answer);
     state = afterNotify(state, answer, at.atMs);
+  }
+
+  /** One connection is one reason to notify, however often this run is told of it. */
+  function isRepeated(connectionId: string | undefined): boolean {
+    if (connectionId === undefined) return false;
+    if (connectionId === notifiedOn) return true;
+    return connectionId === onlineOn && (state.status === 'upgrading' || notificationsAsked > notificationsTried);
+  }
+
+  /** What the run was told of a connection while it notified on it is answered too. */
+  function noteConnection(answer: NotifyAnswer): void {
+    notifiedOn = answer.kind === 'sent' ? answer.connectionId : undefined;
+    if (notifiedOn === undefined || notifiedOn !== onlineOn) return;
+    notificationsTried = notificationsAsked;
+    onlinesAnswered = onlines;
   }
 
   /** A fall-back is told as a failure; one whose telling was lost is seen at the end of the soak time. */
@@ -210,10 +232,11 @@ export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpda
   async function look() {
     const sighting = await activities.lookAtDevice(ref);
     state = caughtUp(state, sighting, Date.now());
-    const { version, failure, listeningSinceMs } = sighting;
+    const { version, failure, listeningSinceMs, targetHeardAtMs } = sighting;
     if (listeningSinceMs !== undefined) notBeforeMs = graceUntilMs(wait(), Math.min(listeningSinceMs, Date.now()));
     if (version === firmware.version && failure?.cause !== 'fell-back') {
-      state = confirmed(state, Date.now(), policy.soakMs);
+      // The soak time began with the report, not with this run's hearing of it.
+      state = confirmed(state, plausibleTime(targetHeardAtMs ?? Date.now(), state, Date.now()), policy.soakMs);
     } else if (failure) {
       state = failed(state, failure.cause, failure.atMs, failure.description);
     }

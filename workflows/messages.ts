@@ -32,7 +32,10 @@ export interface VersionSignal extends Report {
   readonly version: string;
 }
 /** The device can be notified: its connection and subscription are in place. */
-export type OnlineSignal = Report;
+export interface OnlineSignal extends Report {
+  /** One connection is one reason to notify. Absent in histories of the first releases. */
+  readonly connectionId?: string | undefined;
+}
 /** The device asked for its update and was answered: as good as a notification. */
 export type FetchedSignal = Report;
 

@@ -8,6 +8,7 @@ const TOLD: readonly DeviceEventKind[] = [
   'stalled',
   'kept-old-version',
   'abandoned',
+  'renotified',
   'refused',
   'unreachable',
 ];

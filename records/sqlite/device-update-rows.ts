@@ -99,6 +99,8 @@ function opened(found: Whole | undefined): OpenDeviceUpdate | undefined {
     isDeviceRevoked: (device?.revokedAtMs ?? null) !== null,
     failureSignalled: update.failureSignalled,
     targetSignalled: update.targetSignalled,
+    targetHeardAtMs: update.targetHeardAtMs,
+    newsAtMs: update.newsAtMs,
     reportedFailure: update.reportedFailure,
     onlineSignals: update.onlineSignals,
     onlineSignalledAtMs: update.onlineSignalledAtMs,

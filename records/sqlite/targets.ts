@@ -1,7 +1,7 @@
 import { and, eq, inArray, sql } from 'drizzle-orm';
 import { FerryError } from '../../domain/errors.js';
 import type { DeviceProtocol } from '../../domain/device-update.js';
-import { compareVersions } from '../../domain/versions.js';
+import { isNewer } from '../../domain/versions.js';
 import type { NewTask } from '../records.js';
 import type { Connection } from './connection.js';
 import type { FirmwareRow } from './rows.js';
@@ -111,7 +111,7 @@ export function listedTargets(connection: Connection, { task, firmware }: Target
   });
   if (problems.length > 0) throw invalidDevices(problems);
   const newer = [...known.values()].filter(
-    ({ version }) => version !== null && compareVersions(version, firmware.version) > 0,
+    ({ version }) => version !== null && isNewer(version, firmware.version),
   );
   if (newer.length > 0 && !task.policy.allowDowngrade) {
     throw downgrade(

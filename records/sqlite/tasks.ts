@@ -2,7 +2,7 @@ import { and, count, desc, eq, isNull, sql } from 'drizzle-orm';
 import { FerryError, invalidField, notFound } from '../../domain/errors.js';
 import { VERIFICATION_DEVICES_MAX } from '../../domain/policy.js';
 import { isTaskOpen } from '../../domain/update-task.js';
-import { compareVersions } from '../../domain/versions.js';
+import { isNewer } from '../../domain/versions.js';
 import type { Created, NewTask, Product, Records, TaskRecord } from '../records.js';
 import { claimVersions } from './claims.js';
 import type { Connection } from './connection.js';
@@ -235,7 +235,7 @@ function requireBatchable(product: Product, row: FirmwareRow, { sourceVersions, 
   if (sourceVersions.includes(row.version)) {
     throw invalidField('sourceVersions', `must not contain the firmware's own version ${row.version}`);
   }
-  const newer = sourceVersions.filter((version) => compareVersions(version, row.version) > 0);
+  const newer = sourceVersions.filter((version) => isNewer(version, row.version));
   if (newer.length > 0 && !policy.allowDowngrade) throw downgrade(row, newer.join(', '));
 }
 

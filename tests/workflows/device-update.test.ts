@@ -30,6 +30,33 @@ const failureOf = async (task: TaskRecord, deviceName = DEVICE): Promise<{ type:
   return { type: (cause as ApplicationFailure).type ?? '', message: cause?.message ?? '' };
 };
 
+describe('a run that is told several times that its device is online', () => {
+  it('notifies once for each connection, also on that on which it has notified before it was told of it', async () => {
+    world.devices.onlineIds.set(DEVICE, 'first');
+    const task = await world.verify([DEVICE]);
+    await world.until(task, DEVICE, ({ status }) => status === 'notified');
+    for (let n = 0; n < 3; n++) await world.comesOnline(task, DEVICE, 'first');
+    for (let n = 0; n < 3; n++) await world.comesOnline(task, DEVICE, 'second');
+    const notified = await world.until(task, DEVICE, ({ notifications }) => notifications === 2);
+    expect(notified.status).toBe('notified');
+    await world.comesOnline(task, DEVICE, 'second');
+    await world.reportVersion(task, DEVICE, '2.0.0');
+    await world.run(DEVICE).result();
+    expect(world.devices.sentTo(DEVICE)).toHaveLength(2);
+  });
+
+  it('notifies on the same connection again when nothing could be sent before', async () => {
+    world.devices.file = 'corrupt';
+    const task = await world.verify([DEVICE]);
+    await world.until(task, DEVICE, ({ detail }) => detail !== null);
+    await world.comesOnline(task, DEVICE, 'only');
+    world.devices.file = 'intact';
+    await world.comesOnline(task, DEVICE, 'only');
+    await world.until(task, DEVICE, ({ status }) => status === 'notified');
+    expect(world.devices.sentTo(DEVICE)).toHaveLength(1);
+  });
+});
+
 describe('the way of a device update', () => {
   it('goes pending, notified, upgrading at the first progress, and succeeds by the reported target version', async () => {
     const task = await world.verify([DEVICE]);

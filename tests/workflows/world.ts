@@ -103,6 +103,12 @@ export class FakeDevices implements Publisher {
     return this.listening;
   }
 
+  /** By device, where a test tells connections apart. */
+  readonly onlineIds = new Map<string, string>();
+  onlineId({ deviceName }: { readonly deviceName: string }): string | undefined {
+    return this.onlineIds.get(deviceName);
+  }
+
   isReachable({ deviceName }: { readonly deviceName: string }): boolean {
     if (this.failing.has(deviceName)) {
       this.failed.add(deviceName);
@@ -113,6 +119,7 @@ export class FakeDevices implements Publisher {
 
   forget(): void {
     this.online.clear();
+    this.onlineIds.clear();
     this.sent.length = 0;
     this.file = 'intact';
     this.listening = 0;
@@ -304,9 +311,12 @@ export class World {
     await this.records.versionReported(key, { module: 'default', version, atMs: await this.env.currentTimeMs() });
   }
 
-  async comesOnline(task: TaskRecord, deviceName: string): Promise<void> {
+  /** @param connectionId as the broker names it; absent as in the first releases */
+  async comesOnline(task: TaskRecord, deviceName: string, connectionId?: string): Promise<void> {
     this.devices.online.add(deviceName);
-    await this.run(deviceName).signal(onlineSignal, { taskId: task.id, atMs: await this.env.currentTimeMs() });
+    if (connectionId !== undefined) this.devices.onlineIds.set(deviceName, connectionId);
+    const atMs = await this.env.currentTimeMs();
+    await this.run(deviceName).signal(onlineSignal, { taskId: task.id, atMs, connectionId });
   }
 
   async asksForItsUpdate(task: TaskRecord, deviceName: string): Promise<void> {

@@ -96,7 +96,10 @@ async function examineTask(deps: RunDeps, { id, workflowId }: TaskRecord): Promi
       kind: 'task-without-run',
       subject,
       sentence: 'It is open, and the engine knows no run of it.',
-      remedy: 'It is started again; devices that have not ended go on.',
+      remedy: {
+        would: 'A repair starts it again; devices that have not ended go on.',
+        did: 'It was started again; devices that have not ended go on.',
+      },
       fix: async () => {
         await records.tellAgain(id);
         return true;
@@ -107,7 +110,10 @@ async function examineTask(deps: RunDeps, { id, workflowId }: TaskRecord): Promi
     kind: 'task-run-closed',
     subject,
     sentence: `It is open, and its run has closed (${status.toLowerCase()}).`,
-    remedy: 'It ends as its run did; its claims are released.',
+    remedy: {
+      would: 'A repair ends it as its run did, and releases its claims.',
+      did: 'It was ended as its run did; its claims are released.',
+    },
     fix: async () => {
       // Devices whose runs were asked to cancel may take a moment: the task ends after them.
       for await (const update of begunUpdates(deps, id)) {
@@ -140,7 +146,7 @@ async function examineDeviceUpdate(
     kind: 'device-update-run-closed',
     subject: `${deviceName} in task ${taskId}`,
     sentence: `Its update is open, and its run has ${status === 'UNKNOWN' ? 'vanished' : `closed (${status.toLowerCase()})`}.`,
-    remedy: 'It ends as its run did.',
+    remedy: { would: 'A repair ends it as its run did.', did: 'It was ended as its run did.' },
     fix: async () => {
       const end = await endOf(client, { workflowId, runId, status }, record, now());
       await records.recordDeviceUpdate(taskId, key, end, runId);
@@ -198,14 +204,14 @@ export async function examineOpenRuns(deps: RunDeps, pause: () => Promise<void>)
             ...shared,
             kind: 'run-without-record',
             sentence: 'It runs, and there is no record of it.',
-            remedy: 'The run is terminated.',
+            remedy: { would: 'A repair terminates the run.', did: 'The run was terminated.' },
             fix: () => unlessClosed(handle.terminate('Ferry’s doctor: there is no record of it')),
           }
         : {
             ...shared,
             kind: 'run-of-ended-record',
             sentence: 'It runs, and its record has ended.',
-            remedy: 'The run is cancelled.',
+            remedy: { would: 'A repair cancels the run.', did: 'The run was cancelled.' },
             fix: () => unlessClosed(handle.cancel()),
           },
     );

@@ -4,6 +4,7 @@ import { access, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
+import { environmentOfOthers } from '../environment-of-others.js';
 import { StartupError } from '../startup-error.js';
 
 const run = promisify(execFile);
@@ -85,6 +86,7 @@ async function download(target: string, onSlow: CliSearch['onSlow']): Promise<st
   return fetchInto(target, async (folder) => {
     await run(process.execPath, ['--input-type=module', '-e', DOWNLOAD_SCRIPT, folder], {
       cwd: import.meta.dirname,
+      env: environmentOfOthers(process.env, 'fetch'),
     }).catch((error: unknown) => {
       const text = String((error as { stderr?: unknown }).stderr ?? error);
       throw new Error(`download: ${/dns error|timed? ?out|refused|unreachable/i.exec(text)?.[0] ?? 'failed'}`);
@@ -102,7 +104,7 @@ async function buildWithGo(target: string, onSlow: CliSearch['onSlow']): Promise
   onSlow(`Building the Temporal CLI ${CLI_VERSION} with ${stdout.trim()} (about 5 minutes, once) …`);
   return fetchInto(target, async (folder) => {
     await run('go', ['install', GO_PACKAGE], {
-      env: { ...process.env, GOBIN: folder },
+      env: { ...environmentOfOthers(process.env, 'fetch'), GOBIN: folder },
       timeout: GO_BUILD_TIMEOUT_MS,
       maxBuffer: 64 * 1024 * 1024,
     }).catch((error: unknown) => {
