@@ -11,6 +11,7 @@ import { LiveStreams } from './live-streams.js';
 import { ownersIn } from './scope.js';
 import { tokenRoutes } from './tokens.js';
 import { trustedKeyRoutes } from './trusted-keys.js';
+import { connectionInfoRoutes } from './connection-info.js';
 import { consoleRoutes } from './console.js';
 import type { ApiDeps, ApiEnv } from './deps.js';
 import { deviceRoutes } from './devices.js';
@@ -93,6 +94,7 @@ export function createApi(deps: ApiDeps): Api {
   app.route('/', taskCreationRoutes(shared));
   app.route('/', taskRoutes(shared));
   app.route('/', approvalRoutes(shared));
+  app.route('/', connectionInfoRoutes(deps));
   app.route('/', eventRoutes(shared));
   app.route('/', workflowHistoryRoutes(deps));
   app.route('/', doctorRoutes(deps));

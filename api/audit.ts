@@ -17,6 +17,9 @@ import type { AuditEntryAnswer } from './schemas.js';
  */
 export const noteBefore = (c: Context<ApiEnv>, before: object): void => c.set('before', before);
 
+/** The request repeats one that is in the audit log already, and changes nothing: it leaves no second entry. */
+export const noteNothingDone = (c: Context<ApiEnv>): void => c.set('isRepeat', true);
+
 interface AuditDeps {
   readonly records: Pick<Records, 'addAudit'>;
   /** The action of a route (operation.ts), by method and pattern; undefined for one that changes nothing. */
@@ -35,6 +38,7 @@ export function auditRequests({ records, actionOf, log, now }: AuditDeps): Middl
     const refusal = c.error instanceof FerryError ? c.error : undefined;
     // Who is held back for sending rubbish must not fill the log with it.
     if (refusal?.code === 'too-many-requests') return;
+    if (c.get('isRepeat') === true) return;
     const answer = await answerOf(c.res);
     const draft = draftOf(c, { action, atMs: now(), answer });
     tellNews(log, draft, answer);

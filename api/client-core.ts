@@ -19,12 +19,15 @@ import type {
   AuditEntryAnswer,
   AuditVerificationAnswer,
   BatchPreviewAnswer,
+  ConnectionInfoAnswer,
   DeviceAnswer,
   DeviceDetailAnswer,
+  DeviceHistoryEntryAnswer,
   DeviceUpdateAnswer,
   DoctorAnswer,
   ForgettingAnswer,
   FirmwareAnswer,
+  FirmwareDetailAnswer,
   FirmwarePageAnswer,
   NewTokenAnswer,
   OverviewAnswer,
@@ -47,6 +50,8 @@ export interface ClientCoreOptions {
   readonly url: string;
   /** With every request: what says who is asking. A browser's session cookie goes by itself. */
   readonly headers: Readonly<Record<string, string>>;
+  /** How long a request may take, its answer included; streams and exports have no limit. Absent: none has. */
+  readonly timeoutMs?: number;
 }
 
 /** A refusal of the API: its stable code, its sentence, and the problem document's other members. */
@@ -95,6 +100,7 @@ export interface Call {
   readonly body?: string | StreamedBody;
   readonly headers?: Record<string, string>;
   readonly signal?: AbortSignal | undefined;
+  readonly timeout?: AbortSignal | undefined;
 }
 /** Repeats of a creation with the same key answer what the first one created. */
 export interface CreationOptions {
@@ -133,7 +139,7 @@ export type ClientCore = ReturnType<typeof createClientCore>;
  *
  * @throws ApiError (each method) for a refusal, ApiUnreachableError when there is no answer
  */
-export function createClientCore({ url, headers }: ClientCoreOptions) {
+export function createClientCore({ url, headers, timeoutMs }: ClientCoreOptions) {
   const base = url.endsWith('/') ? url : `${url}/`;
 
   async function send(method: string, path: string, call: Call = {}): Promise<Response> {
@@ -152,7 +158,7 @@ export function createClientCore({ url, headers }: ClientCoreOptions) {
     }
     const response = await fetch(target, {
       method,
-      signal: call.signal ?? null,
+      signal: AbortSignal.any([call.signal, call.timeout].filter((signal) => signal !== undefined)),
       headers: {
         ...headers,
         ...(call.json === undefined ? {} : { 'content-type': 'application/json' }),
@@ -170,8 +176,16 @@ export function createClientCore({ url, headers }: ClientCoreOptions) {
     if (!response.ok) throw new ApiError(response.status, await problemOf(response));
     return response;
   }
-  const call = async <T>(method: string, path: string, options?: Call): Promise<T> =>
-    (await send(method, path, options)).json() as Promise<T>;
+  const call = async <T>(method: string, path: string, options?: Call): Promise<T> => {
+    const timeout = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs);
+    try {
+      const response = await send(method, path, { ...options, timeout });
+      return (await response.json()) as T;
+    } catch (error) {
+      if (timeout?.aborted !== true || error instanceof ApiError || error instanceof ApiUnreachableError) throw error;
+      throw new ApiUnreachableError(`The answer from ${base} broke off.`, { cause: error });
+    }
+  };
 
   const product = (productKey: string) => `v1/products/${encodeURIComponent(productKey)}`;
   const firmware = (id: string) => `v1/firmware/${encodeURIComponent(id)}`;
@@ -201,6 +215,8 @@ export function createClientCore({ url, headers }: ClientCoreOptions) {
     /** What runs on the devices of a product, most devices first. */
     listVersions: (productKey: string, query: { module?: string } = {}) =>
       call<VersionsAnswer>('GET', `${product(productKey)}/versions`, { query }),
+    /** Where devices connect. */
+    getConnectionInfo: () => call<ConnectionInfoAnswer>('GET', 'v1/connection-info'),
     getOverview: () => call<OverviewAnswer>('GET', 'v1/overview'),
     listProducts: (query: PageParams = {}) =>
       call<PageAnswer<ProductAnswer>>('GET', 'v1/products', { query: { ...query } }),
@@ -221,7 +237,7 @@ export function createClientCore({ url, headers }: ClientCoreOptions) {
     getDevice: (productKey: string, deviceName: string) =>
       call<DeviceDetailAnswer>('GET', `${product(productKey)}/devices/${encodeURIComponent(deviceName)}`),
     listDeviceHistory: (productKey: string, deviceName: string, query: PageParams = {}) =>
-      call<PageAnswer<DeviceUpdateAnswer>>(
+      call<PageAnswer<DeviceHistoryEntryAnswer>>(
         'GET',
         `${product(productKey)}/devices/${encodeURIComponent(deviceName)}/updates`,
         { query: { ...query } },
@@ -229,7 +245,7 @@ export function createClientCore({ url, headers }: ClientCoreOptions) {
 
     listFirmware: (query: PageParams & { productKey?: string } = {}) =>
       call<FirmwarePageAnswer>('GET', 'v1/firmware', { query: { ...query } }),
-    getFirmware: (id: string) => call<FirmwareAnswer>('GET', firmware(id)),
+    getFirmware: (id: string) => call<FirmwareDetailAnswer>('GET', firmware(id)),
     deleteFirmware: (id: string) => call<FirmwareAnswer>('DELETE', firmware(id)),
 
     createVerification: (firmwareId: string, json: CreateVerificationRequest, options: CreationOptions = {}) =>
@@ -242,7 +258,7 @@ export function createClientCore({ url, headers }: ClientCoreOptions) {
 
     listTasks: (query: TaskQuery = {}) => call<PageAnswer<TaskAnswer>>('GET', 'v1/tasks', { query: { ...query } }),
     /** Device updates that ended, over time. */
-    getTimeline: (taskId: string, query: { points?: number } = {}) =>
+    getTimeline: (taskId: string, query: { points?: number; minutes?: number } = {}) =>
       call<TimelineAnswer>('GET', `${task(taskId)}/timeline`, { query }),
     getTask: (id: string) => call<TaskDetailAnswer>('GET', task(id)),
     listDeviceUpdates: (taskId: string, query: DeviceUpdateQuery = {}) =>

@@ -4,13 +4,20 @@ import type { DeviceKey } from '../domain/ids.js';
 import type { Records } from '../records/records.js';
 import { pageAnswer, type Answers } from './answers.js';
 import { Permission } from './auth.js';
+import { createDeviceHistory } from './device-history.js';
 import { readRegistration } from './device-registration.js';
 import { idempotencyOf, IdempotencyHeaders, markReplay } from './idempotency.js';
 import { json, mountUnvalidated, operation } from './operation.js';
 import { DeviceParams, DevicesQuery, PageQuery, ProductParams, RegisterDevices } from './requests.js';
 import { newRouter } from './router.js';
 import { Scope } from './scope.js';
-import { DeviceDetailSchema, DeviceSchema, DeviceUpdateSchema, pageOf, RegisteredDevicesSchema } from './schemas.js';
+import {
+  DeviceDetailSchema,
+  DeviceHistoryEntrySchema,
+  DeviceSchema,
+  pageOf,
+  RegisteredDevicesSchema,
+} from './schemas.js';
 
 const registerDevices = operation({
   id: 'registerDevices',
@@ -74,7 +81,7 @@ const listDeviceHistory = operation({
   permission: Permission.READ,
   scope: Scope.PRODUCT,
   request: { params: DeviceParams, query: PageQuery },
-  responses: { 200: json(pageOf(DeviceUpdateSchema), 'A page of device updates') },
+  responses: { 200: json(pageOf(DeviceHistoryEntrySchema), 'A page of device updates') },
   problems: ['not-found'],
 });
 
@@ -87,11 +94,11 @@ export function deviceRoutes(deps: {
   readonly now: () => number;
 }) {
   const { records, answers, now } = deps;
+  const historyOf = createDeviceHistory(records, answers);
 
   async function historyPage(key: DeviceKey, page: { readonly limit: number; readonly cursor?: string | undefined }) {
     const found = await records.listDeviceHistory(key, page);
-    const policies = await answers.policiesOf(found.items);
-    return pageAnswer(found, (update) => answers.deviceUpdate(update, policies.get(update.taskId)));
+    return { items: await historyOf(found.items), nextCursor: found.nextCursor };
   }
   async function requireDevice(key: DeviceKey) {
     const device = await records.getDevice(key);
@@ -115,8 +122,11 @@ export function deviceRoutes(deps: {
       const key = c.req.valid('param');
       const device = await requireDevice(key);
       const policies = await answers.policiesOf(device.currentUpdate ? [device.currentUpdate] : []);
-      const history = await historyPage(key, { limit: FIRST_UPDATES });
-      return c.json({ ...answers.device(device, policies), history }, 200);
+      const [history, [currentUpdate = null]] = await Promise.all([
+        historyPage(key, { limit: FIRST_UPDATES }),
+        historyOf(device.currentUpdate ? [device.currentUpdate] : []),
+      ]);
+      return c.json({ ...answers.device(device, policies), currentUpdate, history }, 200);
     })
     .openapi(listDeviceHistory, async (c) => {
       const key = c.req.valid('param');

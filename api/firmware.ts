@@ -1,7 +1,8 @@
 import { z } from '@hono/zod-openapi';
 import { notFound } from '../domain/errors.js';
 import type { FirmwareLimits } from '../domain/policy.js';
-import type { Records } from '../records/records.js';
+import type { FirmwareStore } from '../firmware/store.js';
+import type { Firmware, Records } from '../records/records.js';
 import { firmwareAnswer, pageAnswer } from './answers.js';
 import { noteBefore } from './audit.js';
 import { Permission } from './auth.js';
@@ -11,11 +12,15 @@ import { json, mountUnvalidated, operation } from './operation.js';
 import { FirmwareFields, FirmwareQuery, IdParams } from './requests.js';
 import { newRouter } from './router.js';
 import { narrowed, Scope } from './scope.js';
-import { FirmwarePageSchema, FirmwareSchema } from './schemas.js';
+import { FirmwareDetailSchema, FirmwarePageSchema, FirmwareSchema } from './schemas.js';
 
 const UploadSchema = FirmwareFields.extend({
   file: z.string().openapi({ format: 'binary', description: 'The firmware file; not empty.' }),
 }).openapi('FirmwareUpload');
+
+const FileSchema = z
+  .object({ file: z.string().openapi({ format: 'binary', description: 'The firmware file.' }) })
+  .openapi('FirmwareFile');
 
 const addFirmware = operation({
   id: 'addFirmware',
@@ -68,8 +73,26 @@ const getFirmware = operation({
   permission: Permission.READ,
   scope: Scope.FIRMWARE,
   request: { params: IdParams },
-  responses: { 200: json(FirmwareSchema, 'The firmware') },
+  responses: { 200: json(FirmwareDetailSchema, 'The firmware, and the state of its file') },
   problems: ['not-found'],
+});
+
+const repairFirmware = operation({
+  id: 'repairFirmware',
+  method: 'put',
+  path: '/v1/firmware/{id}/file',
+  tag: 'Firmware',
+  summary: 'Upload the file of a firmware again: that repairs a damaged one, and paused tasks go on',
+  description: 'The file must be the one that the firmware was added with.',
+  permission: Permission.WRITE_FIRMWARE,
+  scope: Scope.FIRMWARE,
+  action: 'firmware.repair',
+  request: {
+    params: IdParams,
+    body: { required: true, content: { 'multipart/form-data': { schema: FileSchema } } },
+  },
+  responses: { 200: json(FirmwareDetailSchema, 'The firmware; its file is intact') },
+  problems: ['not-found', 'firmware-deleted', 'firmware-too-large', 'firmware-empty'],
 });
 
 const deleteFirmware = operation({
@@ -89,12 +112,17 @@ const deleteFirmware = operation({
 
 export function firmwareRoutes(deps: {
   readonly records: Records;
+  readonly store: Pick<FirmwareStore, 'isIntact'>;
   readonly intake: FirmwareIntake;
   readonly limits: FirmwareLimits;
   readonly now: () => number;
 }) {
-  const { records, intake, now } = deps;
+  const { records, store, intake, now } = deps;
   const { firmwareMax, ...newFirmware } = deps.limits;
+  const detail = async (firmware: Firmware) => ({
+    ...firmwareAnswer(firmware),
+    file: firmware.deletedAtMs === null ? await store.isIntact(firmware.sha256) : null,
+  });
   const router = newRouter()
     .openapi(listFirmware, async (c) => {
       const { productKey: asked, ...page } = c.req.valid('query');
@@ -109,7 +137,7 @@ export function firmwareRoutes(deps: {
       const { id } = c.req.valid('param');
       const firmware = await records.getFirmware(id);
       if (!firmware) throw notFound(`Firmware ${id}`);
-      return c.json(firmwareAnswer(firmware), 200);
+      return c.json(await detail(firmware), 200);
     })
     .openapi(deleteFirmware, async (c) => {
       const { id } = c.req.valid('param');
@@ -120,6 +148,12 @@ export function firmwareRoutes(deps: {
       return c.json(firmwareAnswer(deleted), 200);
     });
 
+  mountUnvalidated(router, repairFirmware, async (c) => {
+    const repaired = await intake.repair(c, c.req.param('id') ?? '');
+    // The reconciler would find it too, somewhat later.
+    await records.resumeTasksOf(repaired.sha256);
+    return c.json(await detail(repaired), 200);
+  });
   mountUnvalidated(router, addFirmware, async (c) => {
     const firmware = markReplay(c, await intake.add(c));
     c.header('Location', `/v1/firmware/${firmware.id}`);

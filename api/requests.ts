@@ -92,6 +92,9 @@ export const TasksQuery = PageQuery.extend({
 export const VersionsQuery = z.strictObject({ module: moduleName.default(DEFAULT_MODULE) });
 export const TimelineQuery = z.strictObject({
   points: numberParameter({ min: 1, max: 500, standard: 60 }).openapi({ description: 'Spans of time at most.' }),
+  minutes: wholeNumber({ min: 1, max: 1_440 })
+    .optional()
+    .openapi({ type: 'integer', minimum: 1, maximum: 1_440, description: 'Only the latest minutes of its time.' }),
 });
 const deviceUpdateFilter = {
   status: z.enum(DeviceUpdateStatus).optional(),
@@ -109,7 +112,7 @@ export const CreateProduct = z
   })
   .openapi('CreateProduct');
 
-export const ChangeProduct = z.strictObject({ name: z.string().trim().min(1).max(64) }).openapi('ChangeProduct');
+export const ChangeProduct = z.strictObject({ name: plainText(64) }).openapi('ChangeProduct');
 
 export const BatchRules = z
   .strictObject({

@@ -701,6 +701,11 @@ export interface Records {
   previewBatch(batch: Pick<NewTask, 'firmwareId' | 'sourceVersions' | 'deviceNames' | 'policy'>): Promise<BatchPreview>;
   /** What ended in each span of `spanMs` from `fromMs` on; spans in which nothing ended are left out. */
   countEnded(taskId: string, fromMs: number, spanMs: number): Promise<readonly EndedCounts[]>;
+  /**
+   * Of the device updates of a task that have not ended, how many have a device that is online; `devices` are those that
+   * were looked at: of very many only the first ones.
+   */
+  countOnline(taskId: string): Promise<{ readonly devices: number; readonly online: number }>;
   /** Failures of all tasks since then, by cause; most first. */
   countFailuresSince(
     sinceMs: number,
@@ -761,11 +766,12 @@ export interface Records {
   /** @throws FerryError `not-found`, `device-update-ended` */
   requestDeviceCancel(taskId: string, deviceName: string, atMs: number): Promise<DeviceUpdateRecord>;
   /**
-   * What a second operator says of a task that needs it; the first decision stays.
+   * What a second operator says of a task that needs it; the first decision stays. `replayed` when the same operator has
+   * said the same before.
    *
    * @throws FerryError `not-found`, `task-not-awaiting-approval`, `second-operator-required` for its creator
    */
-  decideTask(taskId: string, approval: Approval): Promise<TaskRecord>;
+  decideTask(taskId: string, approval: Approval): Promise<Created<TaskRecord>>;
   /** Oldest first. */
   undeliveredTasks(limit: number): Promise<readonly Undelivered[]>;
   undeliveredTask(taskId: string): Promise<Undelivered | undefined>;

@@ -198,6 +198,12 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
     forget: (olderThanMs) => retention.forget(olderThanMs),
     // What is created before the restored engine has caught up goes out in the reconciler's first round.
     deliver: async (taskId) => (catchUp.isDone() ? outbox.deliver(taskId) : undefined),
+    mqttAddress: () => ({
+      host: publicHostOf(config),
+      port: later.broker?.port ?? null,
+      tlsPort: later.broker?.tlsPort ?? null,
+      clientCertificates: config.clientCertificates === 'required',
+    }),
     cutOff: async (device) => later.broker?.link.cutOff(device),
     approvalAbove: config.approvalAbove,
     adminToken: admin.token,
@@ -343,6 +349,12 @@ async function listen(server: Server, { host, httpPort, tls }: Config): Promise<
     throw portTaken(httpPort, 'FERRY_HTTP_PORT', error);
   }
   return `${tls ? 'https' : 'http'}://${urlHost(host)}:${(server.address() as AddressInfo).port}`;
+}
+
+/** The name by which devices reach the service, as far as it is known: it may listen at every address. */
+function publicHostOf({ publicUrl, host }: Config): string | null {
+  if (publicUrl !== undefined) return new URL(publicUrl).hostname;
+  return host === '0.0.0.0' || host === '::' ? null : host;
 }
 
 const urlHost = (host: string): string => {

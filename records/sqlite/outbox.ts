@@ -116,7 +116,9 @@ export function outboxRecords(connection: Connection): OutboxRecords {
     decideTask: (taskId, approval) =>
       writes.run(({ nextChange, touched }) => {
         const task = existing(taskId);
-        if (task.approval?.decision === approval.decision && task.approval.by === approval.by) return task;
+        if (task.approval?.decision === approval.decision && task.approval.by === approval.by) {
+          return { value: task, replayed: true };
+        }
         requireUndecided(task);
         if (task.startedBy === approval.by) {
           throw new FerryError(
@@ -129,7 +131,7 @@ export function outboxRecords(connection: Connection): OutboxRecords {
           .where(eq(tasks.id, taskId))
           .run();
         touched(taskId);
-        return existing(taskId);
+        return { value: existing(taskId), replayed: false };
       }),
 
     async undeliveredTasks(limit) {

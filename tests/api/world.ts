@@ -76,6 +76,7 @@ export class World {
       workflowHistory: () => Promise.reject(notFound('The history')),
       examine: () => Promise.reject(notFound('The doctor')),
       forget: () => Promise.reject(notFound('Retention')),
+      mqttAddress: () => ({ host: 'mqtt.test', port: 1883, tlsPort: 8883, clientCertificates: false }),
       cutOff: async () => undefined,
       approvalAbove: null,
       adminToken: TOKEN,

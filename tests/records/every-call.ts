@@ -83,6 +83,7 @@ export async function callEverything(records: Records): Promise<void> {
   await records.previewBatch({ ...batch, deviceNames: null });
   await records.previewBatch({ ...batch, deviceNames: ['a'] });
   await records.countEnded(task.id, 0, 1);
+  await records.countOnline(task.id);
   await records.countFailuresSince(0);
   await records.countFailuresSince(0, build.productKey);
   await records.latestFailures(0, 2);

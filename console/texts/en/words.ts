@@ -60,4 +60,10 @@ export const words = {
     soak: (since: string, until: string | null) =>
       `Runs the new version since ${since}${until === null ? '' : `. Succeeds on ${until} if it still does`}`,
   },
+  outcome: {
+    succeeded: (count: string, total: string) => `${count} of ${total} succeeded`,
+    failed: (count: string, total: string) => `${count} of ${total} failed`,
+    cancelled: (count: string, total: string) => `${count} of ${total} cancelled`,
+  },
+  failing: (share: string) => `${share} fail`,
 };

@@ -58,4 +58,10 @@ export const words: Texts['words'] = {
       `自 ${since} 起暂缓：存储的固件文件已损坏${until === null ? '' : `；到 ${until} 仍未修复则失败`}`,
     soak: (since, until) => `自 ${since} 起运行新版本${until === null ? '' : `；到 ${until} 仍在运行则成功`}`,
   },
+  outcome: {
+    succeeded: (count, total) => `${total} 台中 ${count} 台成功`,
+    failed: (count, total) => `${total} 台中 ${count} 台失败`,
+    cancelled: (count, total) => `${total} 台中 ${count} 台已取消`,
+  },
+  failing: (share) => `${share} 失败`,
 };
