@@ -112,15 +112,13 @@ async function updateFor({ tokens, records, now = Date.now }: DownloadDeps, toke
   const update = id === undefined ? undefined : await records.getDeviceUpdateById(id);
   if (!update || !isOpen(update.record.status) || update.isDeviceRevoked) throw notFound('This download');
   // A device that has begun may leave for hours and go on with the same URL.
-  if (tokens.read(token, now()) === undefined && !hasBegun(update)) throw notFound('This download');
+  const isExpired = tokens.read(token, now()) === undefined;
+  if (isExpired && update.record.startedAtMs === null) throw notFound('This download');
   return update;
 }
 
 /** No token has expired by then. */
 const ANY_TIME_MS = 0;
-
-const hasBegun = ({ record }: OpenDeviceUpdate): boolean =>
-  record.startedAtMs !== null || record.lastDownloadAtMs !== null;
 
 /** @throws FerryError `too-many-requests` */
 function requireUnhurried(

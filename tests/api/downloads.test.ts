@@ -148,16 +148,13 @@ describe('A firmware download', () => {
   });
 
   it('goes on with its old URL for a device that has begun, and for no other', async () => {
-    const { id } = await world.notify(taskId, 'lamp-1');
-    const { id: other } = await world.notify(taskId, 'lamp-2');
+    const { id } = await world.notify(taskId, 'lamp-3');
     const expired = (of: number) =>
       rawRequest(port, [`GET ${pathOf(of, Date.now() - HOUR_MS)} HTTP/1.1`, 'Range: bytes=5-']);
-    await world.records.progressReported(
-      { productKey: PRODUCT, deviceName: 'lamp-1' },
-      { module: null, step: 5, atMs: Date.now() },
-    );
+    const device = { productKey: PRODUCT, deviceName: 'lamp-3' };
+    await world.records.progressReported(device, { module: null, step: 5, atMs: Date.now() });
     expect((await expired(id)).status).toBe(206);
-    expect((await expired(other)).status).toBe(404);
+    expect((await expired(updateId)).status).toBe(404);
   });
 
   it('is the same 404 when its token is wrong, expired, foreign or of an update that has ended', async () => {

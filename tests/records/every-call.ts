@@ -19,6 +19,7 @@ export async function callEverything(records: Records): Promise<void> {
   const { id: updateId } = await records.recordDeviceUpdate(task.id, key, notified(initialState(1), 2), 'run');
   await records.progressReported(key, { module: null, step: 1, atMs: 3 });
   await records.failureReported(key, { module: null, cause: 'stalled', description: '', atMs: 3 });
+  await records.downloading(updateId, 3);
   await records.signalled(updateId, 'online', 4);
   await records.requestDeviceCancel(task.id, 'a', 4);
   await records.taskBegun(task.id, 'run', 1);
