@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import parseRange from 'range-parser';
-import { isOpen } from '../domain/device-update.js';
 import { FerryError, notFound } from '../domain/errors.js';
+import { offerOf } from '../domain/offer.js';
 import { DOWNLOAD_PATH, type DownloadTokens } from '../firmware/download-token.js';
-import type { ByteRange, FirmwareStore } from '../firmware/store.js';
+import { damaged, type ByteRange, type FirmwareStore } from '../firmware/store.js';
 import type { OpenDeviceUpdate, Records, TargetFirmware } from '../records/records.js';
 import type { ApiLog } from './deps.js';
 import { DownloadLimit, DOWNLOADS_PER_MINUTE } from './download-limit.js';
@@ -17,11 +17,16 @@ export interface DownloadDeps {
   readonly tokens: Pick<DownloadTokens, 'read'>;
   /** How many times its size one device update may fetch of its firmware in a minute. */
   readonly perMinute?: number;
+  /** How often a download that runs asks whether it may go on. */
+  readonly askEveryMs?: number;
   readonly log: ApiLog;
   readonly measure?: MeasureRequest;
   /** Epoch milliseconds. */
   readonly now?: () => number;
 }
+
+/** An operator's request to stop is accepted at any time, and a slow device's download may last for hours. */
+const ASK_EVERY_MS = 1_000;
 
 /** Answers a download; false when the request is for something else. */
 export type DownloadHandler = (request: IncomingMessage, response: ServerResponse) => boolean;
@@ -65,6 +70,7 @@ async function answer(deps: LimitedDeps, token: string, exchange: Exchange): Pro
     await send(deps, firmware, {
       ...exchange,
       asked: (part) => requireUnhurried(deps, { id: record.id, part }, response),
+      begins: () => cutWhenStopped(deps, record.id, response),
     });
   } catch (error) {
     if (response.headersSent || response.destroyed) {
@@ -83,12 +89,33 @@ async function answer(deps: LimitedDeps, token: string, exchange: Exchange): Pro
   }
 }
 
-/** Forged, expired, foreign, ended and a revoked device's look the same from outside. */
+/** Forged, expired, foreign, ended, stopped and a revoked device's look the same from outside. */
 async function updateFor({ tokens, records, now = Date.now }: DownloadDeps, token: string): Promise<OpenDeviceUpdate> {
   const id = tokens.read(token, now());
   const update = id === undefined ? undefined : await records.getDeviceUpdateById(id);
-  if (!update || !isOpen(update.record.status) || update.isDeviceRevoked) throw notFound('This download');
+  const offer = update && offerOf(update);
+  // The device may try again: the file is served as soon as it is well.
+  if (offer?.kind === 'held' && offer.by === 'file-damaged') throw damaged('corrupt');
+  if (!update || offer?.kind !== 'given') throw notFound('This download');
   return update;
+}
+
+/** Ends the connection as soon as the update is stopped: a whole file is never what a stopped device has in hand. */
+function cutWhenStopped(
+  { records, log, askEveryMs = ASK_EVERY_MS }: DownloadDeps,
+  id: number,
+  response: ServerResponse,
+) {
+  const ask = async () => {
+    const update = await records.getDeviceUpdateById(id);
+    const kind = update ? offerOf(update).kind : 'cancelled';
+    if (kind === 'cancelled' || kind === 'revoked' || kind === 'held') response.destroy();
+  };
+  const timer = setInterval(() => {
+    ask().catch((error: unknown) => log.warn({ err: error }, 'a running download could not be looked at'));
+  }, askEveryMs);
+  timer.unref();
+  response.once('close', () => clearInterval(timer));
 }
 
 /** @throws FerryError `too-many-requests` */
@@ -109,7 +136,12 @@ function requireUnhurried(
 async function send(
   { store }: DownloadDeps,
   firmware: TargetFirmware,
-  { request, response, asked }: Exchange & { readonly asked: (part: number) => void },
+  {
+    request,
+    response,
+    asked,
+    begins,
+  }: Exchange & { readonly asked: (part: number) => void; readonly begins: () => void },
 ): Promise<void> {
   const { sizeBytes, sha256 } = firmware;
   const etag = `"${sha256}"`;
@@ -134,8 +166,12 @@ async function send(
   } else {
     response.writeHead(200, { 'Content-Length': sizeBytes, ...head });
   }
-  if (!file) response.end();
-  else await pipeline(file, response);
+  if (!file) {
+    response.end();
+    return;
+  }
+  begins();
+  await pipeline(file, response);
 }
 
 /** The one range that is asked for; undefined for the whole file. Malformed and multiple ranges may be ignored [RFC 9110 14.2]. */

@@ -79,7 +79,17 @@ export const WorkflowSchema = z
 
 export const WaitingForSchema = z
   .object({
-    what: z.enum(['its-turn', 'firmware-file', 'online', 'query', 'response', 'progress', 'confirmation', 'soak']),
+    what: z.enum([
+      'its-turn',
+      'firmware-file',
+      'task',
+      'online',
+      'query',
+      'response',
+      'progress',
+      'confirmation',
+      'soak',
+    ]),
     since: time,
     until: time.nullable(),
     then: z.string().openapi({ description: 'What happens then.' }),

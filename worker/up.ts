@@ -20,6 +20,7 @@ import { adminToken } from './admin-token.js';
 import { createCatchUp } from './backup/catch-up.js';
 import { loadConfig, type Config } from './config.js';
 import { claimDataFolder, requireNoHalfRestore } from './data-folder.js';
+import { createDeviceRuns } from './device-runs.js';
 import { createDoctor } from './doctor/doctor.js';
 import { createDownloadUrls } from './download-urls.js';
 import { watchIntegrity } from './intact-files.js';
@@ -254,6 +255,7 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
         ...createNotifier({ link: broker.link, downloadUrl: downloads.urlFor }),
         listeningSinceMs: () => uptime.sinceMs(),
       },
+      runs: createDeviceRuns(client),
       isIntact,
     },
   });

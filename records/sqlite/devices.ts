@@ -12,7 +12,7 @@ import { behind, boundPage, PAGE_LIMIT, pageOf, readCursor } from './paging.js';
 import { preparedByShape } from './prepared.js';
 import { deviceOwner, sealAll } from './device-secrets.js';
 import { devices, deviceVersions, products } from './schema.js';
-import { noteSoak } from './soak.js';
+import { soakNotes } from './soak.js';
 
 type DeviceRecords = Pick<
   Records,
@@ -45,6 +45,7 @@ const NAMES_SHOWN_MAX = 20;
 export function deviceRecords(connection: Connection): DeviceRecords {
   const { db, writes, sealer } = connection;
   const find = deviceUpdateFinder(connection);
+  const noteSoak = soakNotes(connection);
   const isDevice = ({ productKey, deviceName }: DeviceKey) =>
     and(eq(devices.productKey, productKey), eq(devices.deviceName, deviceName));
   const secretOf = db
@@ -166,7 +167,7 @@ export function deviceRecords(connection: Connection): DeviceRecords {
         if (isNews || isPast(known.lastSeenAtMs, atMs)) reports.seen.run({ productKey, deviceName, atMs });
         const update = find.open(key, module);
         if (update === undefined) return undefined;
-        return noteSoak(connection, update, { version, atMs }, context) ? find.byId(update.record.id) : update;
+        return noteSoak(update, { version, atMs }, context) ? find.byId(update.record.id) : update;
       }),
   };
 }

@@ -1,6 +1,8 @@
 import { eq } from 'drizzle-orm';
+import { confirmed } from '../../domain/device-update.js';
 import type { OpenDeviceUpdate, ReportedFailure } from '../records.js';
 import type { Connection } from './connection.js';
+import { deviceUpdateFinder, deviceUpdateStore } from './device-update-rows.js';
 import { deviceUpdates } from './schema.js';
 import type { WriteContext } from './write-queue.js';
 
@@ -10,23 +12,31 @@ import type { WriteContext } from './write-queue.js';
  *
  * @returns whether anything was noted
  */
-export function noteSoak(
-  { db }: Connection,
-  { record, firmware, policy, reportedFailure }: OpenDeviceUpdate,
-  { version, atMs }: { readonly version: string; readonly atMs: number },
-  { nextChange, touched }: WriteContext,
-): boolean {
-  if (policy.soakMs === 0) return false;
-  const { id, taskId, targetReportedAtMs } = record;
-  const note = (set: { targetReportedAtMs: number } | { reportedFailure: ReportedFailure }) => {
+export function soakNotes(connection: Connection) {
+  const { db } = connection;
+  const find = deviceUpdateFinder(connection);
+  const store = deviceUpdateStore(connection);
+
+  return (
+    { record, firmware, policy, reportedFailure }: OpenDeviceUpdate,
+    { version, atMs }: { readonly version: string; readonly atMs: number },
+    context: WriteContext,
+  ): boolean => {
+    if (policy.soakMs === 0) return false;
+    const { id, taskId, deviceName, targetReportedAtMs } = record;
+    if (version === firmware.version) {
+      const row = targetReportedAtMs === null ? find.row(taskId, deviceName) : undefined;
+      if (!row) return false;
+      store(row, confirmed(row, atMs, policy.soakMs), context);
+      return true;
+    }
+    if (targetReportedAtMs === null || reportedFailure !== null) return false;
+    const failure: ReportedFailure = { cause: 'fell-back', description: `It runs ${version}.`, atMs };
     db.update(deviceUpdates)
-      .set({ ...set, change: nextChange() })
+      .set({ reportedFailure: failure, change: context.nextChange() })
       .where(eq(deviceUpdates.id, id))
       .run();
-    touched(taskId);
+    context.touched(taskId);
     return true;
   };
-  if (version === firmware.version) return targetReportedAtMs === null && note({ targetReportedAtMs: atMs });
-  if (targetReportedAtMs === null || reportedFailure !== null) return false;
-  return note({ reportedFailure: { cause: 'fell-back', description: `It runs ${version}.`, atMs } });
 }

@@ -1,6 +1,7 @@
 import { and, eq, inArray, sql } from 'drizzle-orm';
 import { FerryError } from '../../domain/errors.js';
 import type { DeviceProtocol } from '../../domain/device-update.js';
+import { BATCH_DEVICES_MAX } from '../../domain/policy.js';
 import { compareVersions } from '../../domain/versions.js';
 import type { NewTask } from '../records.js';
 import type { Connection } from './connection.js';
@@ -68,6 +69,7 @@ function insertSelected(
   { nextChanges }: WriteContext,
 ): void {
   const found = sqlite.prepare<string[], { count: number }>(`SELECT count(*) AS count FROM ${from}`).get(...which);
+  requireNotTooMany(found?.count ?? 0, task.devicesMax);
   sqlite
     .prepare(
       `INSERT INTO device_updates (task_id, product_key, module, created_at_ms, attempt, device_name, protocol, ordinal, change)
@@ -75,6 +77,16 @@ function insertSelected(
        FROM ${from} WINDOW by_name AS (ORDER BY d.device_name)`,
     )
     .run(task.id, firmware.productKey, firmware.module, task.createdAtMs, nextChanges(found?.count ?? 0), ...which);
+}
+
+/** Before anything of it is written. */
+function requireNotTooMany(count: number, most = BATCH_DEVICES_MAX): void {
+  if (count <= most) return;
+  throw new FerryError(
+    'batch-too-large',
+    `The batch would have ${count} devices; one batch takes at most ${most}. Name fewer source versions, or list the devices of each of several batches in deviceNames.`,
+    { devices: count, devicesMax: most },
+  );
 }
 
 export function insertTargets(

@@ -22,7 +22,7 @@ function described(fault: BookkeepingFault): Pick<Difference, 'subject' | 'sente
     case 'claim-leaked':
       return {
         subject,
-        sentence: `It has ended and still holds the source version ${fault.sourceVersion}.`,
+        sentence: `It has ended or is being stopped, and still holds the source version ${fault.sourceVersion}.`,
         remedy: 'The claim is released.',
       };
     case 'claim-missing':
