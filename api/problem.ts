@@ -34,6 +34,8 @@ export const PROBLEMS = {
   'task-not-open': [409, 'The task has ended'],
   'task-not-ended': [409, 'The task has not ended'],
   'not-a-verification': [409, 'The task is not a verification'],
+  'verification-reached-nobody': [409, 'The verification has reached no device'],
+  'batch-too-large': [422, 'The batch has too many devices'],
   'nothing-to-reinitiate': [409, 'No failed device to re-initiate'],
   'device-update-ended': [409, 'The device update has ended'],
   'task-not-awaiting-approval': [409, 'The task does not wait for approval'],

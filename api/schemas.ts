@@ -92,7 +92,7 @@ export const WorkflowSchema = z
 export const WaitingForSchema = z
   .object({
     what: z.enum([
-      ...(['its-turn', 'firmware-file', 'online', 'query', 'response', 'progress'] as const),
+      ...(['its-turn', 'firmware-file', 'task', 'online', 'query', 'response', 'progress'] as const),
       ...(['return', 'confirmation', 'soak'] as const),
     ]),
     since: time,

@@ -59,6 +59,7 @@ const createBatchUpdate = operation({
     'devices-invalid',
     'downgrade-not-allowed',
     'no-target-devices',
+    'batch-too-large',
     'idempotency-key-reused',
   ],
 });

@@ -112,7 +112,7 @@ const endVerification = operation({
   action: 'verification.end',
   request: { params: IdParams },
   responses: { 202: json(TaskSchema, 'The task; its end is under way') },
-  problems: ['not-found', 'task-not-open', 'not-a-verification'],
+  problems: ['not-found', 'task-not-open', 'not-a-verification', 'verification-reached-nobody'],
 });
 
 const cancelDeviceUpdate = operation({

@@ -20,6 +20,7 @@ import { createCatchUp } from './backup/catch-up.js';
 import { loadConfigToStart, type Config } from './config.js';
 import { trimmed } from './environment.js';
 import { claimDataFolder, requireNoHalfRestore } from './data-folder.js';
+import { createDeviceRuns } from './device-runs.js';
 import { createDoctor } from './doctor/doctor.js';
 import { createDownloadUrls } from './download-urls.js';
 import { watchIntegrity } from './intact-files.js';
@@ -267,6 +268,7 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
         listeningForMs: () => Date.now() - uptime.sinceMs(),
       },
       terminatedByEngine,
+      runs: createDeviceRuns(client),
       isIntact,
     },
   });

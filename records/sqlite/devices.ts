@@ -12,7 +12,7 @@ import { behind, boundPage, PAGE_LIMIT, pageOf, readCursor } from './paging.js';
 import { preparedByShape } from './prepared.js';
 import { checkpoint, deviceOwner, sealAll, syncedToDisk } from './device-secrets.js';
 import { devices, deviceVersions, products } from './schema.js';
-import { noteVersion } from './soak.js';
+import { versionNotes } from './soak.js';
 
 type DeviceRecords = Pick<
   Records,
@@ -49,6 +49,7 @@ const NAMES_SHOWN_MAX = 20;
 export function deviceRecords(connection: Connection): DeviceRecords {
   const { db, writes, sealer } = connection;
   const find = deviceUpdateFinder(connection);
+  const noteVersion = versionNotes(connection);
   const isDevice = ({ productKey, deviceName }: DeviceKey) =>
     and(eq(devices.productKey, productKey), eq(devices.deviceName, deviceName));
   const secretOf = db
@@ -207,7 +208,7 @@ export function deviceRecords(connection: Connection): DeviceRecords {
         if (isNews || isPast(known.lastSeenAtMs, atMs)) reports.seen.run({ productKey, deviceName, atMs });
         const update = find.open(key, module);
         if (update === undefined) return undefined;
-        return noteVersion(connection, update, { version, atMs }, context) ? find.byId(update.record.id) : update;
+        return noteVersion(update, { version, atMs }, context) ? find.byId(update.record.id) : update;
       }),
   };
 }

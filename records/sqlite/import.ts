@@ -24,7 +24,8 @@ export function importRecords(connection: Connection): Pick<Records, 'importTask
   };
 }
 
-function importFirmware({ db }: Connection, { firmware: used, kind, status, endedAtMs }: TaskSnapshot): void {
+function importFirmware({ db }: Connection, task: TaskSnapshot): void {
+  const { firmware: used, kind, status, endedAtMs } = task;
   const { id, productKey, module, version, createdAtMs } = used;
   db.insert(products)
     .values({ productKey, name: productKey, createdAtMs, trustUndecided: true })
@@ -47,7 +48,9 @@ function importFirmware({ db }: Connection, { firmware: used, kind, status, ende
     .values({ ...used })
     .onConflictDoNothing()
     .run();
-  const verifiedAtMs = kind === 'verification' && status === 'completed' ? endedAtMs : used.verifiedAtMs;
+  const wasTried = task.deviceUpdates.some(({ state }) => state.notifications > 0 || state.outcome === 'succeeded');
+  const verifies = kind === 'verification' && status === 'completed' && wasTried;
+  const verifiedAtMs = verifies ? endedAtMs : used.verifiedAtMs;
   if (verifiedAtMs === null) return;
   db.update(firmware)
     .set({ verifiedAtMs: sql`min(coalesce(${firmware.verifiedAtMs}, ${verifiedAtMs}), ${verifiedAtMs})` })
@@ -83,7 +86,9 @@ function importRows({ db }: Connection, task: TaskSnapshot, { nextChange, touche
   touched(id);
   if (kind === 'batch') {
     for (const sourceVersion of sourceVersions) {
-      const releasedAtMs = isOpen ? null : endedAtMs;
+      const stoppedAtMs =
+        task.cancelRequestedAtMs ?? (task.approval?.decision === 'rejected' ? task.approval.atMs : null);
+      const releasedAtMs = isOpen ? stoppedAtMs : endedAtMs;
       db.insert(claims).values({ taskId: id, productKey, module, sourceVersion, releasedAtMs }).run();
     }
   }

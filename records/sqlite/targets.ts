@@ -1,6 +1,7 @@
 import { and, eq, inArray, sql } from 'drizzle-orm';
 import { FerryError } from '../../domain/errors.js';
 import type { DeviceProtocol } from '../../domain/device-update.js';
+import { BATCH_DEVICES_MAX } from '../../domain/policy.js';
 import { isNewer } from '../../domain/versions.js';
 import type { NewTask } from '../records.js';
 import type { Connection } from './connection.js';
@@ -71,6 +72,7 @@ function insertSelected(
   { nextChanges }: WriteContext,
 ): void {
   const found = sqlite.prepare<string[], { count: number }>(`SELECT count(*) AS count FROM ${from}`).get(...which);
+  requireNotTooMany(found?.count ?? 0, task.devicesMax);
   sqlite
     .prepare(
       `INSERT INTO device_updates (task_id, product_key, module, created_at_ms, attempt, device_name, protocol, ordinal, change)
@@ -78,6 +80,16 @@ function insertSelected(
        FROM ${from} WINDOW by_name AS (ORDER BY d.device_name)`,
     )
     .run(task.id, firmware.productKey, firmware.module, task.createdAtMs, nextChanges(found?.count ?? 0), ...which);
+}
+
+/** Before anything of it is written. */
+function requireNotTooMany(count: number, most = BATCH_DEVICES_MAX): void {
+  if (count <= most) return;
+  throw new FerryError(
+    'batch-too-large',
+    `The batch would have ${count} devices; one batch takes at most ${most}. Name fewer source versions, or list the devices of each of several batches in deviceNames.`,
+    { devices: count, devicesMax: most },
+  );
 }
 
 export function insertTargets(
@@ -110,9 +122,7 @@ export function listedTargets(connection: Connection, { task, firmware }: Target
     if (problem !== undefined) problems.push({ deviceName, problem });
   });
   if (problems.length > 0) throw invalidDevices(problems);
-  const newer = [...known.values()].filter(
-    ({ version }) => version !== null && isNewer(version, firmware.version),
-  );
+  const newer = [...known.values()].filter(({ version }) => version !== null && isNewer(version, firmware.version));
   if (newer.length > 0 && !task.policy.allowDowngrade) {
     throw downgrade(
       firmware,

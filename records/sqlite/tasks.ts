@@ -4,7 +4,7 @@ import { VERIFICATION_DEVICES_MAX } from '../../domain/policy.js';
 import { isTaskOpen } from '../../domain/update-task.js';
 import { isNewer } from '../../domain/versions.js';
 import type { Created, NewTask, Product, Records, TaskRecord } from '../records.js';
-import { claimVersions } from './claims.js';
+import { claimVersions, releaseClaims } from './claims.js';
 import type { Connection } from './connection.js';
 import { neverBegun } from './device-updates.js';
 import { requireSigned } from './firmware.js';
@@ -12,8 +12,9 @@ import { createOnce } from './idempotency.js';
 import { behind, boundPage, PAGE_LIMIT, pageOf, readCursor } from './paging.js';
 import { prepared, preparedByShape } from './prepared.js';
 import { requireProduct } from './products.js';
+import { hasReachedADevice } from './reached.js';
 import { TASK, taskOf, type FirmwareRow } from './rows.js';
-import { claims, deviceUpdates, firmware, tasks } from './schema.js';
+import { deviceUpdates, firmware, tasks } from './schema.js';
 import {
   downgrade,
   failedTargets,
@@ -97,16 +98,13 @@ export function taskRecords(connection: Connection): TaskRecords {
         const task = existing(id);
         if (!isTaskOpen(task.status)) return task;
         cancelUnbegun(connection, task, atMs, context);
-        db.update(claims)
-          .set({ releasedAtMs: atMs })
-          .where(and(eq(claims.taskId, id), sql`${claims.releasedAtMs} IS NULL`))
-          .run();
+        releaseClaims(connection, id, atMs);
         db.update(tasks)
           .set({ status, endedAtMs: atMs, pausedCause: null, pausedAtMs: null, change: context.nextChange() })
           .where(eq(tasks.id, id))
           .run();
-        if (task.kind === 'verification' && status === 'completed') {
-          // Once verified, always verified, whatever the results [seed: validate].
+        if (task.kind === 'verification' && status === 'completed' && hasReachedADevice(connection, id)) {
+          // Once verified, always verified, whatever the results: but of devices that had a part in it.
           db.update(firmware)
             .set({ verifiedAtMs: sql`coalesce(${firmware.verifiedAtMs}, ${atMs})` })
             .where(eq(firmware.id, task.firmware.id))
@@ -167,7 +165,7 @@ export function taskFinder({ db }: Pick<Connection, 'db'>) {
 /** What every task row is made from. */
 export type TaskDraft = Pick<
   NewTask,
-  'id' | 'kind' | 'firmwareId' | 'sourceVersions' | 'policy' | 'createdAtMs' | 'startedBy'
+  'id' | 'kind' | 'firmwareId' | 'sourceVersions' | 'policy' | 'createdAtMs' | 'startedBy' | 'devicesMax'
 > & {
   readonly reinitiates?: string;
 };

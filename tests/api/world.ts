@@ -180,6 +180,7 @@ export class World {
   async verifiedFirmware(version = '2.0.0'): Promise<string> {
     const id = await this.firmware(version);
     const { body } = await this.post<{ id: string }>(`/v1/firmware/${id}/verifications`, { deviceNames: ['lamp-1'] });
+    await this.succeed(body.id, 'lamp-1');
     await this.records.taskEnded(body.id, 'completed', Date.now());
     return id;
   }

@@ -152,6 +152,7 @@ describe('an operator', () => {
       deviceNames: ['lamp-1'],
     });
     expect(verification).toMatchObject({ status: 202 });
+    await device('lamp-1').notification();
     expect(await ground.ferry.post(`/v1/tasks/${verification.body.id}/end`)).toMatchObject({ status: 202 });
     await ground.ferry.until<{ status: string }>(
       `/v1/tasks/${verification.body.id}`,

@@ -255,7 +255,7 @@ describe('the grace after an outage of Ferry', () => {
 describe('an update whose firmware file is damaged', () => {
   const policy = DEFAULT_POLICY.batch;
   it('waits with that as its reason and the clock of its offline time, until it is notified', () => {
-    const held = withheld(initialState(1_000));
+    const held = withheld(initialState(1_000), 'file-damaged');
     expect(waitingFor(held, policy, 'mqtt', 0)).toMatchObject({
       what: 'firmware-file',
       untilMs: 1_000 + policy.offlineTimeoutMs,

@@ -103,6 +103,13 @@ export async function callEverything(records: Records): Promise<void> {
   await records.undeliveredDeviceCancels(2);
   await records.changesSince(0, null, 2);
   await records.changesSince(0, task.id, 2);
+  await records.undeliveredDeviceCancels(2, task.id);
+  await records.giveOut(task.id, key, initialState(1), 'run');
+  await records.takeBack(task.id, key, { state: initialState(1), runId: 'run', notifiedAtMs: 2 });
+  for (const which of ['untold', 'unbegun'] as const) {
+    await records.cancelWaiting(task.id, { which, fromOrdinal: 1, toOrdinal: 2, atMs: 5 });
+  }
+  await records.untoldRuns(task.id, 0, 2);
   await records.delivered(task.id, 'cancel');
   await records.deviceCancelDelivered(updateId);
   await records.deleteFirmware(id, 5).catch(() => undefined);

@@ -47,6 +47,8 @@ export const problems: Texts['problems'] = {
     'task-not-open': { title: '任务已结束', remedy: '无需再停止。' },
     'task-not-ended': { title: '任务尚未结束', remedy: '请等待任务结束，或取消任务。' },
     'not-a-verification': { title: '该任务不是验证任务', remedy: '批量升级任务只能取消。' },
+    'verification-reached-nobody': { title: '尚未触达任何设备', remedy: '请等待至少一台设备收到通知，或取消任务。' },
+    'batch-too-large': { title: '单个批次的设备过多', remedy: '请减少待升级版本，或分批列出设备。' },
     'nothing-to-reinitiate': { title: '没有失败的设备', remedy: '无需重新发起升级。' },
     'device-update-ended': { title: '该设备的升级已结束', remedy: '无需再取消。' },
     'idempotency-key-reused': { title: '此前已以其他内容提交过', remedy: '请关闭对话框，重新打开后再提交。' },
