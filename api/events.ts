@@ -19,6 +19,9 @@ const BATCH_GAP_MS = 200;
 /** Keeps proxies from taking a quiet stream for a dead one. */
 const HEARTBEAT_MS = 15_000;
 
+/** A proxy that collects an answer, or compresses it, before it passes it on would hold the events back: nginx does by default. */
+const STREAM_HEADERS = { 'X-Accel-Buffering': 'no', 'Cache-Control': 'no-cache, no-transform' } as const;
+
 const EventHeaders = z.object({
   'last-event-id': z
     .string()
@@ -29,7 +32,7 @@ const EventHeaders = z.object({
 const eventStream = {
   200: {
     description:
-      'Server-sent events: `task` carries a Task, `device-update` a DeviceUpdate, each in its newest state. `id` is the change number to resume from.',
+      'Server-sent events: `task` carries a Task, `device-update` a DeviceUpdate, each in its newest state. `id` is the change number to resume from; `resume` tells the first one, without data.',
     content: { 'text/event-stream': { schema: z.string() } },
   },
 };
@@ -102,8 +105,8 @@ export function eventRoutes({ records, answers, log, closing, streams }: EventDe
 
   function follow(c: Context<ApiEnv>, { taskId, after, productKey, now }: Following): Response {
     // HEAD has no reader: a stream would wait for it for ever.
-    if (c.req.method === 'HEAD') return c.body(null, 200, { 'Content-Type': 'text/event-stream' });
-    return streamSSE(c, async (stream) => {
+    if (c.req.method === 'HEAD') return c.body(null, 200, { 'Content-Type': 'text/event-stream', ...STREAM_HEADERS });
+    const response = streamSSE(c, async (stream) => {
       const ending = new AbortController();
       const { signal } = ending;
       const end = () => ending.abort();
@@ -114,8 +117,8 @@ export function eventRoutes({ records, answers, log, closing, streams }: EventDe
       if (closing.aborted) end();
       void beat(stream, signal);
       try {
-        // An id without data: the client knows from where to resume before anything has happened.
-        await stream.write(`id: ${after}\n\n`);
+        // The client knows from where to resume before anything has happened. Without a line of data, parsers drop the id.
+        await stream.write(`event: resume\ndata:\nid: ${after}\n\n`);
         if (now) await sendAll(stream, [{ task: now, id: after }]);
         for await (const batch of changeFeed(records, { taskId, after, signal, batchGapMs: BATCH_GAP_MS })) {
           await sendAll(stream, productKey === undefined ? batch : batch.filter((item) => isOf(item, productKey)));
@@ -130,6 +133,8 @@ export function eventRoutes({ records, answers, log, closing, streams }: EventDe
         end();
       }
     });
+    for (const [name, value] of Object.entries(STREAM_HEADERS)) response.headers.set(name, value);
+    return response;
   }
 
   async function sendAll(stream: SSEStreamingApi, batch: readonly FeedItem[]): Promise<void> {

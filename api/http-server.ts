@@ -47,6 +47,16 @@ function knowingSilent(server: Server, connected: 'connection' | 'secureConnecti
   });
 }
 
+/**
+ * The request target without scheme and host: a client behind a forward proxy, and some devices, send the whole URL
+ * [RFC 9112 3.2.2]. One slash too many, as where two parts of a URL were joined, is none.
+ */
+function originForm(target: string): string {
+  const path = target.replace(/^https?:\/\/[^/?#]*/i, '');
+  if (path === target && !target.startsWith('//')) return target;
+  return path.replace(/^\/*/, '/');
+}
+
 /** The one HTTP server: downloads first, the API for the rest. Not listening yet. */
 export function createHttpServer({ api, downloads, log, tls }: HttpServerDeps): HttpServer {
   const listener = getRequestListener((request, env) => api.app.fetch(request, env), {
@@ -62,6 +72,7 @@ export function createHttpServer({ api, downloads, log, tls }: HttpServerDeps): 
     },
   });
   const answer: RequestListener = (request, response) => {
+    request.url = originForm(request.url ?? '');
     if (!downloads(request, response)) void listener(request, response);
   };
   if (!tls) return knowingSilent(createServer(answer), 'connection');
