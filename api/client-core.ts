@@ -189,8 +189,8 @@ export function createClientCore({ url, headers }: ClientCoreOptions) {
     createProduct: (json: CreateProductRequest, options: CreationOptions = {}) =>
       call<ProductAnswer>('POST', 'v1/products', { json, headers: created(options) }),
     /** What runs on the devices of a product, most devices first. */
-    listVersions: (productKey: string, query: { module?: string } = {}) =>
-      call<VersionsAnswer>('GET', `${product(productKey)}/versions`, { query }),
+    listVersions: (productKey: string, query: PageParams & { module?: string } = {}) =>
+      call<VersionsAnswer>('GET', `${product(productKey)}/versions`, { query: { ...query } }),
     getOverview: () => call<OverviewAnswer>('GET', 'v1/overview'),
     listProducts: (query: PageParams = {}) =>
       call<PageAnswer<ProductAnswer>>('GET', 'v1/products', { query: { ...query } }),
@@ -229,6 +229,9 @@ export function createClientCore({ url, headers }: ClientCoreOptions) {
     /** What the batch would meet if it was created now; creates nothing. */
     previewBatchUpdate: (firmwareId: string, json: CreateBatchUpdateRequest, signal?: AbortSignal) =>
       call<BatchPreviewAnswer>('POST', `${firmware(firmwareId)}/batch-updates/preview`, { json, signal }),
+
+    /** The stored file, piece by piece. */
+    firmwareFile: (firmwareId: string) => bytesOf(send('GET', `${firmware(firmwareId)}/file`, {})),
 
     listTasks: (query: TaskQuery = {}) => call<PageAnswer<TaskAnswer>>('GET', 'v1/tasks', { query: { ...query } }),
     /** Device updates that ended, over time. */
@@ -314,6 +317,10 @@ function bodyOf({ json, body }: Call): string | ReadableStream<Uint8Array> | nul
 async function* textOf(answer: Promise<Response>): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   for await (const bytes of piecesOf(await answer)) yield decoder.decode(bytes, { stream: true });
+}
+
+async function* bytesOf(answer: Promise<Response>): AsyncGenerator<Uint8Array> {
+  yield* piecesOf(await answer);
 }
 
 /** The problem document of a refusal; empty when it is none. */

@@ -167,7 +167,10 @@ export const FirmwareSchema = z
 
 export const FirmwarePageSchema = pageOf(FirmwareSchema)
   .extend({
-    quota: z.object({ used: count, max: count }).openapi({ description: 'Deleted firmware is counted.' }),
+    quota: z.object({ used: count, max: count }).openapi({
+      description:
+        'Deleted firmware is counted. `max` holds for all products together; a token of one product sees what that one uses.',
+    }),
     limits: z
       .object({ nameCharactersMax: count, fileBytesMax: count })
       .openapi({ description: 'What a new firmware must keep.' }),
@@ -283,6 +286,7 @@ export const VersionsSchema = z
         claimedBy: ConflictSchema.nullable().openapi({ description: 'The open batch that updates this version.' }),
       }),
     ),
+    nextCursor: z.string().nullable(),
   })
   .openapi('Versions');
 

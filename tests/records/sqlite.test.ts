@@ -62,7 +62,9 @@ describe('a database file', () => {
     db.close();
     const records = openSqliteRecords({ path, synchronous: 'normal', sealer: testSealer });
     expect(await records.countDevices()).toEqual([{ productKey: 'p', online: 1, offline: 1 }]);
-    expect(await records.countVersions('p', 'default')).toEqual([{ version: '1.0', devices: 2 }]);
+    expect((await records.countVersions('p', 'default', { limit: 10 })).items).toEqual([
+      { version: '1.0', devices: 2 },
+    ]);
     expect(await records.countFailuresByCause('t')).toEqual({ stalled: 1 });
     await records.close();
     await rm(folder, { recursive: true });
