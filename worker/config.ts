@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { DOWNLOADS_PER_MINUTE } from '../api/download-limit.js';
+import { DEFAULT_HTTP_LIMITS } from '../api/http-limits.js';
 import { DEFAULT_BROKER_LIMITS } from '../broker/limits.js';
 import { DEFAULT_FIRMWARE_LIMITS } from '../domain/policy.js';
 import { parseSecretKeys } from './secret-keys.js';
@@ -46,6 +47,11 @@ const Environment = z.object({
   FERRY_MQTT_QUEUED_BYTES_MAX: positive(DEFAULT_BROKER_LIMITS.queuedBytesMax),
   FERRY_MQTT_IN_FLIGHT_MAX: positive(DEFAULT_BROKER_LIMITS.inFlightMax),
   FERRY_MQTT_MESSAGES_PER_SECOND: positive(DEFAULT_BROKER_LIMITS.messagesPerSecond),
+  FERRY_HTTP_CONNECTIONS_MAX: positive(DEFAULT_HTTP_LIMITS.connectionsMax),
+  FERRY_HTTP_CONNECTIONS_PER_ADDRESS_MAX: positive(DEFAULT_HTTP_LIMITS.connectionsPerAddressMax),
+  FERRY_HTTP_REQUESTS_PER_MINUTE: positive(DEFAULT_HTTP_LIMITS.requestsPerMinute),
+  FERRY_HTTP_STREAMS_MAX: positive(DEFAULT_HTTP_LIMITS.streamsMax),
+  FERRY_METRICS: z.enum(['open', 'token'], { error: 'must be open or token' }).optional(),
   FERRY_DOWNLOADS_PER_MINUTE: positive(DOWNLOADS_PER_MINUTE),
   FERRY_APPROVAL_ABOVE: z.coerce.number({ error: 'must be a number of devices' }).int().min(0).optional(),
   FERRY_PUBLIC_URL: z.url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' }).optional(),
@@ -137,6 +143,17 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
       messagesPerSecond: e.FERRY_MQTT_MESSAGES_PER_SECOND,
       signMethods: e.FERRY_SIGN_METHODS ?? DEFAULT_BROKER_LIMITS.signMethods,
     },
+    httpLimits: {
+      connectionsMax: e.FERRY_HTTP_CONNECTIONS_MAX,
+      connectionsPerAddressMax: e.FERRY_HTTP_CONNECTIONS_PER_ADDRESS_MAX,
+      requestsPerMinute: e.FERRY_HTTP_REQUESTS_PER_MINUTE,
+      streamsMax: e.FERRY_HTTP_STREAMS_MAX,
+    },
+    /** Open to this machine; where others may reach it, for those who have a token. */
+    metricsNeedToken:
+      e.FERRY_METRICS === undefined
+        ? !LOOPBACK.test(e.FERRY_HOST) || e.FERRY_PUBLIC_URL !== undefined
+        : e.FERRY_METRICS === 'token',
     downloadsPerMinute: e.FERRY_DOWNLOADS_PER_MINUTE,
     /** A batch of more devices needs a second operator; null: none does. */
     approvalAbove: e.FERRY_APPROVAL_ABOVE ?? null,

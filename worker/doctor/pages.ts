@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Page, PageRequest } from '../../records/records.js';
 
 const PAGE = 500;
@@ -6,6 +7,8 @@ const PAGE = 500;
 export async function* eachOf<T>(list: (page: PageRequest) => Promise<Page<T>>): AsyncGenerator<T> {
   let cursor: string | undefined;
   do {
+    // Reading is synchronous: others have their turn between the pages.
+    await setImmediate();
     const page = await list({ limit: PAGE, cursor });
     yield* page.items;
     cursor = page.nextCursor ?? undefined;
