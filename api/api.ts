@@ -1,6 +1,7 @@
 import type { OpenAPIHono, RouteConfig } from '@hono/zod-openapi';
 import { secureHeaders } from 'hono/secure-headers';
 import { createAnswers } from './answers.js';
+import { basePathOf } from './base-path.js';
 import { auditRequests } from './audit.js';
 import { auditRoutes } from './audit-routes.js';
 import { createCredentials, requirePrincipal, requireWholeService, SignInFailures } from './auth.js';
@@ -10,6 +11,7 @@ import { LiveStreams } from './live-streams.js';
 import { ownersIn } from './scope.js';
 import { tokenRoutes } from './tokens.js';
 import { trustedKeyRoutes } from './trusted-keys.js';
+import { connectionInfoRoutes } from './connection-info.js';
 import { consoleRoutes } from './console.js';
 import type { ApiDeps, ApiEnv } from './deps.js';
 import { deviceRoutes } from './devices.js';
@@ -34,6 +36,8 @@ import { workflowHistoryRoutes } from './workflow-history.js';
 
 export interface Api {
   readonly app: OpenAPIHono<ApiEnv>;
+  /** Where a proxy has put the service (base-path.ts). */
+  readonly basePath: string;
   /** For what is answered beside the app: downloads. */
   readonly measure: MeasureRequest;
   /** Ends the event streams, which would otherwise hold a server's close. Clients come back and resume. */
@@ -55,6 +59,7 @@ export function createApi(deps: ApiDeps): Api {
   const credentials = createCredentials({ records, adminToken: deps.adminToken, now });
   const failures = new SignInFailures(now);
   const { secureCookie = false, publicUrl } = deps;
+  const basePath = basePathOf(publicUrl);
   const sessions = createSessions({ records, credentials, failures, streams, secureCookie, publicUrl, now });
   const owners = ownersIn(records);
   const strangers = strangersCounter(deps.metrics);
@@ -66,10 +71,15 @@ export function createApi(deps: ApiDeps): Api {
   app.use(measureRequests(measure));
   // A browser heeds it over https only, and it speaks for this host alone: not for others of the operator's domain.
   app.use(secureHeaders({ strictTransportSecurity: secureCookie ? 'max-age=15552000' : false }));
+  app.use(async (c, next) => {
+    await next();
+    const location = c.res.headers.get('location');
+    if (basePath !== '' && location !== null) c.header('Location', `${basePath}${location}`);
+  });
   if (deps.metricsNeedToken === true) app.use('/metrics', authenticate, requireWholeService);
   app.route('/', healthRoutes(deps));
   app.route('/', docsRoutes());
-  if (deps.consoleFolder !== undefined) app.route('/', consoleRoutes(deps.consoleFolder));
+  if (deps.consoleFolder !== undefined) app.route('/', consoleRoutes(deps.consoleFolder, basePath));
   app.use(
     '/v1/*',
     auditRequests({ records, actionOf: (method, pattern) => actions.get(`${method} ${pattern}`), strangers, log, now }),
@@ -90,15 +100,16 @@ export function createApi(deps: ApiDeps): Api {
   app.route('/', taskCreationRoutes(shared));
   app.route('/', taskRoutes(shared));
   app.route('/', approvalRoutes(shared));
+  app.route('/', connectionInfoRoutes(deps));
   app.route('/', eventRoutes(shared));
   app.route('/', workflowHistoryRoutes(deps));
   app.route('/', doctorRoutes(deps));
   app.route('/', forgettingRoutes(deps));
   app.route('/', tokenRoutes(shared));
   app.route('/', auditRoutes(shared));
-  describe(app, cookieName(secureCookie));
+  describe(app, { basePath, version: deps.version, cookie: cookieName(secureCookie, basePath) });
   const actions = actionsOf(app);
-  return { app, measure, closeStreams: () => closing.abort() };
+  return { app, basePath, measure, closeStreams: () => closing.abort() };
 }
 
 /** What the audit log calls each route, by method and pattern. */
@@ -113,7 +124,15 @@ function actionsOf(app: OpenAPIHono<ApiEnv>): ReadonlyMap<string, string> {
   );
 }
 
-function describe(app: OpenAPIHono<ApiEnv>, cookie: string): void {
+interface Description {
+  readonly basePath: string;
+  /** Of the service. */
+  readonly version: string;
+  /** The name of the session's cookie. */
+  readonly cookie: string;
+}
+
+function describe(app: OpenAPIHono<ApiEnv>, { basePath, version, cookie }: Description): void {
   app.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' });
   app.openAPIRegistry.registerComponent('securitySchemes', 'session', {
     type: 'apiKey',
@@ -124,9 +143,12 @@ function describe(app: OpenAPIHono<ApiEnv>, cookie: string): void {
     openapi: '3.1.0',
     info: {
       title: 'Ferry',
-      version: '1',
+      version,
       description:
         'Firmware updates for device fleets. Refusals are problem documents (RFC 9457) with a stable `code`; lists are pages of `limit` items with a `nextCursor`.',
+      license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
     },
+    // Relative to where the document comes from: the service does not know all names it is reached by.
+    servers: [{ url: basePath === '' ? '/' : basePath }],
   });
 }

@@ -7,6 +7,7 @@ import type { AuditDraft, AuditEntry, Records } from '../records/records.js';
 import { addressOf } from './address.js';
 import { iso } from './answers.js';
 import type { ApiEnv, ApiLog, Principal } from './deps.js';
+import { tellNews } from './news.js';
 import { REPLAYED_HEADER } from './idempotency.js';
 import type { AuditEntryAnswer } from './schemas.js';
 
@@ -17,6 +18,9 @@ import type { AuditEntryAnswer } from './schemas.js';
  * @param before plain JSON, without secrets
  */
 export const noteBefore = (c: Context<ApiEnv>, before: object): void => c.set('before', before);
+
+/** The request repeats one that is in the audit log already, and changes nothing: it leaves no second entry. */
+export const noteNothingDone = (c: Context<ApiEnv>): void => c.set('isRepeat', true);
 
 interface AuditDeps {
   readonly records: Pick<Records, 'addAudit'>;
@@ -48,8 +52,11 @@ export function auditRequests({ records, actionOf, strangers, log, now }: AuditD
     if (isStranger) strangers.inc({ code: refusal?.code ?? 'internal' });
     // What is held back for sending rubbish must not fill the log with it.
     if (refusal?.code === 'too-many-requests') return;
+    if (c.get('isRepeat') === true) return;
     if (isStranger && !(await isWithin(noted))) return;
-    const draft = await draftOf(c, { action, atMs: now() });
+    const answer = await answerOf(c.res);
+    const draft = draftOf(c, { action, atMs: now(), answer });
+    tellNews(log, draft, answer);
     await records
       .addAudit(draft)
       .catch((error: unknown) => log.error({ err: error, action }, 'the audit log could not be written'));
@@ -62,9 +69,14 @@ const isWithin = (limit: RateLimiterMemory): Promise<boolean> =>
     () => false,
   );
 
-async function draftOf(c: Context<ApiEnv>, { action, atMs }: { action: string; atMs: number }): Promise<AuditDraft> {
+interface Asked {
+  readonly action: string;
+  readonly atMs: number;
+  readonly answer: Json | undefined;
+}
+
+function draftOf(c: Context<ApiEnv>, { action, atMs, answer }: Asked): AuditDraft {
   const principal = c.get('principal') as ApiEnv['Variables']['principal'] | undefined;
-  const answer = await answerOf(c.res);
   const isDone = c.res.ok;
   return {
     atMs,

@@ -108,7 +108,8 @@ export function requirePrincipal(
     const header = c.req.header('authorization');
     if (header === undefined) {
       const signedIn = await sessions.principalOf(c);
-      if (!signedIn) throw failures.refused(c, unauthorized());
+      // Each visit to the console begins with this question, and its answer helps nobody to guess a token.
+      if (!signedIn) throw isSessionProbe(c) ? unauthorized() : failures.refused(c, unauthorized());
       c.set('principal', signedIn.principal);
       c.set('session', signedIn.session);
       return next();
@@ -120,6 +121,8 @@ export function requirePrincipal(
     return next();
   };
 }
+
+const isSessionProbe = ({ req }: Context<ApiEnv>): boolean => req.method === 'GET' && req.path === '/v1/session';
 
 const unauthorized = () =>
   new FerryError('unauthorized', 'Send a valid token: "Authorization: Bearer <token>". In the console, sign in.');

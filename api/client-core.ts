@@ -4,6 +4,7 @@ import type { FieldProblem } from '../domain/errors.js';
 import { followEvents, piecesOf, type ApiEvent, type FollowOptions } from './client-events.js';
 import type {
   CreateBatchUpdateRequest,
+  BatchRulesRequest,
   CreateProductRequest,
   CreateTokenRequest,
   CreateVerificationRequest,
@@ -14,15 +15,19 @@ import type {
   SignInRequest,
 } from './requests.js';
 import type {
+  AuditArchivedAnswer,
   AuditEntryAnswer,
   AuditVerificationAnswer,
   BatchPreviewAnswer,
+  ConnectionInfoAnswer,
   DeviceAnswer,
   DeviceDetailAnswer,
+  DeviceHistoryEntryAnswer,
   DeviceUpdateAnswer,
   DoctorAnswer,
   ForgettingAnswer,
   FirmwareAnswer,
+  FirmwareDetailAnswer,
   FirmwarePageAnswer,
   NewTokenAnswer,
   OverviewAnswer,
@@ -45,6 +50,8 @@ export interface ClientCoreOptions {
   readonly url: string;
   /** With every request: what says who is asking. A browser's session cookie goes by itself. */
   readonly headers: Readonly<Record<string, string>>;
+  /** How long a request may take, its answer included; streams and exports have no limit. Absent: none has. */
+  readonly timeoutMs?: number;
 }
 
 /** A refusal of the API: its stable code, its sentence, and the problem document's other members. */
@@ -93,6 +100,7 @@ export interface Call {
   readonly body?: string | StreamedBody;
   readonly headers?: Record<string, string>;
   readonly signal?: AbortSignal | undefined;
+  readonly timeout?: AbortSignal | undefined;
 }
 /** Repeats of a creation with the same key answer what the first one created. */
 export interface CreationOptions {
@@ -131,7 +139,7 @@ export type ClientCore = ReturnType<typeof createClientCore>;
  *
  * @throws ApiError (each method) for a refusal, ApiUnreachableError when there is no answer
  */
-export function createClientCore({ url, headers }: ClientCoreOptions) {
+export function createClientCore({ url, headers, timeoutMs }: ClientCoreOptions) {
   const base = url.endsWith('/') ? url : `${url}/`;
 
   async function send(method: string, path: string, call: Call = {}): Promise<Response> {
@@ -150,7 +158,7 @@ export function createClientCore({ url, headers }: ClientCoreOptions) {
     }
     const response = await fetch(target, {
       method,
-      signal: call.signal ?? null,
+      signal: AbortSignal.any([call.signal, call.timeout].filter((signal) => signal !== undefined)),
       headers: {
         ...headers,
         ...(call.json === undefined ? {} : { 'content-type': 'application/json' }),
@@ -168,8 +176,16 @@ export function createClientCore({ url, headers }: ClientCoreOptions) {
     if (!response.ok) throw new ApiError(response.status, await problemOf(response));
     return response;
   }
-  const call = async <T>(method: string, path: string, options?: Call): Promise<T> =>
-    (await send(method, path, options)).json() as Promise<T>;
+  const call = async <T>(method: string, path: string, options?: Call): Promise<T> => {
+    const timeout = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs);
+    try {
+      const response = await send(method, path, { ...options, timeout });
+      return (await response.json()) as T;
+    } catch (error) {
+      if (timeout?.aborted !== true || error instanceof ApiError || error instanceof ApiUnreachableError) throw error;
+      throw new ApiUnreachableError(`The answer from ${base} broke off.`, { cause: error });
+    }
+  };
 
   const product = (productKey: string) => `v1/products/${encodeURIComponent(productKey)}`;
   const firmware = (id: string) => `v1/firmware/${encodeURIComponent(id)}`;
@@ -188,9 +204,19 @@ export function createClientCore({ url, headers }: ClientCoreOptions) {
 
     createProduct: (json: CreateProductRequest, options: CreationOptions = {}) =>
       call<ProductAnswer>('POST', 'v1/products', { json, headers: created(options) }),
+    getProduct: (productKey: string) => call<ProductAnswer>('GET', product(productKey)),
+    renameProduct: (productKey: string, name: string) =>
+      call<ProductAnswer>('PATCH', product(productKey), { json: { name } }),
+    /** How many devices must have succeeded in verifications of a firmware before a batch of it. */
+    setBatchRules: (productKey: string, json: BatchRulesRequest) =>
+      call<ProductAnswer>('PUT', `${product(productKey)}/batch-rules`, { json }),
+    /** Answers the product as it was. */
+    deleteProduct: (productKey: string) => call<ProductAnswer>('DELETE', product(productKey)),
     /** What runs on the devices of a product, most devices first. */
     listVersions: (productKey: string, query: PageParams & { module?: string } = {}) =>
       call<VersionsAnswer>('GET', `${product(productKey)}/versions`, { query: { ...query } }),
+    /** Where devices connect. */
+    getConnectionInfo: () => call<ConnectionInfoAnswer>('GET', 'v1/connection-info'),
     getOverview: () => call<OverviewAnswer>('GET', 'v1/overview'),
     listProducts: (query: PageParams = {}) =>
       call<PageAnswer<ProductAnswer>>('GET', 'v1/products', { query: { ...query } }),
@@ -211,7 +237,7 @@ export function createClientCore({ url, headers }: ClientCoreOptions) {
     getDevice: (productKey: string, deviceName: string) =>
       call<DeviceDetailAnswer>('GET', `${product(productKey)}/devices/${encodeURIComponent(deviceName)}`),
     listDeviceHistory: (productKey: string, deviceName: string, query: PageParams = {}) =>
-      call<PageAnswer<DeviceUpdateAnswer>>(
+      call<PageAnswer<DeviceHistoryEntryAnswer>>(
         'GET',
         `${product(productKey)}/devices/${encodeURIComponent(deviceName)}/updates`,
         { query: { ...query } },
@@ -219,7 +245,7 @@ export function createClientCore({ url, headers }: ClientCoreOptions) {
 
     listFirmware: (query: PageParams & { productKey?: string } = {}) =>
       call<FirmwarePageAnswer>('GET', 'v1/firmware', { query: { ...query } }),
-    getFirmware: (id: string) => call<FirmwareAnswer>('GET', firmware(id)),
+    getFirmware: (id: string) => call<FirmwareDetailAnswer>('GET', firmware(id)),
     deleteFirmware: (id: string) => call<FirmwareAnswer>('DELETE', firmware(id)),
 
     createVerification: (firmwareId: string, json: CreateVerificationRequest, options: CreationOptions = {}) =>
@@ -235,7 +261,7 @@ export function createClientCore({ url, headers }: ClientCoreOptions) {
 
     listTasks: (query: TaskQuery = {}) => call<PageAnswer<TaskAnswer>>('GET', 'v1/tasks', { query: { ...query } }),
     /** Device updates that ended, over time. */
-    getTimeline: (taskId: string, query: { points?: number } = {}) =>
+    getTimeline: (taskId: string, query: { points?: number; minutes?: number } = {}) =>
       call<TimelineAnswer>('GET', `${task(taskId)}/timeline`, { query }),
     getTask: (id: string) => call<TaskDetailAnswer>('GET', task(id)),
     listDeviceUpdates: (taskId: string, query: DeviceUpdateQuery = {}) =>
@@ -269,6 +295,9 @@ export function createClientCore({ url, headers }: ClientCoreOptions) {
     /** Beside those that it trusts already. */
     trustKey: (productKey: string, publicKey: string) =>
       call<ProductAnswer>('POST', `${product(productKey)}/trusted-keys`, { json: { publicKey } }),
+    /** In place of all that it trusts; none: it takes any firmware. */
+    setTrustedKeys: (productKey: string, publicKeys: readonly string[]) =>
+      call<ProductAnswer>('PUT', `${product(productKey)}/trusted-keys`, { json: { publicKeys } }),
     untrustKey: (productKey: string, keyId: string) =>
       call<ProductAnswer>('DELETE', `${product(productKey)}/trusted-keys/${encodeURIComponent(keyId)}`),
     /** Another secret; generated if none is given. The device is cut off. */
@@ -281,6 +310,15 @@ export function createClientCore({ url, headers }: ClientCoreOptions) {
     restoreDevice: (productKey: string, deviceName: string) =>
       call<DeviceAnswer>('POST', `${product(productKey)}/devices/${encodeURIComponent(deviceName)}/restore`),
 
+    /** It signs in by the new name from now on. The device is cut off. */
+    renameDevice: (productKey: string, deviceName: string, newName: string) =>
+      call<DeviceAnswer>('PATCH', `${product(productKey)}/devices/${encodeURIComponent(deviceName)}`, {
+        json: { deviceName: newName },
+      }),
+    /** Answers the device as it was. */
+    deleteDevice: (productKey: string, deviceName: string) =>
+      call<DeviceAnswer>('DELETE', `${product(productKey)}/devices/${encodeURIComponent(deviceName)}`),
+
     createToken: (json: CreateTokenRequest) => call<NewTokenAnswer>('POST', 'v1/tokens', { json }),
     listTokens: (query: PageParams = {}) => call<PageAnswer<TokenAnswer>>('GET', 'v1/tokens', { query: { ...query } }),
     revokeToken: (id: string) => call<TokenAnswer>('DELETE', `v1/tokens/${encodeURIComponent(id)}`),
@@ -288,6 +326,10 @@ export function createClientCore({ url, headers }: ClientCoreOptions) {
     listAudit: (query: AuditQuery & PageParams = {}) =>
       call<PageAnswer<AuditEntryAnswer>>('GET', 'v1/audit', { query: { ...query } }),
     verifyAudit: () => call<AuditVerificationAnswer>('GET', 'v1/audit/verification'),
+    /** The entries of the audit log that are older than a time, one a line in JSON, piece by piece. */
+    auditChain: (before: string) => textOf(send('GET', 'v1/audit/chain', { query: { before } })),
+    archiveAudit: (json: { readonly id: number; readonly hash: string }) =>
+      call<AuditArchivedAnswer>('POST', 'v1/audit/archive', { json }),
     /** The audit log as CSV, piece by piece. */
     auditCsv: (query: AuditQuery = {}) => textOf(send('GET', 'v1/audit.csv', { query: { ...query } })),
 

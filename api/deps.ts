@@ -9,7 +9,7 @@ import type { Role } from '../domain/roles.js';
 import type { Permission } from './auth.js';
 import type { HttpLimits } from './http-limits.js';
 import type { Owners } from './scope.js';
-import type { DoctorAnswer, ForgettingAnswer } from './schemas.js';
+import type { ConnectionInfoAnswer, DoctorAnswer, ForgettingAnswer } from './schemas.js';
 
 export type DoctorReport = DoctorAnswer;
 export type ForgettingReport = ForgettingAnswer;
@@ -30,6 +30,8 @@ export interface ApiDeps {
   readonly forget: (olderThanMs: number) => Promise<ForgettingReport>;
   /** Cuts the connection of a device whose secret is good no more. */
   readonly cutOff: (device: DeviceKey) => Promise<void>;
+  /** Where devices connect by MQTT. */
+  readonly mqttAddress: () => ConnectionInfoAnswer['mqtt'];
   /** A batch of more devices than this needs a second operator; null: none does. */
   readonly approvalAbove: number | null;
   /** The token of the data folder; others are in the records. */
@@ -40,6 +42,8 @@ export interface ApiDeps {
   /** By name of the part, such as `database`: rejects when it is down. */
   readonly readiness: Readonly<Record<string, () => Promise<unknown>>>;
   readonly metrics: Registry;
+  /** Of the service, such as `1.2.0`. */
+  readonly version: string;
   /** The folder of the built console; without it there is none. */
   readonly consoleFolder?: string;
   readonly httpLimits?: HttpLimits;
@@ -47,7 +51,7 @@ export interface ApiDeps {
   readonly metricsNeedToken?: boolean;
   /** Browsers reach the console by https only. */
   readonly secureCookie?: boolean;
-  /** Where a proxy in front is reached, which may say another host than its own address. */
+  /** Where a proxy in front is reached, which may say another host than its own address; its path is the base path. */
   readonly publicUrl?: string | undefined;
   readonly log: ApiLog;
   /** Epoch milliseconds. */
@@ -77,5 +81,5 @@ export interface SignedIn {
 export interface ApiEnv {
   /** Absent in `app.request`, which has no socket. */
   Bindings: Partial<HttpBindings>;
-  Variables: { principal: Principal; session?: SignedIn; owners: Owners; before?: object };
+  Variables: { principal: Principal; session?: SignedIn; owners: Owners; before?: object; isRepeat?: boolean };
 }

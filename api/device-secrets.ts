@@ -6,8 +6,8 @@ import { noteBefore } from './audit.js';
 import { Permission } from './auth.js';
 import type { ApiDeps } from './deps.js';
 import { newDeviceSecret } from './ids.js';
-import { json, jsonBody, operation } from './operation.js';
-import { DeviceParams, RotateSecret } from './requests.js';
+import { json, jsonBody, operation, optionalJsonBody } from './operation.js';
+import { DeviceParams, RenameDevice, RotateSecret } from './requests.js';
 import { newRouter } from './router.js';
 import { Scope } from './scope.js';
 import { DeviceSchema, RegisteredDeviceSchema } from './schemas.js';
@@ -15,18 +15,20 @@ import { DeviceSchema, RegisteredDeviceSchema } from './schemas.js';
 const shared = { tag: 'Devices', permission: Permission.WRITE_DEVICES, scope: Scope.PRODUCT } as const;
 
 const rotateSecret = operation({
+  id: 'rotateSecret',
   ...shared,
   method: 'post',
   path: '/v1/products/{productKey}/devices/{deviceName}/secret',
   summary: 'Give a device another secret; the old one is void at once',
   description: 'Its connection is cut. The answer is the only one that shows the secret.',
   action: 'device.rotate-secret',
-  request: { params: DeviceParams, body: jsonBody(RotateSecret) },
+  request: { params: DeviceParams, body: optionalJsonBody(RotateSecret) },
   responses: { 200: json(RegisteredDeviceSchema, 'The device with its secret') },
   problems: ['not-found'],
 });
 
 const revokeDevice = operation({
+  id: 'revokeDevice',
   ...shared,
   method: 'post',
   path: '/v1/products/{productKey}/devices/{deviceName}/revoke',
@@ -38,6 +40,7 @@ const revokeDevice = operation({
 });
 
 const restoreDevice = operation({
+  id: 'restoreDevice',
   ...shared,
   method: 'post',
   path: '/v1/products/{productKey}/devices/{deviceName}/restore',
@@ -48,8 +51,38 @@ const restoreDevice = operation({
   problems: ['not-found'],
 });
 
+const renameDevice = operation({
+  id: 'renameDevice',
+  ...shared,
+  method: 'patch',
+  path: '/v1/products/{productKey}/devices/{deviceName}',
+  summary: 'Give a device another name, by which it signs in from now on',
+  description:
+    'It keeps its secret and is cut off. Its update records stay under the old name. An open task that updates it is in the way.',
+  action: 'device.rename',
+  request: { params: DeviceParams, body: jsonBody(RenameDevice) },
+  responses: { 200: json(DeviceSchema, 'The device') },
+  problems: ['not-found', 'device-exists', 'device-in-use'],
+});
+
+const deleteDevice = operation({
+  id: 'deleteDevice',
+  ...shared,
+  method: 'delete',
+  path: '/v1/products/{productKey}/devices/{deviceName}',
+  summary: 'Delete a device: it is cut off, and its secret is void',
+  description: 'Its update records stay. An open task that updates it is in the way.',
+  action: 'device.delete',
+  request: { params: DeviceParams },
+  responses: { 200: json(DeviceSchema, 'The device as it was') },
+  problems: ['not-found', 'device-in-use'],
+});
+
 interface DeviceSecretDeps {
-  readonly records: Pick<Records, 'getDevice' | 'rotateDeviceSecret' | 'revokeDevice' | 'getTask'>;
+  readonly records: Pick<
+    Records,
+    'getDevice' | 'rotateDeviceSecret' | 'revokeDevice' | 'renameDevice' | 'deleteDevice' | 'getTask'
+  >;
   readonly answers: Answers;
   readonly cutOff: ApiDeps['cutOff'];
   readonly now: () => number;
@@ -87,5 +120,19 @@ export function deviceSecretRoutes({ records, answers, cutOff, now }: DeviceSecr
       const key = c.req.valid('param');
       noteBefore(c, await revokedSince(key));
       return c.json(await setRevoked(key, null), 200);
+    })
+    .openapi(renameDevice, async (c) => {
+      const key = c.req.valid('param');
+      noteBefore(c, { deviceName: key.deviceName });
+      const renamed = await records.renameDevice(key, c.req.valid('json').deviceName);
+      await cutOff(key);
+      return c.json(answers.device(renamed, new Map()), 200);
+    })
+    .openapi(deleteDevice, async (c) => {
+      const key = c.req.valid('param');
+      const deleted = answers.device(await records.deleteDevice(key), new Map());
+      noteBefore(c, deleted);
+      await cutOff(key);
+      return c.json(deleted, 200);
     });
 }

@@ -5,6 +5,7 @@ import type { DeviceKey } from '../domain/ids.js';
 import type { Records } from '../records/records.js';
 import { pageAnswer, type Answers } from './answers.js';
 import { Permission } from './auth.js';
+import { createDeviceHistory } from './device-history.js';
 import { readRegistration } from './device-registration.js';
 import { idempotencyOf, IdempotencyHeaders, markReplay } from './idempotency.js';
 import { json, mountUnvalidated, operation } from './operation.js';
@@ -18,9 +19,16 @@ import {
 } from './requests.js';
 import { newRouter } from './router.js';
 import { Scope } from './scope.js';
-import { DeviceDetailSchema, DeviceSchema, DeviceUpdateSchema, pageOf, RegisteredDevicesSchema } from './schemas.js';
+import {
+  DeviceDetailSchema,
+  DeviceHistoryEntrySchema,
+  DeviceSchema,
+  pageOf,
+  RegisteredDevicesSchema,
+} from './schemas.js';
 
 const registerDevices = operation({
+  id: 'registerDevices',
   method: 'post',
   path: '/v1/products/{productKey}/devices',
   tag: 'Devices',
@@ -44,10 +52,11 @@ const registerDevices = operation({
     },
   },
   responses: { 201: json(RegisteredDevicesSchema, 'The devices with their secrets') },
-  problems: ['not-found', 'device-exists', 'idempotency-key-reused'],
+  problems: ['not-found', 'device-exists', 'idempotency-key-reused', 'registration-changed'],
 });
 
 const listDevices = operation({
+  id: 'listDevices',
   method: 'get',
   path: '/v1/products/{productKey}/devices',
   tag: 'Devices',
@@ -60,6 +69,7 @@ const listDevices = operation({
 });
 
 const getDevice = operation({
+  id: 'getDevice',
   method: 'get',
   path: '/v1/products/{productKey}/devices/{deviceName}',
   tag: 'Devices',
@@ -72,6 +82,7 @@ const getDevice = operation({
 });
 
 const listDeviceHistory = operation({
+  id: 'listDeviceHistory',
   method: 'get',
   path: '/v1/products/{productKey}/devices/{deviceName}/updates',
   tag: 'Devices',
@@ -79,7 +90,7 @@ const listDeviceHistory = operation({
   permission: Permission.READ,
   scope: Scope.PRODUCT,
   request: { params: DeviceParams, query: PageQuery },
-  responses: { 200: json(pageOf(DeviceUpdateSchema), 'A page of device updates') },
+  responses: { 200: json(pageOf(DeviceHistoryEntrySchema), 'A page of device updates') },
   problems: ['not-found'],
 });
 
@@ -92,11 +103,11 @@ export function deviceRoutes(deps: {
   readonly now: () => number;
 }) {
   const { records, answers, now } = deps;
+  const historyOf = createDeviceHistory(records, answers);
 
   async function historyPage(key: DeviceKey, page: { readonly limit: number; readonly cursor?: string | undefined }) {
     const found = await records.listDeviceHistory(key, page);
-    const policies = await answers.policiesOf(found.items);
-    return pageAnswer(found, (update) => answers.deviceUpdate(update, policies.get(update.taskId)));
+    return { items: await historyOf(found.items), nextCursor: found.nextCursor };
   }
   async function requireDevice(key: DeviceKey) {
     const device = await records.getDevice(key);
@@ -120,8 +131,11 @@ export function deviceRoutes(deps: {
       const key = c.req.valid('param');
       const device = await requireDevice(key);
       const policies = await answers.policiesOf(device.currentUpdate ? [device.currentUpdate] : []);
-      const history = await historyPage(key, { limit: FIRST_UPDATES });
-      return c.json({ ...answers.device(device, policies), history }, 200);
+      const [history, [currentUpdate = null]] = await Promise.all([
+        historyPage(key, { limit: FIRST_UPDATES }),
+        historyOf(device.currentUpdate ? [device.currentUpdate] : []),
+      ]);
+      return c.json({ ...answers.device(device, policies), currentUpdate, history }, 200);
     })
     .openapi(listDeviceHistory, async (c) => {
       const key = c.req.valid('param');

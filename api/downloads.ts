@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import parseRange from 'range-parser';
-import { isOpen } from '../domain/device-update.js';
+import { RecentMap } from '../domain/recent-map.js';
 import { FerryError, notFound } from '../domain/errors.js';
+import { offerOf } from '../domain/offer.js';
 import { DOWNLOAD_PATH, type DownloadTokens } from '../firmware/download-token.js';
-import type { ByteRange, FirmwareStore } from '../firmware/store.js';
+import { damaged, type ByteRange, type FirmwareStore } from '../firmware/store.js';
 import type { OpenDeviceUpdate, Records, TargetFirmware } from '../records/records.js';
 import type { ApiLog } from './deps.js';
 import { DownloadLimit, DOWNLOADS_PER_MINUTE } from './download-limit.js';
@@ -12,16 +13,21 @@ import type { MeasureRequest } from './metrics.js';
 import { internalProblem, problemOf } from './problem.js';
 
 export interface DownloadDeps {
-  readonly records: Pick<Records, 'getDeviceUpdateById'>;
+  readonly records: Pick<Records, 'getDeviceUpdateById' | 'downloading'>;
   readonly store: Pick<FirmwareStore, 'read'>;
   readonly tokens: Pick<DownloadTokens, 'read'>;
   /** How many times its size one device update may fetch of its firmware in a minute. */
   readonly perMinute?: number;
+  /** How often a download that runs asks whether it may go on. */
+  readonly askEveryMs?: number;
   readonly log: ApiLog;
   readonly measure?: MeasureRequest;
   /** Epoch milliseconds. */
   readonly now?: () => number;
 }
+
+/** An operator's request to stop is accepted at any time, and a slow device's download may last for hours. */
+const ASK_EVERY_MS = 1_000;
 
 /** Answers a download; false when the request is for something else. */
 export type DownloadHandler = (request: IncomingMessage, response: ServerResponse) => boolean;
@@ -32,6 +38,7 @@ export type DownloadHandler = (request: IncomingMessage, response: ServerRespons
  */
 export function createDownloadHandler(deps: DownloadDeps): DownloadHandler {
   const limit = new DownloadLimit(deps.perMinute ?? DOWNLOADS_PER_MINUTE);
+  const note = downloadNotes(deps);
   return (request, response) => {
     const path = decoded((request.url ?? '').split('?', 1)[0] ?? '');
     if (!path.startsWith(DOWNLOAD_PATH)) return false;
@@ -41,7 +48,7 @@ export function createDownloadHandler(deps: DownloadDeps): DownloadHandler {
       const durationMs = performance.now() - startedMs;
       deps.measure?.({ method, route: '/files/:token', status: response.statusCode, durationMs });
     });
-    void answer({ ...deps, limit }, path.slice(DOWNLOAD_PATH.length), { request, response });
+    void answer({ ...deps, limit, note }, path.slice(DOWNLOAD_PATH.length), { request, response });
     return true;
   };
 }
@@ -57,6 +64,26 @@ function decoded(path: string): string {
 
 interface LimitedDeps extends DownloadDeps {
   readonly limit: DownloadLimit;
+  readonly note: (updateId: number) => void;
+}
+
+const NOTED_EVERY_MS = 60_000;
+/** Device updates of which it is known when their download was last noted. */
+const NOTED_MAX = 20_000;
+
+/**
+ * Notes in the records that a device is being sent its firmware, once a minute at most: a slow download is a sign of
+ * life. It is no more than that, so a note that can't be written does not stop the download.
+ */
+function downloadNotes({ records, log, now = Date.now }: DownloadDeps): (updateId: number) => void {
+  const notedAtMs = new RecentMap<number, number>(NOTED_MAX);
+  return (updateId) => {
+    const atMs = now();
+    const before = notedAtMs.get(updateId);
+    if (before !== undefined && atMs >= before && atMs < before + NOTED_EVERY_MS) return;
+    notedAtMs.set(updateId, atMs);
+    records.downloading(updateId, atMs).catch((err: unknown) => log.warn({ err }, 'a download could not be noted'));
+  };
 }
 
 interface Exchange {
@@ -74,6 +101,8 @@ async function answer(deps: LimitedDeps, token: string, exchange: Exchange): Pro
     await send(deps, firmware, {
       ...exchange,
       asked: (part) => requireUnhurried(deps, { id: record.id, part }, response),
+      begins: () => cutWhenStopped(deps, record.id, response),
+      sent: () => deps.note(record.id),
     });
   } catch (error) {
     if (response.headersSent || response.destroyed) {
@@ -92,12 +121,39 @@ async function answer(deps: LimitedDeps, token: string, exchange: Exchange): Pro
   }
 }
 
-/** Forged, expired, foreign, ended and a revoked device's look the same from outside. */
+/** Forged, expired, foreign, ended, stopped and a revoked device's look the same from outside. */
 async function updateFor({ tokens, records, now = Date.now }: DownloadDeps, token: string): Promise<OpenDeviceUpdate> {
-  const id = tokens.read(token, now());
+  const id = tokens.read(token, ANY_TIME_MS);
   const update = id === undefined ? undefined : await records.getDeviceUpdateById(id);
-  if (!update || !isOpen(update.record.status) || update.isDeviceRevoked) throw notFound('This download');
+  const offer = update && offerOf(update);
+  // The device may try again: the file is served as soon as it is well.
+  if (offer?.kind === 'held' && offer.by === 'file-damaged') throw damaged('corrupt');
+  if (!update || offer?.kind !== 'given') throw notFound('This download');
+  // A device that has begun may leave for hours and go on with the same URL.
+  const isExpired = tokens.read(token, now()) === undefined;
+  if (isExpired && update.record.startedAtMs === null) throw notFound('This download');
   return update;
+}
+
+/** No token has expired by then. */
+const ANY_TIME_MS = 0;
+
+/** Ends the connection as soon as the update is stopped: a whole file is never what a stopped device has in hand. */
+function cutWhenStopped(
+  { records, log, askEveryMs = ASK_EVERY_MS }: DownloadDeps,
+  id: number,
+  response: ServerResponse,
+) {
+  const ask = async () => {
+    const update = await records.getDeviceUpdateById(id);
+    const kind = update ? offerOf(update).kind : 'cancelled';
+    if (kind === 'cancelled' || kind === 'revoked' || kind === 'held') response.destroy();
+  };
+  const timer = setInterval(() => {
+    ask().catch((error: unknown) => log.warn({ err: error }, 'a running download could not be looked at'));
+  }, askEveryMs);
+  timer.unref();
+  response.once('close', () => clearInterval(timer));
 }
 
 /** @throws FerryError `too-many-requests` */
@@ -115,10 +171,19 @@ function requireUnhurried(
   );
 }
 
+interface Sending extends Exchange {
+  /** Before anything is sent. @param part of the file that is asked for */
+  readonly asked: (part: number) => void;
+  /** After each piece that the connection has taken. */
+  /** The first byte is about to be sent. */
+  readonly begins: () => void;
+  readonly sent: () => void;
+}
+
 async function send(
   { store }: DownloadDeps,
   firmware: TargetFirmware,
-  { request, response, asked }: Exchange & { readonly asked: (part: number) => void },
+  { request, response, asked, begins, sent }: Sending,
 ): Promise<void> {
   const { sizeBytes, sha256 } = firmware;
   const etag = `"${sha256}"`;
@@ -146,8 +211,20 @@ async function send(
   } else {
     response.writeHead(200, { 'Content-Length': sizeBytes, ...head });
   }
-  if (!file) response.end();
-  else await pipeline(file, response);
+  if (!file) {
+    response.end();
+    return;
+  }
+  begins();
+  await pipeline(file, (pieces: AsyncIterable<Buffer>) => noting(pieces, sent), response);
+}
+
+/** The next piece is asked for when the connection has room for it. */
+async function* noting(pieces: AsyncIterable<Buffer>, sent: () => void): AsyncGenerator<Buffer> {
+  for await (const piece of pieces) {
+    yield piece;
+    sent();
+  }
 }
 
 /**

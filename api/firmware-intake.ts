@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import type { Context } from 'hono';
-import { FerryError, notFound } from '../domain/errors.js';
+import { FerryError, invalidField, notFound, trustUndecided } from '../domain/errors.js';
 import { firmwareNameProblem } from '../domain/names.js';
 import type { FirmwareLimits } from '../domain/policy.js';
 import { isSignedBy, type SignedFirmware } from '../firmware/signature.js';
@@ -57,6 +57,33 @@ export class FirmwareIntake {
   /** The file of a deleted firmware goes, if no other has the same content. */
   async release({ sha256 }: Pick<Firmware, 'sha256'>): Promise<void> {
     await this.deps.store.remove(sha256, () => this.isUsed(sha256));
+  }
+
+  /**
+   * Takes the file of a firmware once more; what is stored at its address is replaced if it is damaged.
+   *
+   * @throws FerryError `not-found`, `firmware-deleted`, of the form, and for another file than the firmware's
+   */
+  async repair(c: Context<ApiEnv>, id: string): Promise<Firmware> {
+    const { records, store, limits } = this.deps;
+    const firmware = await records.getFirmware(id);
+    if (!firmware) throw notFound(`Firmware ${id}`);
+    if (firmware.deletedAtMs !== null) {
+      throw new FerryError('firmware-deleted', `Firmware ${id} is deleted; its file is not needed any more.`);
+    }
+    // The limit may have been lowered since the firmware was added.
+    const bytesMax = Math.max(limits.fileBytesMax, firmware.sizeBytes);
+    const { taken } = await readForm(requestOf(c), [], {
+      take: (file) => store.put(file, bytesMax),
+      drop: (upload) => this.discard(upload),
+    });
+    if (taken.sha256 !== firmware.sha256) {
+      await this.discard(taken);
+      const message = `is another file than the one that ${firmware.name} ${firmware.version} was added with: its SHA-256 is ${taken.sha256}, not ${firmware.sha256}`;
+      throw invalidField('file', message);
+    }
+    await taken.keep();
+    return firmware;
   }
 
   private async record(c: Context<ApiEnv>, fields: Fields, upload: StoredUpload): Promise<Created<Firmware>> {
@@ -123,8 +150,11 @@ export class FirmwareIntake {
     const { name, productKey } = parsed.data;
     if (name !== undefined) this.checkName(name);
     if (productKey !== undefined) narrowed(c, productKey);
-    if (productKey !== undefined && !(await records.getProduct(productKey)))
-      throw notFound(`The product ${productKey}`);
+    if (productKey !== undefined) {
+      const product = await records.getProduct(productKey);
+      if (!product) throw notFound(`The product ${productKey}`);
+      if (product.trustUndecided) throw trustUndecided(productKey);
+    }
     // A repeat of an upload that was the last to fit is answered, not refused.
     if (request === 'new' && (await records.countFirmware()) >= limits.firmwareMax) {
       const message = `There are ${limits.firmwareMax} firmware already, of all products, deleted ones counted; no more can be added.`;

@@ -13,13 +13,18 @@ import { json, mountUnvalidated, operation } from './operation.js';
 import { FirmwareFields, FirmwareQuery, IdParams } from './requests.js';
 import { newRouter } from './router.js';
 import { narrowed, Scope } from './scope.js';
-import { FirmwarePageSchema, FirmwareSchema } from './schemas.js';
+import { FirmwareDetailSchema, FirmwarePageSchema, FirmwareSchema } from './schemas.js';
 
 const UploadSchema = FirmwareFields.extend({
   file: z.string().openapi({ format: 'binary', description: 'The firmware file; not empty.' }),
 }).openapi('FirmwareUpload');
 
+const FileSchema = z
+  .object({ file: z.string().openapi({ format: 'binary', description: 'The firmware file.' }) })
+  .openapi('FirmwareFile');
+
 const addFirmware = operation({
+  id: 'addFirmware',
   method: 'post',
   path: '/v1/firmware',
   tag: 'Firmware',
@@ -42,11 +47,13 @@ const addFirmware = operation({
     'firmware-quota-exceeded',
     'firmware-version-exists',
     'firmware-signature-invalid',
+    'trust-undecided',
     'idempotency-key-reused',
   ],
 });
 
 const listFirmware = operation({
+  id: 'listFirmware',
   method: 'get',
   path: '/v1/firmware',
   tag: 'Firmware',
@@ -59,6 +66,7 @@ const listFirmware = operation({
 });
 
 const getFirmware = operation({
+  id: 'getFirmware',
   method: 'get',
   path: '/v1/firmware/{id}',
   tag: 'Firmware',
@@ -66,11 +74,30 @@ const getFirmware = operation({
   permission: Permission.READ,
   scope: Scope.FIRMWARE,
   request: { params: IdParams },
-  responses: { 200: json(FirmwareSchema, 'The firmware') },
+  responses: { 200: json(FirmwareDetailSchema, 'The firmware, and the state of its file') },
   problems: ['not-found'],
 });
 
+const repairFirmware = operation({
+  id: 'repairFirmware',
+  method: 'put',
+  path: '/v1/firmware/{id}/file',
+  tag: 'Firmware',
+  summary: 'Upload the file of a firmware again: that repairs a damaged one, and paused tasks go on',
+  description: 'The file must be the one that the firmware was added with.',
+  permission: Permission.WRITE_FIRMWARE,
+  scope: Scope.FIRMWARE,
+  action: 'firmware.repair',
+  request: {
+    params: IdParams,
+    body: { required: true, content: { 'multipart/form-data': { schema: FileSchema } } },
+  },
+  responses: { 200: json(FirmwareDetailSchema, 'The firmware; its file is intact') },
+  problems: ['not-found', 'firmware-deleted', 'firmware-too-large', 'firmware-empty'],
+});
+
 const deleteFirmware = operation({
+  id: 'deleteFirmware',
   method: 'delete',
   path: '/v1/firmware/{id}',
   tag: 'Firmware',
@@ -85,6 +112,7 @@ const deleteFirmware = operation({
 });
 
 const getFirmwareFile = operation({
+  id: 'getFirmwareFile',
   method: 'get',
   path: '/v1/firmware/{id}/file',
   tag: 'Firmware',
@@ -116,13 +144,17 @@ function attachmentOf({ name, version }: Pick<Firmware, 'name' | 'version'>): st
 
 export function firmwareRoutes(deps: {
   readonly records: Records;
+  readonly store: Pick<FirmwareStore, 'isIntact' | 'read'>;
   readonly intake: FirmwareIntake;
-  readonly store: Pick<FirmwareStore, 'read'>;
   readonly limits: FirmwareLimits;
   readonly now: () => number;
 }) {
-  const { records, intake, store, now } = deps;
+  const { records, store, intake, now } = deps;
   const { firmwareMax, ...newFirmware } = deps.limits;
+  const detail = async (firmware: Firmware) => ({
+    ...firmwareAnswer(firmware),
+    file: firmware.deletedAtMs === null ? await store.isIntact(firmware.sha256) : null,
+  });
   const router = newRouter()
     .openapi(listFirmware, async (c) => {
       const { productKey: asked, ...page } = c.req.valid('query');
@@ -140,7 +172,7 @@ export function firmwareRoutes(deps: {
       const { id } = c.req.valid('param');
       const firmware = await records.getFirmware(id);
       if (!firmware) throw notFound(`Firmware ${id}`);
-      return c.json(firmwareAnswer(firmware), 200);
+      return c.json(await detail(firmware), 200);
     })
     .openapi(deleteFirmware, async (c) => {
       const { id } = c.req.valid('param');
@@ -174,6 +206,12 @@ export function firmwareRoutes(deps: {
     return c.body(Readable.toWeb(file) as ReadableStream<Uint8Array>, 200, headers);
   });
 
+  mountUnvalidated(router, repairFirmware, async (c) => {
+    const repaired = await intake.repair(c, c.req.param('id') ?? '');
+    // The reconciler would find it too, somewhat later.
+    await records.resumeTasksOf(repaired.sha256);
+    return c.json(await detail(repaired), 200);
+  });
   mountUnvalidated(router, addFirmware, async (c) => {
     const firmware = markReplay(c, await intake.add(c));
     c.header('Location', `/v1/firmware/${firmware.id}`);

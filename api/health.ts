@@ -7,7 +7,12 @@ const CHECK_MS = 3_000;
 const LOOK_MS = 1_000;
 
 /** What orchestrators and monitoring ask; open, so it names parts and nothing else. */
-export function healthRoutes({ readiness, metrics, log }: Pick<ApiDeps, 'readiness' | 'metrics' | 'log'>) {
+export function healthRoutes({
+  readiness,
+  metrics,
+  version,
+  log,
+}: Pick<ApiDeps, 'readiness' | 'metrics' | 'version' | 'log'>) {
   async function isUp(part: string, check: () => Promise<unknown>): Promise<boolean> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise((_, reject) => {
@@ -39,7 +44,7 @@ export function healthRoutes({ readiness, metrics, log }: Pick<ApiDeps, 'readine
   }
 
   const router = newRouter();
-  router.get('/healthz', (c) => c.json({ status: 'ok' }));
+  router.get('/healthz', (c) => c.json({ status: 'ok', version }));
   router.get('/readyz', async (c) => {
     const parts = await partsNow();
     const isReady = Object.values(parts).every((state) => state === 'up');

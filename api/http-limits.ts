@@ -27,12 +27,11 @@ const MINUTE_SECONDS = 60;
 export function paceRequests(requestsPerMinute: number): MiddlewareHandler<ApiEnv> {
   const pace = new RateLimiterMemory({ points: requestsPerMinute, duration: MINUTE_SECONDS });
   return async (c, next) => {
-    const refused = await pace.consume(c.get('principal').id).then(
-      () => undefined,
-      (result: RateLimiterRes) => result,
-    );
-    if (refused) {
-      const seconds = Math.max(1, Math.ceil(refused.msBeforeNext / 1_000));
+    try {
+      await pace.consume(c.get('principal').id);
+    } catch (error) {
+      const { msBeforeNext } = error as RateLimiterRes;
+      const seconds = Math.max(1, Math.ceil(msBeforeNext / 1_000));
       c.header('Retry-After', String(seconds));
       throw new FerryError(
         'too-many-requests',

@@ -6,6 +6,7 @@ import { getRequestListener } from '@hono/node-server';
 import { Crowd, type CrowdLimit } from '../domain/crowd.js';
 import { FerryError } from '../domain/errors.js';
 import { networkOf } from '../domain/network.js';
+import { belowBase } from './base-path.js';
 import type { Api } from './api.js';
 import type { ApiLog } from './deps.js';
 import type { DownloadHandler } from './downloads.js';
@@ -13,7 +14,7 @@ import { DEFAULT_HTTP_LIMITS } from './http-limits.js';
 import { internalProblem, problemOf } from './problem.js';
 
 interface HttpServerDeps {
-  readonly api: Pick<Api, 'app'>;
+  readonly api: Pick<Api, 'app' | 'basePath'>;
   readonly downloads: DownloadHandler;
   readonly log: ApiLog;
   readonly limits?: CrowdLimit;
@@ -97,7 +98,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     },
   });
   const answer: RequestListener = (request, response) => {
-    request.url = originForm(request.url ?? '');
+    request.url = belowBase(originForm(request.url ?? '/'), api.basePath);
     if (!downloads(request, response)) void listener(request, response);
   };
   if (!tls) return knowingSilent(bounded(createServer(TIMEOUTS, answer), limits), 'connection');

@@ -11,7 +11,9 @@ import { ProblemSchema } from './schemas.js';
 
 /** A route of `/v1` as it is written down: with who may use it and every refusal it can answer. */
 interface Operation extends Pick<RouteConfig, 'summary' | 'description' | 'request' | 'responses'> {
-  readonly method: 'get' | 'post' | 'put' | 'delete';
+  /** Generated clients name their methods by it: it never changes. */
+  readonly id: string;
+  readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete';
   readonly path: `/v1/${string}`;
   readonly tag: string;
   /** Null: it is there for everyone. */
@@ -30,7 +32,7 @@ interface Operation extends Pick<RouteConfig, 'summary' | 'description' | 'reque
  * the handler's type.
  */
 export function operation<const O extends Operation>(described: O): O {
-  const { tag, permission, scope, action, problems, request, responses, bodyMax = SMALL_BODY, ...rest } = described;
+  const { id, tag, permission, scope, action, problems, request, responses, bodyMax = SMALL_BODY, ...rest } = described;
   const allProblems: ErrorCode[] = [...problems, 'internal'];
   const middleware: MiddlewareHandler<ApiEnv>[] = [];
   if (permission !== null) {
@@ -48,6 +50,7 @@ export function operation<const O extends Operation>(described: O): O {
   }
   return createRoute({
     ...rest,
+    operationId: id,
     ...(request && { request }),
     responses: { ...responses, ...problemResponses(allProblems) },
     tags: [tag],
@@ -92,6 +95,12 @@ function problemResponses(codes: readonly ErrorCode[]): RouteConfig['responses']
 /** A success with a JSON body. */
 export const json = <T extends z.ZodType>(schema: T, description: string) => ({
   description,
+  content: { 'application/json': { schema } },
+});
+
+/** A JSON request body that may be left out: all of its members are optional. */
+export const optionalJsonBody = <T extends z.ZodType>(schema: T) => ({
+  required: false as const,
   content: { 'application/json': { schema } },
 });
 

@@ -1,13 +1,19 @@
 import type { Client } from '@temporalio/client';
-import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
-import { APPROVAL_TIMEOUT_MS, shardDevices, UNCONFIRMED_STARTS_MAX } from '../domain/policy.js';
+import {
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+} from '@temporalio/client';
+import { APPROVAL_TIMEOUT_MS, DEVICE_RUN_EVENTS_MAX, shardDevices, UNCONFIRMED_STARTS_MAX } from '../domain/policy.js';
 import type { Approval } from '../domain/update-task.js';
-import type { DeviceUpdateRecord, Records, TaskRecord } from '../records/records.js';
+import { cancelAllWaiting } from '../records/cancel-waiting.js';
+import type { DeviceUpdateRecord, Records, TaskRecord, Undelivered } from '../records/records.js';
 import type { batchUpdate } from '../workflows/batch-update.js';
 import { decideUpdate, endSignal } from '../workflows/messages.js';
 import { taskRunOptions, type TaskOrigin } from '../workflows/task-input.js';
 import type { verification } from '../workflows/verification.js';
 import type { ApiLog } from './deps.js';
+import { cancelDeviceRun } from './device-run.js';
 
 export interface OutboxDeps {
   readonly records: Pick<
@@ -17,6 +23,7 @@ export interface OutboxDeps {
     | 'undeliveredDeviceCancels'
     | 'delivered'
     | 'deviceCancelDelivered'
+    | 'cancelWaiting'
     | 'getFirmware'
   >;
   readonly client: Pick<Client, 'workflow' | 'withDeadline'>;
@@ -68,26 +75,43 @@ export function createOutbox({ records, client, log }: OutboxDeps): Outbox {
   async function deliverTask(taskId: string): Promise<void> {
     const undelivered = await records.undeliveredTask(taskId);
     if (undelivered?.start) await startRun(undelivered.task);
-    if (undelivered?.cancel) {
-      await unlessClosed(client.workflow.getHandle(undelivered.task.workflowId).cancel());
-      await records.delivered(taskId, 'cancel');
+    if (undelivered) await stopRun(undelivered);
+    if (undelivered?.approval && !undelivered.cancel) await decide(undelivered.task, undelivered.approval);
+    for (const update of await records.undeliveredDeviceCancels(ROUND_MAX, taskId)) await cancelRunOf(update);
+  }
+
+  async function stopRun({ task, cancel, end, approval }: Undelivered): Promise<void> {
+    const { id, workflowId } = task;
+    if (!cancel && !end) return;
+    // The records first: operators see at once what is over, and the engine need not record it device by device.
+    const atMs = task.cancelRequestedAtMs ?? task.endRequestedAtMs ?? task.createdAtMs;
+    await cancelAllWaiting(records, { id, total: task.counts.total }, { which: 'untold', atMs });
+    const run = client.workflow.getHandle(workflowId);
+    if (cancel) {
+      await unlessClosed(run.cancel());
+      await records.delivered(id, 'cancel');
       // A batch that is approved first would begin for a moment.
-      if (undelivered.approval) await records.delivered(taskId, 'approval');
-    } else if (undelivered?.approval) await decide(undelivered.task, undelivered.approval);
-    if (undelivered?.end) {
-      await unlessClosed(client.workflow.getHandle(undelivered.task.workflowId).signal(endSignal));
-      await records.delivered(taskId, 'end');
+      if (approval) await records.delivered(id, 'approval');
     }
-    const cancels = await records.undeliveredDeviceCancels(ROUND_MAX);
-    for (const update of cancels) if (update.taskId === taskId) await cancelDeviceRun(update);
+    if (end) {
+      await unlessClosed(run.signal(endSignal));
+      await records.delivered(id, 'end');
+    }
   }
 
   /** The run must take it, so this waits for a worker: not for ever, since others wait behind. */
   async function decide({ id, workflowId }: TaskRecord, approval: Approval): Promise<void> {
     const run = client.workflow.getHandle(workflowId);
-    await client.withDeadline(Date.now() + DECISION_MS, () =>
-      unlessClosed(run.executeUpdate(decideUpdate, { args: [approval], updateId: `approval/${id}` })),
-    );
+    try {
+      await client.withDeadline(Date.now() + DECISION_MS, () =>
+        unlessClosed(run.executeUpdate(decideUpdate, { args: [approval], updateId: `approval/${id}` })),
+      );
+    } catch (error) {
+      if (!(error instanceof WorkflowUpdateFailedError)) throw error;
+      // The run was decided otherwise, before the records were restored: it would refuse for ever.
+      log.warn({ taskId: id, err: error }, `the run refuses that the task is ${approval.decision}`);
+      if (approval.decision === 'rejected') await unlessClosed(run.cancel());
+    }
     await records.delivered(id, 'approval');
   }
 
@@ -103,6 +127,7 @@ export function createOutbox({ records, client, log }: OutboxDeps): Outbox {
         devicesTotal: counts.total,
         shardDevices: shardDevices(counts.total),
         unconfirmedStartsMax: UNCONFIRMED_STARTS_MAX,
+        deviceRunEventsMax: DEVICE_RUN_EVENTS_MAX,
         ...(task.needsApproval && { approval: { startedBy: task.startedBy, timeoutMs: APPROVAL_TIMEOUT_MS } }),
         ...(await originOf(task)),
       }),
@@ -134,11 +159,10 @@ export function createOutbox({ records, client, log }: OutboxDeps): Outbox {
     };
   }
 
-  /** By its run: the device may have another task's run under the same workflow id by now. */
-  async function cancelDeviceRun({ id, workflowId, runId }: DeviceUpdateRecord): Promise<void> {
-    if (runId === null) return;
-    await unlessClosed(client.workflow.getHandle(workflowId, runId).cancel());
-    await records.deviceCancelDelivered(id);
+  async function cancelRunOf(update: DeviceUpdateRecord): Promise<void> {
+    if (update.runId === null) return;
+    await cancelDeviceRun(client, update);
+    await records.deviceCancelDelivered(update.id);
   }
 
   return { deliver, deliverAll };

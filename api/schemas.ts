@@ -3,12 +3,16 @@ import { ErrorCode } from '../domain/errors.js';
 import { FailureCause } from '../domain/causes.js';
 import { DeviceUpdateStatus } from '../domain/device-update.js';
 import { Role } from '../domain/roles.js';
+import { SIGN_IN_REFUSALS, type SignInRefusal } from '../domain/sign-in-refusals.js';
 import { TaskStatus } from '../domain/update-task.js';
 
 /*
  * What the API answers, as schemas: OpenAPI shows them, the routes are type-checked against them, and the client's types
  * are inferred from them. Times are ISO 8601 in UTC.
  */
+
+/** Of a schema with a name of its own: `nullable()` would say that it is an object and null at once. */
+const orNull = <T extends z.ZodType>(schema: T) => z.union([schema, z.null()]);
 
 const time = z.iso.datetime();
 const count = z.int().min(0);
@@ -63,6 +67,14 @@ export const ProductSchema = z
     trustedKeys: z
       .array(TrustedKeySchema)
       .openapi({ description: 'Firmware must be signed by one of these; none: unsigned firmware is taken.' }),
+    trustUndecided: z.boolean().openapi({
+      description:
+        'The records were rebuilt, which does not tell the trusted keys: no firmware is taken until they are set, to none for any firmware.',
+    }),
+    verificationSuccessesMin: count.openapi({
+      description:
+        'A batch needs that so many devices have succeeded in verifications of its firmware; 0: none needs to.',
+    }),
     createdAt: time,
   })
   .openapi('Product');
@@ -79,7 +91,10 @@ export const WorkflowSchema = z
 
 export const WaitingForSchema = z
   .object({
-    what: z.enum(['its-turn', 'firmware-file', 'online', 'query', 'response', 'progress', 'confirmation', 'soak']),
+    what: z.enum([
+      ...(['its-turn', 'firmware-file', 'task', 'online', 'query', 'response', 'progress'] as const),
+      ...(['return', 'confirmation', 'soak'] as const),
+    ]),
     since: time,
     until: time.nullable(),
     then: z.string().openapi({ description: 'What happens then.' }),
@@ -100,7 +115,7 @@ export const DeviceUpdateSchema = z
     detail: z.string().nullable(),
     attempt: z.int(),
     notifications: count,
-    waitingFor: WaitingForSchema.nullable(),
+    waitingFor: orNull(WaitingForSchema),
     createdAt: time,
     notifiedAt: time.nullable(),
     startedAt: time.nullable().openapi({ description: 'Its first progress report.' }),
@@ -123,13 +138,39 @@ export const DeviceSchema = z
     online: z.boolean(),
     lastSeenAt: time.nullable(),
     revokedAt: time.nullable().openapi({ description: 'Since then it may not sign in.' }),
+    lastRefusedSignIn: z
+      .object({
+        at: time,
+        reason: z.enum(Object.keys(SIGN_IN_REFUSALS) as [SignInRefusal, ...SignInRefusal[]]),
+        address: z.string().openapi({ description: 'Where it came from.' }),
+      })
+      .nullable()
+      .openapi({ description: 'The latest sign-in in its name that was refused, and why; the client is never told.' }),
+    nameClash: z
+      .object({ at: time, addresses: z.array(z.string()) })
+      .nullable()
+      .openapi({
+        description: 'When two units that use this name last took the connection from each other, and from where.',
+      }),
     createdAt: time,
-    currentUpdate: DeviceUpdateSchema.nullable(),
+    currentUpdate: orNull(DeviceUpdateSchema),
   })
   .openapi('Device');
 
+/** A device update as its device's history tells it: with what its task is about. */
+export const DeviceHistoryEntrySchema = DeviceUpdateSchema.extend({
+  kind: z.enum(['verification', 'batch']),
+  firmware: z.object({ id: z.string(), name: z.string(), module: z.string(), version: z.string() }),
+  sourceVersions: z.array(z.string()).openapi({ description: 'The versions that its batch updates.' }),
+  startedBy: z.string().nullable().openapi({ description: 'Who created its task.' }),
+  cancelledBy: z.string().nullable().openapi({
+    description: 'Who cancelled it, or ended or rejected its task; null if nobody did, or if it is unknown.',
+  }),
+}).openapi('DeviceHistoryEntry');
+
 export const DeviceDetailSchema = DeviceSchema.extend({
-  history: pageOf(DeviceUpdateSchema).openapi({ description: 'Newest first; more at `…/updates`.' }),
+  currentUpdate: DeviceHistoryEntrySchema.nullable(),
+  history: pageOf(DeviceHistoryEntrySchema).openapi({ description: 'Newest first; more at `…/updates`.' }),
 }).openapi('DeviceDetail');
 
 export const RegisteredDeviceSchema = z
@@ -141,6 +182,20 @@ export const RegisteredDevicesSchema = z
     devices: z.array(RegisteredDeviceSchema),
   })
   .openapi('RegisteredDevices', { description: 'The only answer that ever shows the secrets.' });
+
+const LastVerificationSchema = z
+  .object({
+    taskId: z.string(),
+    status: z.enum(TaskStatus),
+    succeeded: count,
+    failed: count,
+    cancelled: count,
+    total: count,
+    endedAt: time,
+  })
+  .openapi('LastVerification', {
+    description: 'The newest completed verification. It makes a firmware verified, whatever came out of it.',
+  });
 
 export const FirmwareSchema = z
   .object({
@@ -159,11 +214,22 @@ export const FirmwareSchema = z
       .nullable()
       .openapi({ description: 'Detached Ed25519 signature in base64, and the key that made it.' }),
     openTasks: count.openapi({ description: 'Open tasks that use it.' }),
+    lastVerification: LastVerificationSchema.nullable(),
+    verificationSuccesses: count.openapi({
+      description: 'Different devices that have succeeded in verifications of it.',
+    }),
     createdAt: time,
     verifiedAt: time.nullable(),
     deletedAt: time.nullable(),
   })
   .openapi('Firmware');
+
+export const FirmwareDetailSchema = FirmwareSchema.extend({
+  file: z.enum(['intact', 'corrupt', 'missing']).nullable().openapi({
+    description:
+      'The stored file, compared with its digest. A file that is not intact is not served; `PUT /v1/firmware/{id}/file` repairs it. Null for a deleted firmware.',
+  }),
+}).openapi('FirmwareDetail');
 
 export const FirmwarePageSchema = pageOf(FirmwareSchema)
   .extend({
@@ -184,6 +250,7 @@ export const PolicySchema = z
     notificationsMax: z.int(),
     stallTimeoutMs: z.int(),
     confirmationTimeoutMs: z.int(),
+    offlineMidUpdateMs: z.int(),
     overallTimeoutMs: z.int(),
     soakMs: z.int(),
     reconnectGraceMs: z.int(),
@@ -274,6 +341,9 @@ export const TimelineSchema = z
     points: z
       .array(z.object({ at: time, succeeded: count, failed: count, cancelled: count }))
       .openapi({ description: 'Device updates that ended in each span, in order; every span is there.' }),
+    online: count.openapi({
+      description: 'Device updates that have not ended and whose device is online; estimated for more than 10,000.',
+    }),
   })
   .openapi('Timeline');
 
@@ -283,7 +353,7 @@ export const VersionsSchema = z
       z.object({
         version: z.string().nullable().openapi({ description: 'Null: these devices have not reported one.' }),
         devices: count,
-        claimedBy: ConflictSchema.nullable().openapi({ description: 'The open batch that updates this version.' }),
+        claimedBy: orNull(ConflictSchema).openapi({ description: 'The open batch that updates this version.' }),
       }),
     ),
     nextCursor: z.string().nullable(),
@@ -299,7 +369,11 @@ export const BatchPreviewSchema = z
     busy: count.openapi({ description: 'Of all of them: not finished with another update, so they would fail.' }),
     versions: z.array(z.object({ version: z.string(), devices: count })),
     conflicts: z.array(ConflictSchema),
-    refusal: ProblemSchema.nullable().openapi({ description: 'Why it would be refused, apart from conflicts.' }),
+    unorderedVersions: z.array(z.string()).openapi({
+      description:
+        'Source versions of another scheme than the firmware’s: whether it is a downgrade for them is not known.',
+    }),
+    refusal: orNull(ProblemSchema).openapi({ description: 'Why it would be refused, apart from conflicts.' }),
   })
   .openapi('BatchPreview');
 
@@ -320,10 +394,16 @@ export const OverviewSchema = z
     attention: z
       .object({
         tasksToApprove: z.array(TaskSchema).openapi({ description: 'Batches that wait for a second operator.' }),
+        tasksPaused: z
+          .array(TaskSchema)
+          .openapi({ description: 'Tasks that send nothing until somebody repairs the firmware file.' }),
         tasksToReinitiate: z.array(TaskSchema),
         firmwareToValidate: z.array(FirmwareSchema),
       })
-      .openapi({ description: 'What waits for a person.' }),
+      .openapi({
+        description:
+          'What waits for the one who asks: only what their role may do, and nobody approves their own batch.',
+      }),
     failures: z.object({ since: time, byCause: causeCounts, latest: z.array(DeviceUpdateSchema) }),
   })
   .openapi('Overview');
@@ -337,6 +417,20 @@ export const SessionSchema = z
     expiresAt: time.nullable().openapi({ description: 'Null for a token, which has no session.' }),
   })
   .openapi('Session');
+
+export const ConnectionInfoSchema = z
+  .object({
+    mqtt: z.object({
+      host: z.string().nullable().openapi({
+        description:
+          'The host of FERRY_PUBLIC_URL, else FERRY_HOST. Null when the service listens at every address: any name of its machine will do.',
+      }),
+      port: z.int().nullable().openapi({ description: 'Without TLS; null: not offered.' }),
+      tlsPort: z.int().nullable().openapi({ description: 'With TLS; null: not offered.' }),
+      clientCertificates: z.boolean().openapi({ description: 'By TLS, a device must show a certificate.' }),
+    }),
+  })
+  .openapi('ConnectionInfo', { description: 'Where devices connect.' });
 
 export const TokenSchema = z
   .object({
@@ -378,8 +472,16 @@ export const AuditVerificationSchema = z
     entries: count.openapi({ description: 'Entries that are as they were written.' }),
     lastHash: z.string(),
     fault: z.object({ id: z.int(), problem: z.string() }).nullable(),
+    archived: z
+      .object({ id: z.int(), hash: z.string(), archivedAt: time })
+      .nullable()
+      .openapi({ description: 'The last entry of what was archived: the log begins after it.' }),
   })
   .openapi('AuditVerification');
+
+export const AuditArchivedSchema = z
+  .object({ id: z.int(), archivedAt: time, deleted: count.openapi({ description: 'Entries that are deleted now.' }) })
+  .openapi('AuditArchived');
 
 export const ReadinessSchema = z
   .object({
@@ -391,6 +493,7 @@ export const ReadinessSchema = z
 export type TokenAnswer = z.infer<typeof TokenSchema>;
 export type NewTokenAnswer = z.infer<typeof NewTokenSchema>;
 export type AuditEntryAnswer = z.infer<typeof AuditEntrySchema>;
+export type AuditArchivedAnswer = z.infer<typeof AuditArchivedSchema>;
 export type AuditVerificationAnswer = z.infer<typeof AuditVerificationSchema>;
 export type Problem = z.infer<typeof ProblemSchema>;
 export type ProductAnswer = z.infer<typeof ProductSchema>;
@@ -402,6 +505,9 @@ export type FirmwareAnswer = z.infer<typeof FirmwareSchema>;
 export type FirmwarePageAnswer = z.infer<typeof FirmwarePageSchema>;
 export type TaskAnswer = z.infer<typeof TaskSchema>;
 export type TaskDetailAnswer = z.infer<typeof TaskDetailSchema>;
+export type DeviceHistoryEntryAnswer = z.infer<typeof DeviceHistoryEntrySchema>;
+export type FirmwareDetailAnswer = z.infer<typeof FirmwareDetailSchema>;
+export type ConnectionInfoAnswer = z.infer<typeof ConnectionInfoSchema>;
 export type DeviceUpdateAnswer = z.infer<typeof DeviceUpdateSchema>;
 export type DoctorAnswer = z.infer<typeof DoctorReportSchema>;
 export type ForgettingAnswer = z.infer<typeof ForgettingSchema>;

@@ -4,6 +4,7 @@ import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
 import { FerryError, invalidField } from '../domain/errors.js';
 import type { Records } from '../records/records.js';
 import { iso } from './answers.js';
+import { basePathOf } from './base-path.js';
 import { digest, Permission, type Credentials, type SignInFailures } from './auth.js';
 import type { LiveStreams } from './live-streams.js';
 import type { ApiEnv, Principal, SignedIn } from './deps.js';
@@ -14,10 +15,13 @@ import { Scope } from './scope.js';
 import { SessionSchema } from './schemas.js';
 
 /**
- * With TLS, a browser keeps a cookie of this prefix to the very host and to https. Without, it refuses such a cookie, so
- * that the name stays bare.
+ * With TLS, a browser keeps a cookie of the prefix `__Host-` to the very host and to https. Below a base path it refuses
+ * it, and `__Secure-` keeps the cookie to https. Without TLS it refuses both, so that the name stays bare.
  */
-export const cookieName = (isSecure: boolean): string => (isSecure ? '__Host-ferry-session' : 'ferry-session');
+export function cookieName(isSecure: boolean, basePath: string): string {
+  if (!isSecure) return 'ferry-session';
+  return basePath === '' ? '__Host-ferry-session' : '__Secure-ferry-session';
+}
 /**
  * What the console sends along with its cookie. A page from elsewhere can't: no other origin gets this header past a
  * browser without our leave, which we never give.
@@ -57,8 +61,9 @@ export type Sessions = ReturnType<typeof createSessions>;
 export function createSessions(deps: SessionDeps) {
   const { records, credentials, failures, streams, secureCookie, now } = deps;
   const publicHost = deps.publicUrl === undefined ? undefined : hostOf(deps.publicUrl);
-  const cookie = cookieName(secureCookie);
-  const attributes = { httpOnly: true, sameSite: 'Strict', path: '/', secure: secureCookie } as const;
+  const basePath = basePathOf(deps.publicUrl);
+  const cookie = cookieName(secureCookie, basePath);
+  const attributes = { httpOnly: true, sameSite: 'Strict', path: basePath || '/', secure: secureCookie } as const;
 
   function draft(principal: Principal) {
     const secret = newSecret();
@@ -141,6 +146,7 @@ const refused = (field: 'token' | 'link', message: string): FerryError =>
   new FerryError('unauthorized', `The ${field} ${message}.`, { errors: [{ field, message }] });
 
 const postSession = operation({
+  id: 'signIn',
   method: 'post',
   path: '/v1/session',
   tag: 'Session',
@@ -156,6 +162,7 @@ const postSession = operation({
 });
 
 const getSession = operation({
+  id: 'getSession',
   method: 'get',
   path: '/v1/session',
   tag: 'Session',
@@ -167,6 +174,7 @@ const getSession = operation({
 });
 
 const deleteSession = operation({
+  id: 'signOut',
   method: 'delete',
   path: '/v1/session',
   tag: 'Session',

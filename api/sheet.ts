@@ -52,7 +52,7 @@ export async function* sheetLines(text: string, linesMax: number): AsyncGenerato
     }
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
-    const line = Number((error as { lines?: number }).lines ?? 1) + first;
+    const line = ((error as { lines?: number }).lines ?? 1) + first;
     throw invalidRequest([{ field: `line ${line}`, message: FAULTS[error.code] ?? 'is not a line of a table' }]);
   }
 }

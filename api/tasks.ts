@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { notFound } from '../domain/errors.js';
+import { isTaskOpen } from '../domain/update-task.js';
 import type { Records, TaskRecord } from '../records/records.js';
 import { pageAnswer, type Answers } from './answers.js';
 import { noteBefore } from './audit.js';
@@ -21,6 +22,7 @@ import { narrowed, Scope } from './scope.js';
 import { DeviceUpdateSchema, pageOf, TaskDetailSchema, TaskSchema, TimelineSchema } from './schemas.js';
 
 const listTasks = operation({
+  id: 'listTasks',
   method: 'get',
   path: '/v1/tasks',
   tag: 'Tasks',
@@ -33,6 +35,7 @@ const listTasks = operation({
 });
 
 const getTask = operation({
+  id: 'getTask',
   method: 'get',
   path: '/v1/tasks/{id}',
   tag: 'Tasks',
@@ -45,6 +48,7 @@ const getTask = operation({
 });
 
 const getTimeline = operation({
+  id: 'getTimeline',
   method: 'get',
   path: '/v1/tasks/{id}/timeline',
   tag: 'Tasks',
@@ -58,6 +62,7 @@ const getTimeline = operation({
 });
 
 const listDeviceUpdates = operation({
+  id: 'listDeviceUpdates',
   method: 'get',
   path: '/v1/tasks/{id}/devices',
   tag: 'Tasks',
@@ -70,6 +75,7 @@ const listDeviceUpdates = operation({
 });
 
 const exportDeviceUpdates = operation({
+  id: 'exportDeviceUpdates',
   method: 'get',
   path: '/v1/tasks/{id}/devices.csv',
   tag: 'Tasks',
@@ -82,6 +88,7 @@ const exportDeviceUpdates = operation({
 });
 
 const cancelTask = operation({
+  id: 'cancelTask',
   method: 'post',
   path: '/v1/tasks/{id}/cancel',
   tag: 'Tasks',
@@ -95,6 +102,7 @@ const cancelTask = operation({
 });
 
 const endVerification = operation({
+  id: 'endVerification',
   method: 'post',
   path: '/v1/tasks/{id}/end',
   tag: 'Tasks',
@@ -104,10 +112,11 @@ const endVerification = operation({
   action: 'verification.end',
   request: { params: IdParams },
   responses: { 202: json(TaskSchema, 'The task; its end is under way') },
-  problems: ['not-found', 'task-not-open', 'not-a-verification'],
+  problems: ['not-found', 'task-not-open', 'not-a-verification', 'verification-reached-nobody'],
 });
 
 const cancelDeviceUpdate = operation({
+  id: 'cancelDeviceUpdate',
   method: 'post',
   path: '/v1/tasks/{id}/devices/{deviceName}/cancel',
   tag: 'Tasks',
@@ -119,6 +128,12 @@ const cancelDeviceUpdate = operation({
   responses: { 202: json(DeviceUpdateSchema, 'The device update; its cancellation is under way') },
   problems: ['not-found', 'device-update-ended'],
 });
+
+/** Of the device updates that have not ended; of very many, the records count the first ones only. */
+function onlineOf({ counts }: TaskRecord, counted: { readonly devices: number; readonly online: number }): number {
+  const open = counts.pending + counts.notified + counts.upgrading;
+  return counted.devices === 0 ? 0 : Math.round((counted.online / counted.devices) * Math.max(open, counted.devices));
+}
 
 interface TaskRouteDeps {
   readonly records: Records;
@@ -147,8 +162,14 @@ export function taskRoutes({ records, answers, deliver, now }: TaskRouteDeps) {
     })
     .openapi(getTimeline, async (c) => {
       const task = await requireTask(c.req.valid('param').id);
-      const timeline = timelineOf(task, { points: c.req.valid('query').points, nowMs: now() });
-      return c.json(timelineAnswer(timeline, await records.countEnded(task.id, timeline.fromMs, timeline.spanMs)), 200);
+      const { points, minutes } = c.req.valid('query');
+      const lastMs = minutes === undefined ? {} : { lastMs: minutes * 60_000 };
+      const timeline = timelineOf(task, { points, nowMs: now(), ...lastMs });
+      const [ended, online] = await Promise.all([
+        records.countEnded(task.id, timeline.fromMs, timeline.spanMs),
+        isTaskOpen(task.status) ? records.countOnline(task.id) : { devices: 0, online: 0 },
+      ]);
+      return c.json(timelineAnswer(timeline, ended, onlineOf(task, online)), 200);
     })
     .openapi(listDeviceUpdates, async (c) => {
       const task = await requireTask(c.req.valid('param').id);

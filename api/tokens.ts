@@ -14,6 +14,7 @@ import { Scope } from './scope.js';
 import { NewTokenSchema, pageOf, TokenSchema, type TokenAnswer } from './schemas.js';
 
 const createToken = operation({
+  id: 'createToken',
   method: 'post',
   path: '/v1/tokens',
   tag: 'Tokens',
@@ -28,6 +29,7 @@ const createToken = operation({
 });
 
 const listTokens = operation({
+  id: 'listTokens',
   method: 'get',
   path: '/v1/tokens',
   tag: 'Tokens',
@@ -40,6 +42,7 @@ const listTokens = operation({
 });
 
 const revokeToken = operation({
+  id: 'revokeToken',
   method: 'delete',
   path: '/v1/tokens/{id}',
   tag: 'Tokens',

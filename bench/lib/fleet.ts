@@ -15,6 +15,8 @@ export interface ReadyFleet {
   readonly load: Load;
   readonly firmwareId: string;
   readonly devices: readonly LoadDevice[];
+  /** Those of the verification. */
+  readonly pioneers: readonly LoadDevice[];
 }
 
 /** @param steps percentages that each device reports on its way; none: it stays silent when it is notified */
@@ -25,7 +27,13 @@ export async function readyFleet(service: Service, count: number, steps: readonl
   const goes = steps.length > 0;
   const inOrder = devices.toSorted((a, b) => (a.deviceName < b.deviceName ? -1 : 1));
   await load.connect(service.mqttUrl, goes ? [...pioneers, ...inOrder] : devices, steps);
-  return { load, devices, firmwareId: await verifiedFirmware(service, pioneers, goes) };
+  if (goes) return { load, devices, pioneers, firmwareId: await verifiedFirmware(service, '2.0.0', pioneers) };
+  // The others stay silent: a load of its own goes through the verification.
+  const pioneerLoad = Load.start();
+  await pioneerLoad.connect(service.mqttUrl, pioneers, [0, 100]);
+  const firmwareId = await verifiedFirmware(service, '2.0.0', pioneers);
+  pioneerLoad.stop();
+  return { load, devices, pioneers, firmwareId };
 }
 
 /** Devices of a new product. */
@@ -49,17 +57,26 @@ async function register({ api }: Service, count: number, word = 'device'): Promi
   return devices;
 }
 
-/** By a verification: of devices that go through it, so that the service is warm, or of some that are not there. */
-async function verifiedFirmware({ api }: Service, pioneers: readonly LoadDevice[], goes: boolean): Promise<string> {
+/** By a verification of devices that go through it, so that the service is warm. */
+export async function verifiedFirmware(
+  service: Service,
+  version: string,
+  pioneers: readonly LoadDevice[],
+): Promise<string> {
+  const id = await addFirmware(service, version);
+  const { api } = service;
+  const task = await api.createVerification(id, { deviceNames: pioneers.map(({ deviceName }) => deviceName) });
+  await untilTask(api, task.id, (status) => status === 'completed');
+  return id;
+}
+
+/** @returns its id */
+async function addFirmware({ api }: Service, version: string): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'ferry-bench-firmware-'));
   const file = join(folder, 'firmware.bin');
   await writeFile(file, Buffer.alloc(10_240, 7));
-  const { id } = await api.addFirmware({ name: 'bench', productKey: PRODUCT, version: '2.0.0', file });
+  const { id } = await api.addFirmware({ name: 'bench', productKey: PRODUCT, version, file });
   await rm(folder, { recursive: true });
-  const task = await api.createVerification(id, { deviceNames: pioneers.map(({ deviceName }) => deviceName) });
-  await untilTask(api, task.id, (status) => status !== 'pending');
-  if (!goes) await api.endVerification(task.id);
-  await untilTask(api, task.id, (status) => status === 'completed');
   return id;
 }
 

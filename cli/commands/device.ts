@@ -3,6 +3,7 @@ import { Argument, Command, Option } from 'commander';
 import type { DeviceDetailAnswer, RegisteredDevicesAnswer } from '../../api/schemas.js';
 import { decodeTable } from '../../domain/table-text.js';
 import { secretsCsv } from '../../domain/secrets-csv.js';
+import { SIGN_IN_REFUSALS } from '../../domain/sign-in-refusals.js';
 import type { Io } from '../io.js';
 import { operatingCommand } from '../operating-command.js';
 import { localTime, plural } from '../printable.js';
@@ -15,14 +16,16 @@ import { devicesCommand } from './devices.js';
 
 export const deviceCommand = (io: Io): Command =>
   new Command('device')
-    .description('register and show devices, and say who may sign in')
+    .description('register, show, rename and delete devices, and say which may sign in')
     .addCommand(add(io))
     .addCommand(importCsv(io))
     .addCommand(devicesCommand(io, 'list'))
     .addCommand(show(io))
     .addCommand(rotate(io))
     .addCommand(revoke(io))
-    .addCommand(restore(io));
+    .addCommand(restore(io))
+    .addCommand(rename(io))
+    .addCommand(remove(io));
 
 const PRODUCT = new Argument('<product>', 'product key');
 
@@ -128,10 +131,27 @@ function deviceText(device: DeviceDetailAnswer): string {
     ['online', device.online ? 'yes' : 'no'],
     ['last seen', localTime(device.lastSeenAt)],
     ...(device.revokedAt === null ? [] : ([['revoked', localTime(device.revokedAt)]] as const)),
+    ...signInTroubles(device),
     ['registered', localTime(device.createdAt)],
   ]);
   const { items } = device.history;
   return items.length === 0 ? facts : `${facts}\n\nUpdates, newest first:\n${deviceUpdatesTable(items)}`;
+}
+
+function signInTroubles({ lastRefusedSignIn: refused, nameClash }: DeviceDetailAnswer): [string, string][] {
+  const troubles: [string, string][] = [];
+  if (refused) {
+    const why = SIGN_IN_REFUSALS[refused.reason];
+    troubles.push(['last refused sign-in', `${why} at ${localTime(refused.at)}, from ${refused.address}`]);
+  }
+  if (nameClash) {
+    const from = [...new Set(nameClash.addresses)].join(' and ');
+    troubles.push([
+      'name clash',
+      `two units took the connection from each other at ${localTime(nameClash.at)}, from ${from}`,
+    ]);
+  }
+  return troubles;
 }
 
 const DEVICE = new Argument('<deviceName>', 'name of the device');
@@ -171,4 +191,29 @@ const restore = (io: Io): Command =>
       const session = openSession(io, options);
       const device = await session.api.restoreDevice(productKey, deviceName);
       session.answer(device, () => `${device.deviceName} may sign in again.`);
+    });
+
+const rename = (io: Io): Command =>
+  operatingCommand('rename', 'give a device another name, by which it signs in from now on; its secret stays', [
+    'ferry device rename thermostat T-001 T-0001',
+  ])
+    .addArgument(PRODUCT)
+    .addArgument(DEVICE)
+    .argument('<newName>', 'the new name')
+    .action(async (productKey: string, deviceName: string, newName: string, options: object) => {
+      const session = openSession(io, options);
+      const device = await session.api.renameDevice(productKey, deviceName, newName);
+      session.answer(device, () => `${deviceName} is ${device.deviceName} now, and was cut off.`);
+    });
+
+const remove = (io: Io): Command =>
+  operatingCommand('delete', 'delete a device: it is cut off, and its secret is void; its update records stay', [
+    'ferry device delete thermostat T-0001',
+  ])
+    .addArgument(PRODUCT)
+    .addArgument(DEVICE)
+    .action(async (productKey: string, deviceName: string, options: object) => {
+      const session = openSession(io, options);
+      const device = await session.api.deleteDevice(productKey, deviceName);
+      session.answer(device, () => `${device.deviceName} is deleted.`);
     });

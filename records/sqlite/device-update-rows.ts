@@ -3,11 +3,12 @@ import type { DeviceUpdateState } from '../../domain/device-update.js';
 import type { DeviceKey } from '../../domain/ids.js';
 import { wholePolicy } from '../../domain/policy.js';
 import { countOf } from '../../domain/update-task.js';
+import type { GateFacts } from '../../domain/task-gate.js';
 import type { OpenDeviceUpdate } from '../records.js';
 import type { Connection } from './connection.js';
 import { prepared } from './prepared.js';
 import { deviceUpdateOf, type DeviceUpdateRow, type FirmwareRow, type TaskRow } from './rows.js';
-import { devices, deviceUpdates, firmware, tasks } from './schema.js';
+import { devices, deviceUpdates, deviceVersions, firmware, tasks } from './schema.js';
 import type { WriteContext } from './write-queue.js';
 
 /* Single rows of device updates: they are on the way of every report (docs/performance.md, 3). */
@@ -23,7 +24,8 @@ export const IS_SEEN = sql`${deviceUpdates.taskId} NOT IN (SELECT id FROM tasks 
 /** Columns of a device update's state: exactly the domain's facts. */
 const STATE_KEYS = [
   ...['status', 'outcome', 'step', 'cause', 'detail', 'begunAtMs', 'notifiedAtMs', 'notifications', 'silences'],
-  ...['startedAtMs', 'lastProgressAtMs', 'hundredAtMs', 'targetReportedAtMs', 'endedAtMs'],
+  ...['startedAtMs', 'lastProgressAtMs', 'hundredAtMs', 'lastDownloadAtMs', 'awaySinceMs', 'backAtMs'],
+  ...['targetReportedAtMs', 'endedAtMs'],
 ] as const satisfies readonly (keyof DeviceUpdateState)[];
 
 /** Look-ups of single device updates. */
@@ -49,10 +51,19 @@ export function deviceUpdateFinder({ db }: Pick<Connection, 'db'>) {
           devices,
           and(eq(devices.productKey, deviceUpdates.productKey), eq(devices.deviceName, deviceUpdates.deviceName)),
         )
+        .leftJoin(
+          deviceVersions,
+          and(
+            eq(deviceVersions.productKey, deviceUpdates.productKey),
+            eq(deviceVersions.deviceName, deviceUpdates.deviceName),
+            eq(deviceVersions.module, firmware.module),
+          ),
+        )
         .where(where),
     );
   const byPlace = row(atPlace);
   const openOf = row(openOfDevice);
+  const rowById = row(eq(deviceUpdates.id, given('id')));
   const wholeById = whole(eq(deviceUpdates.id, given('id')));
   const wholeByPlace = whole(atPlace);
   const wholeOpen = whole(openOfDevice);
@@ -61,6 +72,7 @@ export function deviceUpdateFinder({ db }: Pick<Connection, 'db'>) {
 
   return {
     row: (taskId: string, deviceName: string): DeviceUpdateRow | undefined => byPlace.first({ taskId, deviceName }),
+    rowById: (id: number): DeviceUpdateRow | undefined => rowById.first({ id }),
     openRow: ({ productKey, deviceName }: DeviceKey, module: string | null): DeviceUpdateRow | undefined =>
       openOf.all({ productKey, deviceName }).find(isOf(module)),
     byId: (id: number): OpenDeviceUpdate | undefined => opened(wholeById.first({ id })),
@@ -75,30 +87,46 @@ export function deviceUpdateFinder({ db }: Pick<Connection, 'db'>) {
 const UPDATE = getTableColumns(deviceUpdates);
 const WHOLE = {
   update: UPDATE,
-  task: { policy: tasks.policy, kind: tasks.kind, sourceVersions: tasks.sourceVersions },
+  task: {
+    ...{ policy: tasks.policy, kind: tasks.kind, sourceVersions: tasks.sourceVersions },
+    ...{
+      status: tasks.status,
+      pausedCause: tasks.pausedCause,
+      needsApproval: tasks.needsApproval,
+      approval: tasks.approval,
+    },
+    ...{ cancelRequestedAtMs: tasks.cancelRequestedAtMs, endRequestedAtMs: tasks.endRequestedAtMs },
+  },
   firmware: getTableColumns(firmware),
-  device: { revokedAtMs: devices.revokedAtMs },
+  device: { revokedAtMs: devices.revokedAtMs, online: devices.online, lastSeenAtMs: devices.lastSeenAtMs },
+  installed: { version: deviceVersions.version },
 };
 
 interface Whole {
   readonly update: DeviceUpdateRow;
-  readonly task: Pick<TaskRow, 'policy' | 'kind' | 'sourceVersions'>;
+  readonly task: Pick<TaskRow, 'policy' | 'kind' | 'sourceVersions' | keyof GateFacts>;
   readonly firmware: FirmwareRow;
-  readonly device: { readonly revokedAtMs: number | null } | null;
+  readonly device: Pick<typeof devices.$inferSelect, 'revokedAtMs' | 'online' | 'lastSeenAtMs'> | null;
+  readonly installed: { readonly version: string } | null;
 }
 
 function opened(found: Whole | undefined): OpenDeviceUpdate | undefined {
   if (!found) return undefined;
-  const { update, task, firmware: target, device } = found;
+  const { update, task, firmware: target, device, installed } = found;
   return {
+    task,
     record: deviceUpdateOf(update),
     firmware: target,
     policy: wholePolicy(task.policy),
     kind: task.kind,
     sourceVersions: task.sourceVersions,
+    installedVersion: installed?.version ?? null,
     isDeviceRevoked: (device?.revokedAtMs ?? null) !== null,
+    offlineSinceMs: device?.online === false ? device.lastSeenAtMs : null,
     failureSignalled: update.failureSignalled,
     targetSignalled: update.targetSignalled,
+    targetHeardAtMs: update.targetHeardAtMs,
+    newsAtMs: update.newsAtMs,
     reportedFailure: update.reportedFailure,
     onlineSignals: update.onlineSignals,
     onlineSignalledAtMs: update.onlineSignalledAtMs,

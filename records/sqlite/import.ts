@@ -3,25 +3,34 @@ import { countOf, isTaskOpen } from '../../domain/update-task.js';
 import type { Records, TaskSnapshot } from '../records.js';
 import type { Connection } from './connection.js';
 import { claims, deviceUpdates, firmware, products, tasks } from './schema.js';
+import { taskFinder } from './tasks.js';
+import { noteVerification } from './verification-results.js';
 import type { WriteContext } from './write-queue.js';
 
 /** Tasks from outside: a rebuild of the records from the engine's histories. */
 export function importRecords(connection: Connection): Pick<Records, 'importTask'> {
   const { db, writes } = connection;
+  const { existing } = taskFinder(connection);
   return {
     importTask: (task) =>
       writes.run((context) => {
         if (db.select({ id: tasks.id }).from(tasks).where(eq(tasks.id, task.id)).get()) return false;
         importFirmware(connection, task);
         importRows(connection, task, context);
+        if (task.kind === 'verification' && task.status === 'completed')
+          noteVerification(connection, existing(task.id));
         return true;
       }),
   };
 }
 
-function importFirmware({ db }: Connection, { firmware: used, kind, status, endedAtMs }: TaskSnapshot): void {
+function importFirmware({ db }: Connection, task: TaskSnapshot): void {
+  const { firmware: used, kind, status, endedAtMs } = task;
   const { id, productKey, module, version, createdAtMs } = used;
-  db.insert(products).values({ productKey, name: productKey, createdAtMs }).onConflictDoNothing().run();
+  db.insert(products)
+    .values({ productKey, name: productKey, createdAtMs, trustUndecided: true })
+    .onConflictDoNothing()
+    .run();
   // A firmware of the same version was there before: it must have been deleted.
   db.update(firmware)
     .set({ deletedAtMs: createdAtMs })
@@ -39,7 +48,9 @@ function importFirmware({ db }: Connection, { firmware: used, kind, status, ende
     .values({ ...used })
     .onConflictDoNothing()
     .run();
-  const verifiedAtMs = kind === 'verification' && status === 'completed' ? endedAtMs : used.verifiedAtMs;
+  const wasTried = task.deviceUpdates.some(({ state }) => state.notifications > 0 || state.outcome === 'succeeded');
+  const verifies = kind === 'verification' && status === 'completed' && wasTried;
+  const verifiedAtMs = verifies ? endedAtMs : used.verifiedAtMs;
   if (verifiedAtMs === null) return;
   db.update(firmware)
     .set({ verifiedAtMs: sql`min(coalesce(${firmware.verifiedAtMs}, ${verifiedAtMs}), ${verifiedAtMs})` })
@@ -66,15 +77,18 @@ function importRows({ db }: Connection, task: TaskSnapshot, { nextChange, touche
       },
       ...{ needsApproval: task.needsApproval, approval: task.approval, approvalDelivered: Boolean(task.approval) },
       ...{ cancelRequestedAtMs: task.cancelRequestedAtMs, endRequestedAtMs: task.endRequestedAtMs },
-      // Its run is there: the engine knows what it was told.
-      ...{ startDelivered: true, cancelDelivered: true, endDelivered: true },
+      // Its run is there: the engine knows what it was told, and has still to be told what will be asked for.
+      startDelivered: true,
+      ...{ cancelDelivered: task.cancelRequestedAtMs !== null, endDelivered: task.endRequestedAtMs !== null },
       ...{ ...counts, total: task.deviceUpdates.length, change: nextChange() },
     })
     .run();
   touched(id);
   if (kind === 'batch') {
     for (const sourceVersion of sourceVersions) {
-      const releasedAtMs = isOpen ? null : endedAtMs;
+      const stoppedAtMs =
+        task.cancelRequestedAtMs ?? (task.approval?.decision === 'rejected' ? task.approval.atMs : null);
+      const releasedAtMs = isOpen ? stoppedAtMs : endedAtMs;
       db.insert(claims).values({ taskId: id, productKey, module, sourceVersion, releasedAtMs }).run();
     }
   }

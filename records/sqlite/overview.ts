@@ -18,11 +18,15 @@ type OverviewRecords = Pick<
   | 'listConflicts'
   | 'previewBatch'
   | 'countEnded'
+  | 'countOnline'
   | 'countFailuresSince'
   | 'latestFailures'
   | 'tasksToReinitiate'
   | 'firmwareToValidate'
 >;
+
+/** Device updates that are looked at to tell how many of a task's devices are online: some milliseconds. */
+const ONLINE_COUNTED_MAX = 10_000;
 
 /** What operators look at: counts and short lists, each read from an index. */
 export function overviewRecords(connection: Connection): OverviewRecords {
@@ -34,11 +38,18 @@ export function overviewRecords(connection: Connection): OverviewRecords {
   const counts = deviceCounts(connection);
   // Numbers are bound as reals: without the cast, so would the spans be.
   const ended = sqlite.prepare<
-    [number, number, string],
+    [number, number, string, number],
     { span: number; outcome: 'succeeded' | 'failed' | null; count: number }
   >(
     `SELECT CAST((ended_at_ms - ?) / ? AS INTEGER) AS span, outcome, count(*) AS count FROM device_updates
-     WHERE task_id = ? AND ended_at_ms IS NOT NULL GROUP BY span, outcome ORDER BY span`,
+     WHERE task_id = ? AND ended_at_ms >= ? GROUP BY span, outcome ORDER BY span`,
+  );
+
+  const online = sqlite.prepare<[string], { devices: number; online: number }>(
+    `SELECT count(*) AS devices, coalesce(sum(d.online), 0) AS online
+     FROM (SELECT product_key, device_name FROM device_updates
+             WHERE task_id = ? AND status IN ('pending', 'notified', 'upgrading') LIMIT ${ONLINE_COUNTED_MAX}) u
+     LEFT JOIN devices d ON d.product_key = u.product_key AND d.device_name = u.device_name`,
   );
 
   return {
@@ -48,13 +59,15 @@ export function overviewRecords(connection: Connection): OverviewRecords {
     previewBatch: async (batch) => previewOf(batch),
 
     async countEnded(taskId, fromMs, spanMs) {
-      const rows = ended.all(fromMs, spanMs, taskId);
+      const rows = ended.all(fromMs, spanMs, taskId, fromMs);
       return [...new Set(rows.map(({ span }) => span))].map((span) => {
         const count = (outcome: string | null) =>
           rows.find((row) => row.span === span && row.outcome === outcome)?.count ?? 0;
         return { span, succeeded: count('succeeded'), failed: count('failed'), cancelled: count(null) };
       });
     },
+
+    countOnline: async (taskId) => online.get(taskId) ?? { devices: 0, online: 0 },
 
     countFailuresSince: async (sinceMs, productKey) => statements.failuresByCause.all({ sinceMs, productKey }),
     latestFailures: async (sinceMs, limit, productKey) =>

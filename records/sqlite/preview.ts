@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { eq } from 'drizzle-orm';
 import { FerryError, notFound } from '../../domain/errors.js';
+import { compareVersions } from '../../domain/versions.js';
 import type { BatchPreview, NewTask } from '../records.js';
 import { conflictFinder } from './claims.js';
 import type { Connection } from './connection.js';
@@ -65,6 +66,9 @@ async function previewOf(
       devices: count((group) => group.version === version),
     })),
     conflicts: sourceVersions.length === 0 ? [] : conflictsOf({ taskId: '', productKey, module, sourceVersions }),
+    unorderedVersions: [...new Set(sourceVersions)].filter(
+      (version) => compareVersions(version, row.version) === undefined,
+    ),
     refusal: (await refusalOf(connection, batch, row)) ?? (devices === 0 ? noDevices() : null),
   };
 }
@@ -73,7 +77,10 @@ const NAMES_A_TURN = 10_000;
 
 /** A long list in parts, between which others have their turn; each device is counted once. */
 function* partsOf(batch: Batch): Generator<Batch> {
-  if (batch.deviceNames === null) return yield batch;
+  if (batch.deviceNames === null) {
+    yield batch;
+    return;
+  }
   const names = [...new Set(batch.deviceNames)];
   for (let from = 0; from < names.length; from += NAMES_A_TURN) {
     yield { ...batch, deviceNames: names.slice(from, from + NAMES_A_TURN) };

@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { FerryError } from '../../domain/errors.js';
-import { compareVersions } from '../../domain/versions.js';
+import { BATCH_DEVICES_MAX } from '../../domain/policy.js';
+import { isNewer } from '../../domain/versions.js';
 import type { NewTask } from '../records.js';
 import type { Connection } from './connection.js';
 import type { FirmwareRow } from './rows.js';
@@ -22,9 +23,12 @@ interface DeviceProblem {
 const PROBLEMS_NAMED_MAX = 100;
 const PROBLEMS_SHOWN_MAX = 20;
 
-/** Of a row `d`; a revoked device can't come online, so it would hold its task open to the last of its time limit. */
-const MAY_SIGN_IN = `NOT EXISTS (SELECT 1 FROM devices r WHERE r.product_key = d.product_key
-  AND r.device_name = d.device_name AND r.revoked_at_ms IS NOT NULL)`;
+/**
+ * Of a row `d`. A revoked device, and one that was deleted, can't come online: it would hold its task open to the last
+ * of its time limit.
+ */
+const MAY_SIGN_IN = `EXISTS (SELECT 1 FROM devices r WHERE r.product_key = d.product_key
+  AND r.device_name = d.device_name AND r.revoked_at_ms IS NULL)`;
 
 /** All devices of the product that run one of the source versions, and may sign in. */
 export function insertRunning(connection: Connection, { task, firmware }: Targeting, context: WriteContext): void {
@@ -61,11 +65,15 @@ function insertSelected(
   { task, firmware, attempt, from, which, countMax }: Selection,
   { nextChanges }: WriteContext,
 ): number {
-  const counted = () =>
-    sqlite
-      .prepare<string[], number>(`SELECT count(*) FROM ${from}`)
-      .pluck()
-      .get(...which) ?? 0;
+  const counted = () => {
+    const count =
+      sqlite
+        .prepare<string[], number>(`SELECT count(*) FROM ${from}`)
+        .pluck()
+        .get(...which) ?? 0;
+    requireNotTooMany(count, task.devicesMax);
+    return count;
+  };
   const { changes } = sqlite
     .prepare(
       `INSERT INTO device_updates (task_id, product_key, module, created_at_ms, attempt, device_name, protocol, ordinal, change)
@@ -74,6 +82,16 @@ function insertSelected(
     )
     .run(task.id, firmware.productKey, firmware.module, task.createdAtMs, nextChanges(countMax ?? counted()), ...which);
   return changes;
+}
+
+/** Before anything of it is written. */
+function requireNotTooMany(count: number, most = BATCH_DEVICES_MAX): void {
+  if (count <= most) return;
+  throw new FerryError(
+    'batch-too-large',
+    `The batch would have ${count} devices; one batch takes at most ${most}. Name fewer source versions, or list the devices of each of several batches in deviceNames.`,
+    { devices: count, devicesMax: most },
+  );
 }
 
 /**
@@ -155,7 +173,7 @@ function listCheck({ sqlite }: Connection, { task, firmware }: Targeting<NewTask
   function note(device: KnownDevice): void {
     const problem = problemOf(device, isBatch);
     if (problem !== undefined) problems.set(device.deviceName, problem);
-    else if (!isBatch && device.version !== null && compareVersions(device.version, firmware.version) > 0) {
+    else if (!isBatch && device.version !== null && isNewer(device.version, firmware.version)) {
       newer.push(`${device.deviceName} runs ${device.version}, which`);
     }
   }
@@ -219,28 +237,34 @@ const invalidDevices = (problems: readonly DeviceProblem[]): FerryError => {
   });
 };
 
+interface WrongDevice {
+  readonly deviceName: string;
+  readonly hasFailed: 0 | 1;
+  readonly isRegistered: 0 | 1;
+}
+
 /**
  * Checks the named ones of an ended task's failed devices.
  *
- * @throws FerryError `devices-invalid` naming the first that have not failed, are listed twice or revoked
+ * @throws FerryError `devices-invalid` naming the first that have not failed, are listed twice, deleted or revoked
  */
 export function requireFailedOf({ sqlite }: Connection, taskId: string, deviceNames: readonly string[]): void {
   requireOnce(deviceNames);
   const wrong = sqlite
-    .prepare<[string, string], { deviceName: string; hasFailed: 0 | 1 }>(
-      `SELECT n.value AS deviceName, u.device_name IS NOT NULL AS hasFailed
+    .prepare<[string, string], WrongDevice>(
+      `SELECT n.value AS deviceName, u.device_name IS NOT NULL AS hasFailed, d.device_name IS NOT NULL AS isRegistered
        FROM json_each(?) n
        LEFT JOIN device_updates u ON u.task_id = ? AND u.device_name = n.value AND +u.outcome = 'failed'
        LEFT JOIN devices d ON d.product_key = u.product_key AND d.device_name = u.device_name
-       WHERE u.device_name IS NULL OR d.revoked_at_ms IS NOT NULL`,
+       WHERE u.device_name IS NULL OR d.device_name IS NULL OR d.revoked_at_ms IS NOT NULL`,
     )
     .all(JSON.stringify(deviceNames), taskId);
   if (wrong.length === 0) return;
   throw invalidDevices(
-    wrong.map(({ deviceName, hasFailed }) => ({
-      deviceName,
-      problem: hasFailed === 1 ? REVOKED : `has not failed in task ${taskId}`,
-    })),
+    wrong.map(({ deviceName, hasFailed, isRegistered }) => {
+      if (hasFailed === 0) return { deviceName, problem: `has not failed in task ${taskId}` };
+      return { deviceName, problem: isRegistered === 0 ? 'was deleted' : REVOKED };
+    }),
   );
 }
 

@@ -3,7 +3,7 @@ import { FerryError, notFound } from '../../domain/errors.js';
 import { sameName } from '../../domain/principal-names.js';
 import type { Records, Token } from '../records.js';
 import { isUniqueViolation, type Connection } from './connection.js';
-import { requireProduct } from './firmware.js';
+import { requireProduct } from './products.js';
 import { behind, boundPage, PAGE_LIMIT, pageOf, readCursor } from './paging.js';
 import { preparedByShape } from './prepared.js';
 import { sessions, tokens } from './schema.js';

@@ -4,8 +4,9 @@ import { createReadStream, type ReadStream } from 'node:fs';
 import { mkdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { createDownloadTokens } from '../../firmware/download-token.js';
+import type { DeviceUpdateRecord } from '../../records/records.js';
 import { rawRequest, readAnswer, type RawAnswer } from './raw-http.js';
 import { PRODUCT, World } from './world.js';
 
@@ -20,13 +21,15 @@ describe('A firmware download', () => {
   let taskId: string;
   let updateId: number;
   let path: string;
+  let firmwareId: string;
 
   beforeAll(async () => {
     world = await World.open();
     ({ port } = await world.listen());
     await world.product(['lamp-1', 'lamp-2', 'lamp-3']);
     const { body } = await world.upload({ name: 'lamp', productKey: PRODUCT, version: '2.0.0' }, BYTES);
-    const task = await world.post<{ id: string }>(`/v1/firmware/${String(body['id'])}/verifications`, {
+    firmwareId = String(body['id']);
+    const task = await world.post<{ id: string }>(`/v1/firmware/${firmwareId}/verifications`, {
       deviceNames: ['lamp-1', 'lamp-2', 'lamp-3'],
     });
     taskId = task.body.id;
@@ -40,6 +43,18 @@ describe('A firmware download', () => {
   const storedPath = () => join(world.filesFolder, SHA256.slice(0, 2), SHA256.slice(2, 4), SHA256);
   const get = (headers: readonly string[] = [], method = 'GET'): Promise<RawAnswer> =>
     rawRequest(port, [`${method} ${path} HTTP/1.1`, ...headers]);
+
+  const untilNoted = (deviceName: string): Promise<DeviceUpdateRecord> =>
+    new Promise((resolve, reject) => {
+      const look = () =>
+        void world.records.getDeviceUpdate(taskId, deviceName).then((record) => {
+          if (record?.lastDownloadAtMs == null) return;
+          stop();
+          resolve(record);
+        }, reject);
+      const stop = world.records.onChange(look);
+      look();
+    });
 
   it('is the whole file, under header names in the letters that C devices look for', async () => {
     const { status, headers, body } = await get();
@@ -171,6 +186,26 @@ describe('A firmware download', () => {
     expect(text.match(/HTTP\/1\.1 206/g)).toHaveLength(2);
   });
 
+  it('is noted as a sign of life of its device update, and not as progress', async () => {
+    const before = Date.now();
+    const { id } = await world.notify(taskId, 'lamp-3');
+    const answer = await rawRequest(port, [`GET ${pathOf(id)} HTTP/1.1`, 'Range: bytes=0-99']);
+    expect(answer.status).toBe(206);
+    const noted = await untilNoted('lamp-3');
+    expect(noted?.lastDownloadAtMs).toBeGreaterThanOrEqual(before);
+    expect(noted).toMatchObject({ status: 'notified', startedAtMs: null, step: null });
+  });
+
+  it('goes on with its old URL for a device that has begun, and for no other', async () => {
+    const { id } = await world.notify(taskId, 'lamp-3');
+    const expired = (of: number) =>
+      rawRequest(port, [`GET ${pathOf(of, Date.now() - HOUR_MS)} HTTP/1.1`, 'Range: bytes=5-']);
+    const device = { productKey: PRODUCT, deviceName: 'lamp-3' };
+    await world.records.progressReported(device, { module: null, step: 5, atMs: Date.now() });
+    expect((await expired(id)).status).toBe(206);
+    expect((await expired(updateId)).status).toBe(404);
+  });
+
   it('is the same 404 when its token is wrong, expired, foreign or of an update that has ended', async () => {
     const ended = (await world.fail(taskId, 'lamp-2', 'download-failed')).id;
     const foreign = createDownloadTokens('another key').mint({
@@ -210,6 +245,17 @@ describe('A firmware download', () => {
     expect((await get()).status).toBe(200);
   });
 
+  it('is the same 404 from the accepted cancellation of its task on, though its run was told nothing', async () => {
+    const stopped = await world.post<{ id: string }>(`/v1/firmware/${firmwareId}/verifications`, {
+      deviceNames: ['lamp-3'],
+    });
+    const { id } = await world.notify(stopped.body.id, 'lamp-3');
+    const ask = async () => (await rawRequest(port, [`GET ${pathOf(id)} HTTP/1.1`])).status;
+    expect(await ask()).toBe(200);
+    expect((await world.post(`/v1/tasks/${stopped.body.id}/cancel`)).status).toBe(202);
+    expect(await ask()).toBe(404);
+  });
+
   it('takes a query behind its token', async () => {
     expect((await rawRequest(port, [`GET ${path}?x=1 HTTP/1.1`])).status).toBe(200);
   });
@@ -219,7 +265,8 @@ describe('A firmware download', () => {
     expect({ status, allow: headers.get('Allow') }).toEqual({ status: 405, allow: 'GET, HEAD' });
   });
 
-  it('lets go of the file when the device goes away', async () => {
+  /** A world whose one firmware never ends, and a device in mid-download of it. */
+  const endless = async () => {
     const open: ReadStream[] = [];
     const large = await World.open({
       store: {
@@ -234,25 +281,47 @@ describe('A firmware download', () => {
         },
       },
     });
-    try {
-      const { port: largePort } = await large.listen();
-      await large.product(['lamp-1']);
-      await addFirmwareRow(large);
-      const task = await large.post<{ id: string }>('/v1/firmware/large/verifications', { deviceNames: ['lamp-1'] });
-      const { id } = await large.notify(task.body.id, 'lamp-1');
-      const token = large.tokens.mint({ deviceUpdateId: id, expiresAtMs: Date.now() + HOUR_MS });
-      const socket = connect(largePort, '127.0.0.1');
-      socket.write(`GET /files/${token} HTTP/1.1\r\nHost: a\r\n\r\n`);
-      await once(socket, 'data');
-      const [stream] = open;
-      if (!stream) throw new Error('nothing was read');
-      const closed = new Promise<void>((resolve) => stream.on('close', () => resolve()));
-      socket.destroy();
-      await closed;
-      expect(stream.destroyed).toBe(true);
-    } finally {
-      await large.close();
-    }
+    onTestFinished(() => large.close());
+    const { port: largePort } = await large.listen();
+    await large.product(['lamp-1']);
+    await addFirmwareRow(large);
+    const task = await large.post<{ id: string }>('/v1/firmware/large/verifications', { deviceNames: ['lamp-1'] });
+    const { id } = await large.notify(task.body.id, 'lamp-1');
+    const token = large.tokens.mint({ deviceUpdateId: id, expiresAtMs: Date.now() + HOUR_MS });
+    const socket = connect(largePort, '127.0.0.1');
+    socket.write(`GET /files/${token} HTTP/1.1\r\nHost: a\r\n\r\n`);
+    await once(socket, 'data');
+    const [stream] = open;
+    if (!stream) throw new Error('nothing was read');
+    return { large, socket, stream, taskId: task.body.id };
+  };
+
+  it('lets go of the file when the device goes away', async () => {
+    const { socket, stream } = await endless();
+    const closed = new Promise<void>((resolve) => stream.on('close', () => resolve()));
+    socket.destroy();
+    await closed;
+    expect(stream.destroyed).toBe(true);
+  });
+
+  it.each(['cancel', 'end'])('breaks off soon after the %s of its task was accepted', async (what) => {
+    const { large, socket, stream, taskId: stopped } = await endless();
+    socket.on('error', () => undefined).resume();
+    const closed = Promise.all([
+      once(socket, 'close'),
+      new Promise<void>((resolve) => stream.on('close', () => resolve())),
+    ]);
+    expect((await large.post(`/v1/tasks/${stopped}/${what}`)).status).toBe(202);
+    await closed;
+  });
+
+  it('breaks off when its task is paused', async () => {
+    const { large, socket } = await endless();
+    socket.on('error', () => undefined).resume();
+    const closed = once(socket, 'close');
+    await large.records.taskBegun((await large.records.listTasks({}, { limit: 1 })).items[0]?.id ?? '', 'run', 1);
+    await large.records.pauseTasksOf(SHA256, 'firmware-file-damaged', 2);
+    await closed;
   });
 
   const addFirmwareRow = (into: World) =>

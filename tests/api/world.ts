@@ -76,6 +76,7 @@ export class World {
       workflowHistory: () => Promise.reject(notFound('The history')),
       examine: () => Promise.reject(notFound('The doctor')),
       forget: () => Promise.reject(notFound('Retention')),
+      mqttAddress: () => ({ host: 'mqtt.test', port: 1883, tlsPort: 8883, clientCertificates: false }),
       cutOff: async () => undefined,
       approvalAbove: null,
       adminToken: TOKEN,
@@ -83,6 +84,7 @@ export class World {
       temporalUi: { url: 'http://ui.test', namespace: 'default' },
       readiness: { database: () => records.ping() },
       metrics: new Registry(),
+      version: '1.2.3',
       log: pino({ level: 'silent' }),
       ...overrides,
     };
@@ -178,6 +180,7 @@ export class World {
   async verifiedFirmware(version = '2.0.0'): Promise<string> {
     const id = await this.firmware(version);
     const { body } = await this.post<{ id: string }>(`/v1/firmware/${id}/verifications`, { deviceNames: ['lamp-1'] });
+    await this.succeed(body.id, 'lamp-1');
     await this.records.taskEnded(body.id, 'completed', Date.now());
     return id;
   }

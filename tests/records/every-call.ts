@@ -19,6 +19,7 @@ export async function callEverything(records: Records): Promise<void> {
   const { id: updateId } = await records.recordDeviceUpdate(task.id, key, notified(initialState(1), 2), 'run');
   await records.progressReported(key, { module: null, step: 1, atMs: 3 });
   await records.failureReported(key, { module: null, cause: 'stalled', description: '', atMs: 3 });
+  await records.downloading(updateId, 3);
   await records.signalled(updateId, 'online', 4);
   await records.requestDeviceCancel(task.id, 'a', 4);
   await records.taskBegun(task.id, 'run', 1);
@@ -72,7 +73,9 @@ export async function callEverything(records: Records): Promise<void> {
   await records.installedVersion(key, 'default');
   await records.openDeviceUpdate(key, null);
   await records.pendingOnlineUpdates(2);
-  await records.unsignalledFailures(2);
+  await records.untoldNews(2);
+  await records.signInRefused(key, { reason: 'wrong-secret', address: '10.0.0.1', atMs: 5 });
+  await records.nameClashed(key, { atMs: 6, addresses: ['10.0.0.1', '10.0.0.2'] });
   await records.countFailuresByCause(task.id);
   await records.countVersions(build.productKey, 'default', { limit: 2 });
   await records.countVersions(build.productKey, 'default', { limit: 2, cursor: cursorOf(1, 'x') });
@@ -82,7 +85,9 @@ export async function callEverything(records: Records): Promise<void> {
   await records.previewBatch({ ...batch, deviceNames: null });
   await records.previewBatch({ ...batch, deviceNames: ['a'] });
   await records.countEnded(task.id, 0, 1);
+  await records.countOnline(task.id);
   await records.countFailuresSince(0);
+  await records.countFailuresSince(0, build.productKey);
   await records.latestFailures(0, 2);
   await records.tasksToReinitiate(0, 2);
   await records.firmwareToValidate(2);
@@ -99,6 +104,13 @@ export async function callEverything(records: Records): Promise<void> {
   await records.undeliveredDeviceCancels(2);
   await records.changesSince(0, null, 2);
   await records.changesSince(0, task.id, 2);
+  await records.undeliveredDeviceCancels(2, task.id);
+  await records.giveOut(task.id, key, initialState(1), 'run');
+  await records.takeBack(task.id, key, { state: initialState(1), runId: 'run', notifiedAtMs: 2 });
+  for (const which of ['untold', 'unbegun'] as const) {
+    await records.cancelWaiting(task.id, { which, fromOrdinal: 1, toOrdinal: 2, atMs: 5 });
+  }
+  await records.untoldRuns(task.id, 0, 2);
   await records.delivered(task.id, 'cancel');
   await records.deviceCancelDelivered(updateId);
   await records.deleteFirmware(id, 5).catch(() => undefined);
@@ -112,6 +124,10 @@ export async function callEverything(records: Records): Promise<void> {
   await records.forgetIdempotencyKeys(1);
   await records.engineRestored(1);
   await records.restorePoint();
+  await records.beginEra(10);
+  await records.isLostChange(1);
+  await records.lastRetention();
+  await records.retentionFinished(1);
   await records.engineCaughtUp();
   await callKeeping(records, build);
 }
@@ -121,6 +137,10 @@ async function callKeeping(records: Records, build: Builder): Promise<void> {
   const { productKey } = build;
   const key = { productKey, deviceName: 'a' };
   await records.trustKeys(productKey, () => []);
+  await records.changeProduct(productKey, { name: 'Lamp' });
+  await records.renameDevice({ productKey, deviceName: 'b' }, 'c').catch(() => undefined);
+  await records.deleteDevice({ productKey, deviceName: 'c' }).catch(() => undefined);
+  await records.deleteProduct(productKey, 9).catch(() => undefined);
   await records.rotateDeviceSecret(key, 'secret');
   await records.revokeDevice(key, null);
   await records.resealSecrets();
@@ -133,7 +153,10 @@ async function callKeeping(records: Records, build: Builder): Promise<void> {
   for (const page of [{ limit: 2 }, { limit: 2, cursor: cursorOf(1, 'x') }]) await records.listTokens(page);
   const entry = { atMs: 1, actor: 'admin', action: 'x', target: null, productKey, address: null };
   await records.addAudit({ ...entry, outcome: 'done', before: null, after: null });
-  await records.auditChain(0, 2);
+  const [first] = await records.auditChain(0, 2);
+  await records.anchorAudit({ id: 1, hash: first?.hash ?? '' }, 2);
+  await records.auditAnchor();
+  await records.dropArchivedAudit(2);
   for (const page of [{ limit: 2 }, { limit: 2, cursor: cursorOf(1) }]) {
     for (const filter of [{}, { actor: 'a' }, { action: 'a' }, { target: 't' }, { productKey }]) {
       await records.listAudit(filter, page);
@@ -147,6 +170,10 @@ async function callKeeping(records: Records, build: Builder): Promise<void> {
   await records.bookkeepingFaults();
   await records.repairBookkeeping({ kind: 'counts-wrong', taskId: 'again' }, 9);
   await records.repairBookkeeping({ kind: 'claim-leaked', taskId: 'again', sourceVersion: '9' }, 9);
+  await records.repairBookkeeping({ kind: 'claim-missing', taskId: 'again', sourceVersion: '9', heldBy: null }, 9);
+  await records.repairBookkeeping({ kind: 'failure-counts-wrong', taskId: 'again' }, 9);
+  await records.repairBookkeeping({ kind: 'device-counts-wrong', productKey }, 9);
+  await records.repairBookkeeping({ kind: 'version-counts-wrong', productKey }, 9);
   await records.tellAgain('again');
   await records.endedTasksWithOpenUpdates();
   await records.ping();

@@ -1,18 +1,28 @@
 import { join } from 'node:path';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { temporal } from '@temporalio/proto';
 import { Worker, type WorkflowBundleOption } from '@temporalio/worker';
 import { inject } from 'vitest';
 import { createActivities } from '../../activities/activities.js';
 import type { Publisher } from '../../activities/publisher.js';
 import type { FailureCause } from '../../domain/causes.js';
 import type { DeviceProtocol } from '../../domain/device-update.js';
-import { deviceUpdateWorkflowId, SEARCH_ATTRIBUTES, TASK_QUEUE, type TaskKind } from '../../domain/ids.js';
-import { APPROVAL_TIMEOUT_MS, resolvePolicy, type UpdatePolicy } from '../../domain/policy.js';
+import { initialState, succeeded } from '../../domain/device-update.js';
+import {
+  deviceUpdateWorkflowId,
+  SEARCH_ATTRIBUTES,
+  shardWorkflowId,
+  TASK_QUEUE,
+  type TaskKind,
+} from '../../domain/ids.js';
+import { APPROVAL_TIMEOUT_MS, DEVICE_RUN_EVENTS_MAX, resolvePolicy, type UpdatePolicy } from '../../domain/policy.js';
 import type { DeviceUpdateRecord, OpenDeviceUpdate, Records, TaskRecord } from '../../records/records.js';
 import { failureSignal, fetchedSignal, onlineSignal, progressSignal, versionSignal } from '../../workflows/messages.js';
 import { taskRunOptions } from '../../workflows/task-input.js';
+import { createDeviceRuns } from '../../worker/device-runs.js';
 import { PROJECT_FOLDER } from '../../worker/paths.js';
 import { SILENT_STORY } from '../../worker/replay/silent-story.js';
+import { createTerminatedByEngine } from '../../worker/temporal/termination.js';
 import { openTestRecords } from '../support/records.js';
 
 /** Temporal's wire number of the search attribute type. */
@@ -36,10 +46,13 @@ export async function startWorld(): Promise<World> {
 }
 
 /** The same on Temporal's dev server, for what the time-skipping one does not do: tell a parent of a termination. */
-export async function startRealTimeWorld(): Promise<World> {
+export async function startRealTimeWorld(serverArguments: readonly string[] = []): Promise<World> {
   return populate(
     await TestWorkflowEnvironment.createLocal({
-      server: { executable: { type: 'existing-path', path: inject('temporalCli') } },
+      server: {
+        executable: { type: 'existing-path', path: inject('temporalCli') },
+        extraArgs: [...serverArguments],
+      },
     }),
   );
 }
@@ -58,7 +71,13 @@ async function populate(env: TestWorkflowEnvironment): Promise<World> {
       taskQueue: TASK_QUEUE,
       workflowBundle,
       sinks: SILENT_STORY,
-      activities: createActivities({ records, publisher: devices, isIntact: async () => devices.file }),
+      activities: createActivities({
+        records,
+        publisher: devices,
+        terminatedByEngine: createTerminatedByEngine(env.client),
+        runs: createDeviceRuns(env.client),
+        isIntact: async () => devices.file,
+      }),
     });
     const running = worker.run();
     return async () => {
@@ -99,8 +118,14 @@ export class FakeDevices implements Publisher {
 
   /** Ferry was away until then; always there if 0. */
   listening = 0;
-  listeningSinceMs(): number {
-    return this.listening;
+  async listeningForMs(): Promise<number> {
+    return (await this.env.currentTimeMs()) - this.listening;
+  }
+
+  /** By device, where a test tells connections apart. */
+  readonly onlineIds = new Map<string, string>();
+  onlineId({ deviceName }: { readonly deviceName: string }): string | undefined {
+    return this.onlineIds.get(deviceName);
   }
 
   isReachable({ deviceName }: { readonly deviceName: string }): boolean {
@@ -113,6 +138,7 @@ export class FakeDevices implements Publisher {
 
   forget(): void {
     this.online.clear();
+    this.onlineIds.clear();
     this.sent.length = 0;
     this.file = 'intact';
     this.listening = 0;
@@ -129,6 +155,7 @@ export class World {
   private products = 0;
   productKey = '';
   firmwareId = '';
+  deviceRunEventsMax = DEVICE_RUN_EVENTS_MAX;
 
   readonly env: TestWorkflowEnvironment;
   readonly records: Records;
@@ -204,7 +231,7 @@ export class World {
     return task;
   }
 
-  /** A verification that ends at once, without a run: enough to make the firmware verified. */
+  /** A verification of a device that runs the firmware, without a run: enough to make the firmware verified. */
   async makeVerified(): Promise<void> {
     const id = `warm-up-${this.firmwareId}`;
     if (await this.records.getTask(id)) return;
@@ -219,6 +246,9 @@ export class World {
       policy: resolvePolicy('verification'),
       createdAtMs: atMs,
     });
+    for (const key of items) {
+      await this.records.recordDeviceUpdate(id, key, succeeded(initialState(atMs), atMs), null);
+    }
     await this.records.taskEnded(id, 'completed', atMs);
   }
 
@@ -252,6 +282,7 @@ export class World {
       devicesTotal: task.counts.total,
       shardDevices,
       unconfirmedStartsMax: 4,
+      deviceRunEventsMax: this.deviceRunEventsMax,
       ...(task.needsApproval && { approval: { startedBy: task.startedBy, timeoutMs: APPROVAL_TIMEOUT_MS } }),
     });
     await this.env.client.workflow.start(task.kind === 'batch' ? 'batchUpdate' : 'verification', options);
@@ -262,6 +293,24 @@ export class World {
   }
   taskRun(task: TaskRecord) {
     return this.env.client.workflow.getHandle(task.workflowId);
+  }
+
+  /** Resolves once a shard was refused a run, since its device has one. */
+  async untilRefused(task: TaskRecord, shard: number): Promise<void> {
+    const { workflowService: service } = this.env.client;
+    let nextPageToken: Uint8Array | undefined;
+    const { EventType } = temporal.api.enums.v1;
+    for (;;) {
+      const page = await service.getWorkflowExecutionHistory({
+        namespace: this.env.namespace ?? 'default',
+        execution: { workflowId: shardWorkflowId(task.id, shard) },
+        waitNewEvent: true,
+        ...(nextPageToken && { nextPageToken }),
+      });
+      const refused = EventType.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_FAILED;
+      if (page.history?.events?.some(({ eventType }) => eventType === refused)) return;
+      ({ nextPageToken } = page);
+    }
   }
 
   // What the gateway does with a device's reports: records first, then the run.
@@ -304,9 +353,12 @@ export class World {
     await this.records.versionReported(key, { module: 'default', version, atMs: await this.env.currentTimeMs() });
   }
 
-  async comesOnline(task: TaskRecord, deviceName: string): Promise<void> {
+  /** @param connectionId as the broker names it; absent as in the first releases */
+  async comesOnline(task: TaskRecord, deviceName: string, connectionId?: string): Promise<void> {
     this.devices.online.add(deviceName);
-    await this.run(deviceName).signal(onlineSignal, { taskId: task.id, atMs: await this.env.currentTimeMs() });
+    if (connectionId !== undefined) this.devices.onlineIds.set(deviceName, connectionId);
+    const atMs = await this.env.currentTimeMs();
+    await this.run(deviceName).signal(onlineSignal, { taskId: task.id, atMs, connectionId });
   }
 
   async asksForItsUpdate(task: TaskRecord, deviceName: string): Promise<void> {

@@ -11,6 +11,8 @@ export async function* eachOf<T>(list: (page: PageRequest) => Promise<Page<T>>):
     await setImmediate();
     const page = await list({ limit: PAGE, cursor });
     yield* page.items;
+    // The records answer without a pause: everything else has its turn between two pages.
+    await setImmediate();
     cursor = page.nextCursor ?? undefined;
   } while (cursor !== undefined);
 }

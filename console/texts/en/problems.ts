@@ -17,6 +17,14 @@ const byCode: Readonly<Record<ErrorCode, Problem>> = {
   forbidden: { title: 'You may not do this', remedy: 'Ask an administrator for the permission.' },
   'not-found': { title: 'It does not exist', remedy: 'It may have been removed. Go back and load the list again.' },
   'product-exists': { title: 'The product key is taken', remedy: 'Choose another product key.' },
+  'product-in-use': {
+    title: 'The product is in use',
+    remedy: 'Delete its devices and firmware, and revoke its tokens first.',
+  },
+  'device-in-use': {
+    title: 'An open task updates the device',
+    remedy: 'Wait for the end of the task, or cancel the update of the device.',
+  },
   'device-exists': { title: 'A device of that name exists', remedy: 'Choose another device name; nothing was added.' },
   'firmware-name-invalid': {
     title: 'The firmware name breaks the rule',
@@ -34,10 +42,18 @@ const byCode: Readonly<Record<ErrorCode, Problem>> = {
     title: 'The signature is missing or not valid',
     remedy: 'Sign the file with a key that the product trusts: ferry firmware sign.',
   },
+  'trust-undecided': {
+    title: 'Nobody has decided whose firmware this product takes',
+    remedy: 'The records were rebuilt. Have an administrator set its keys, or allow any firmware: ferry product trust.',
+  },
   'firmware-deleted': { title: 'The firmware is deleted', remedy: 'Add it again to use it.' },
   'firmware-not-verified': {
     title: 'The firmware is not verified',
     remedy: 'Validate it on a few devices first.',
+  },
+  'firmware-not-proven': {
+    title: 'Too few devices have succeeded in verifications of this firmware',
+    remedy: 'Validate it on more devices, or lower the number that the product needs.',
   },
   'update-task-conflict': {
     title: 'Another batch updates the same source version',
@@ -65,11 +81,23 @@ const byCode: Readonly<Record<ErrorCode, Problem>> = {
   'task-not-open': { title: 'The task has ended', remedy: 'There is nothing left to stop.' },
   'task-not-ended': { title: 'The task has not ended', remedy: 'Wait for its end, or cancel it.' },
   'not-a-verification': { title: 'The task is not a verification', remedy: 'A batch update can only be cancelled.' },
+  'verification-reached-nobody': {
+    title: 'No device was reached yet',
+    remedy: 'Wait until a device is notified, or cancel the task.',
+  },
+  'batch-too-large': {
+    title: 'Too many devices for one batch',
+    remedy: 'Name fewer source versions, or list the devices of several batches.',
+  },
   'nothing-to-reinitiate': { title: 'No failed device', remedy: 'There is nothing to re-initiate.' },
   'device-update-ended': { title: 'The update of this device has ended', remedy: 'There is nothing left to cancel.' },
   'idempotency-key-reused': {
     title: 'This was sent before in another form',
     remedy: 'Close the dialog, open it again and send it once more.',
+  },
+  'registration-changed': {
+    title: 'These devices were registered before and have changed since',
+    remedy: 'Rotate the secrets of devices that need one.',
   },
   'method-not-allowed': { title: 'The server does not know this action', remedy: 'Load the page again.' },
   'unsupported-media-type': { title: 'The server does not take this content', remedy: 'Load the page again.' },
@@ -79,8 +107,9 @@ const byCode: Readonly<Record<ErrorCode, Problem>> = {
     remedy: 'Add the same file again: that repairs it, and waiting updates go on.',
   },
   'storage-unavailable': {
-    title: 'The disk of the service can not be written',
-    remedy: 'Nothing of this was kept. Have an administrator free space in the data folder, then try again.',
+    title: 'The database of the service can not be written',
+    remedy:
+      'Nothing of this was kept. Have an administrator free space in the data folder, or end the program that locks it.',
   },
   'workflow-engine-away': {
     title: 'The workflow engine is away',

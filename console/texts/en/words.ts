@@ -51,11 +51,21 @@ export const words = {
       `Silent since its notification of ${since}${until === null ? '' : `. Notified again, or fails, on ${until}`}`,
     progress: (since: string, until: string | null) =>
       `Last progress at ${since}${until === null ? '' : `. Fails as stalled on ${until}`}`,
+    return: (since: string, until: string | null) =>
+      `Offline in mid-update since ${since}. Goes on when it is back${until === null ? '' : `; fails on ${until}`}`,
     confirmation: (since: string, until: string | null) =>
       `At 100 % since ${since}. Succeeds when it reports the new version${until === null ? '' : `; fails on ${until}`}`,
     'firmware-file': (since: string, until: string | null) =>
       `Held back since ${since}: the stored firmware file is damaged${until === null ? '' : `. Fails on ${until}`}`,
+    task: (since: string, until: string | null) =>
+      `Held back since ${since}: its task sends nothing at present${until === null ? '' : `. Fails on ${until}`}`,
     soak: (since: string, until: string | null) =>
       `Runs the new version since ${since}${until === null ? '' : `. Succeeds on ${until} if it still does`}`,
   },
+  outcome: {
+    succeeded: (count: string, total: string) => `${count} of ${total} succeeded`,
+    failed: (count: string, total: string) => `${count} of ${total} failed`,
+    cancelled: (count: string, total: string) => `${count} of ${total} cancelled`,
+  },
+  failing: (share: string) => `${share} fail`,
 };
