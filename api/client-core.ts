@@ -213,8 +213,8 @@ export function createClientCore({ url, headers, timeoutMs }: ClientCoreOptions)
     /** Answers the product as it was. */
     deleteProduct: (productKey: string) => call<ProductAnswer>('DELETE', product(productKey)),
     /** What runs on the devices of a product, most devices first. */
-    listVersions: (productKey: string, query: { module?: string } = {}) =>
-      call<VersionsAnswer>('GET', `${product(productKey)}/versions`, { query }),
+    listVersions: (productKey: string, query: PageParams & { module?: string } = {}) =>
+      call<VersionsAnswer>('GET', `${product(productKey)}/versions`, { query: { ...query } }),
     /** Where devices connect. */
     getConnectionInfo: () => call<ConnectionInfoAnswer>('GET', 'v1/connection-info'),
     getOverview: () => call<OverviewAnswer>('GET', 'v1/overview'),
@@ -255,6 +255,9 @@ export function createClientCore({ url, headers, timeoutMs }: ClientCoreOptions)
     /** What the batch would meet if it was created now; creates nothing. */
     previewBatchUpdate: (firmwareId: string, json: CreateBatchUpdateRequest, signal?: AbortSignal) =>
       call<BatchPreviewAnswer>('POST', `${firmware(firmwareId)}/batch-updates/preview`, { json, signal }),
+
+    /** The stored file, piece by piece. */
+    firmwareFile: (firmwareId: string) => bytesOf(send('GET', `${firmware(firmwareId)}/file`, {})),
 
     listTasks: (query: TaskQuery = {}) => call<PageAnswer<TaskAnswer>>('GET', 'v1/tasks', { query: { ...query } }),
     /** Device updates that ended, over time. */
@@ -356,6 +359,10 @@ function bodyOf({ json, body }: Call): string | ReadableStream<Uint8Array> | nul
 async function* textOf(answer: Promise<Response>): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   for await (const bytes of piecesOf(await answer)) yield decoder.decode(bytes, { stream: true });
+}
+
+async function* bytesOf(answer: Promise<Response>): AsyncGenerator<Uint8Array> {
+  yield* piecesOf(await answer);
 }
 
 /** The problem document of a refusal; empty when it is none. */

@@ -7,6 +7,7 @@ import type { FirmwareStore } from '../firmware/store.js';
 import type { Records } from '../records/records.js';
 import type { Role } from '../domain/roles.js';
 import type { Permission } from './auth.js';
+import type { HttpLimits } from './http-limits.js';
 import type { Owners } from './scope.js';
 import type { ConnectionInfoAnswer, DoctorAnswer, ForgettingAnswer } from './schemas.js';
 
@@ -45,6 +46,9 @@ export interface ApiDeps {
   readonly version: string;
   /** The folder of the built console; without it there is none. */
   readonly consoleFolder?: string;
+  readonly httpLimits?: HttpLimits;
+  /** `/metrics` is for those who have a token of all products; else it is open. */
+  readonly metricsNeedToken?: boolean;
   /** Browsers reach the console by https only. */
   readonly secureCookie?: boolean;
   /** Where a proxy in front is reached, which may say another host than its own address; its path is the base path. */

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { z } from '@hono/zod-openapi';
 import { notFound } from '../domain/errors.js';
 import type { DeviceKey } from '../domain/ids.js';
@@ -8,7 +9,14 @@ import { createDeviceHistory } from './device-history.js';
 import { readRegistration } from './device-registration.js';
 import { idempotencyOf, IdempotencyHeaders, markReplay } from './idempotency.js';
 import { json, mountUnvalidated, operation } from './operation.js';
-import { DeviceParams, DevicesQuery, PageQuery, ProductParams, RegisterDevices } from './requests.js';
+import {
+  DeviceParams,
+  DevicesQuery,
+  PageQuery,
+  ProductParams,
+  RegisterDevices,
+  REGISTRATION_BODY,
+} from './requests.js';
 import { newRouter } from './router.js';
 import { Scope } from './scope.js';
 import {
@@ -27,10 +35,11 @@ const registerDevices = operation({
   summary: 'Register devices: one, many, or CSV',
   description:
     'All of them or none. Secrets that are absent are generated. The answer is the only one that shows them.\n\n' +
-    'CSV has the header `deviceName[,deviceSecret][,protocol]`; every bad line is named.',
+    'CSV has the header `deviceName[,deviceSecret][,protocol]`, in any order; semicolons or tabs in place of commas, any line ends, UTF-8 or UTF-16. Every bad line is named.',
   permission: Permission.WRITE_DEVICES,
   scope: Scope.PRODUCT,
   action: 'device.register',
+  bodyMax: REGISTRATION_BODY,
   request: {
     params: ProductParams,
     headers: IdempotencyHeaders,
@@ -138,6 +147,8 @@ export function deviceRoutes(deps: {
     const { devices, body } = await readRegistration(c);
     const idempotency = idempotencyOf(c, body);
     const created = await records.registerDevices(c.req.param('productKey') ?? '', devices, now(), idempotency);
+    // Others have their turn between the write and the answer of thousands.
+    await setImmediate();
     const registered = markReplay(c, created).map(({ deviceName, deviceSecret, protocol }) => ({
       deviceName,
       deviceSecret,

@@ -40,7 +40,7 @@ export function createDownloadHandler(deps: DownloadDeps): DownloadHandler {
   const limit = new DownloadLimit(deps.perMinute ?? DOWNLOADS_PER_MINUTE);
   const note = downloadNotes(deps);
   return (request, response) => {
-    const path = (request.url ?? '').split('?', 1)[0] ?? '';
+    const path = decoded((request.url ?? '').split('?', 1)[0] ?? '');
     if (!path.startsWith(DOWNLOAD_PATH)) return false;
     const startedMs = performance.now();
     response.once('close', () => {
@@ -51,6 +51,15 @@ export function createDownloadHandler(deps: DownloadDeps): DownloadHandler {
     void answer({ ...deps, limit, note }, path.slice(DOWNLOAD_PATH.length), { request, response });
     return true;
   };
+}
+
+/** A client may encode letters that need no encoding. */
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
 }
 
 interface LimitedDeps extends DownloadDeps {
@@ -178,19 +187,22 @@ async function send(
 ): Promise<void> {
   const { sizeBytes, sha256 } = firmware;
   const etag = `"${sha256}"`;
-  const shared = { ETag: etag, 'Accept-Ranges': 'bytes', 'Cache-Control': 'private' };
+  // A proxy that compresses would take away the length and the ranges, which devices need.
+  const shared = { ETag: etag, 'Accept-Ranges': 'bytes', 'Cache-Control': 'private, no-transform' };
   if (names(request.headers['if-none-match'], etag)) {
+    asked(0);
     response.writeHead(304, shared).end();
     return;
   }
   const range = rangeOf(request, sizeBytes, etag);
   if (range === 'unsatisfiable') {
+    asked(0);
     response.writeHead(416, { ...shared, 'Content-Range': `bytes */${sizeBytes}`, 'Content-Length': 0 }).end();
     return;
   }
   const head = { ...shared, 'Content-Type': 'application/octet-stream', 'X-Content-Type-Options': 'nosniff' };
   const { start, end } = range ?? { start: 0, end: sizeBytes - 1 };
-  if (request.method !== 'HEAD') asked((end - start + 1) / sizeBytes);
+  asked(request.method === 'HEAD' ? 0 : (end - start + 1) / sizeBytes);
   // Opened before the head is sent: a missing file is still a plain problem.
   const file = request.method === 'HEAD' ? undefined : await store.read(sha256, { start, end });
   if (range) {
@@ -215,15 +227,18 @@ async function* noting(pieces: AsyncIterable<Buffer>, sent: () => void): AsyncGe
   }
 }
 
-/** The one range that is asked for; undefined for the whole file. Malformed and multiple ranges may be ignored [RFC 9110 14.2]. */
+/**
+ * The one range that is asked for; undefined for the whole file. Malformed and multiple ranges may be ignored, and a range
+ * means something to GET only [RFC 9110 14.2].
+ */
 function rangeOf(
-  { headers }: IncomingMessage,
+  { headers, method }: IncomingMessage,
   sizeBytes: number,
   etag: string,
 ): ByteRange | 'unsatisfiable' | undefined {
   const ifRange = headers['if-range'];
-  if (headers.range === undefined || (ifRange !== undefined && ifRange !== etag)) return undefined;
-  const ranges = parseRange(sizeBytes, wholeSuffix(headers.range, sizeBytes), { combine: true });
+  if (method !== 'GET' || headers.range === undefined || (ifRange !== undefined && ifRange !== etag)) return undefined;
+  const ranges = parseRange(sizeBytes, wholeSuffix(headers.range.toLowerCase(), sizeBytes), { combine: true });
   if (ranges === -1) return 'unsatisfiable';
   if (ranges === -2 || ranges.type !== 'bytes' || ranges.length !== 1) return undefined;
   return ranges[0];

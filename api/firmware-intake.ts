@@ -10,6 +10,7 @@ import type { ApiEnv } from './deps.js';
 import { idempotencyOf } from './idempotency.js';
 import { newId } from './ids.js';
 import { readForm, type Fields } from './multipart.js';
+import { requireUncompressed } from './request-body.js';
 import { FirmwareFields } from './requests.js';
 import { fieldProblems, invalidRequest } from './router.js';
 import { narrowed } from './scope.js';
@@ -35,6 +36,7 @@ export class FirmwareIntake {
    * @throws FerryError of the form, the fields, the file and the records
    */
   async add(c: Context<ApiEnv>): Promise<Created<Firmware>> {
+    requireUncompressed(c);
     // A malformed key is refused before anything is read.
     const isRepeatable = idempotencyOf(c, null) !== undefined;
     const { fields, taken } = await readForm(requestOf(c), FIELD_NAMES, {
@@ -155,7 +157,7 @@ export class FirmwareIntake {
     }
     // A repeat of an upload that was the last to fit is answered, not refused.
     if (request === 'new' && (await records.countFirmware()) >= limits.firmwareMax) {
-      const message = `There are ${limits.firmwareMax} firmware already, deleted ones counted; no more can be added.`;
+      const message = `There are ${limits.firmwareMax} firmware already, of all products, deleted ones counted; no more can be added.`;
       throw new FerryError('firmware-quota-exceeded', message, { firmwareMax: limits.firmwareMax });
     }
   }

@@ -1,5 +1,6 @@
+import { Readable } from 'node:stream';
 import { z } from '@hono/zod-openapi';
-import { notFound } from '../domain/errors.js';
+import { FerryError, notFound } from '../domain/errors.js';
 import type { FirmwareLimits } from '../domain/policy.js';
 import type { FirmwareStore } from '../firmware/store.js';
 import type { Firmware, Records } from '../records/records.js';
@@ -110,9 +111,40 @@ const deleteFirmware = operation({
   problems: ['not-found', 'firmware-in-use'],
 });
 
+const getFirmwareFile = operation({
+  id: 'getFirmwareFile',
+  method: 'get',
+  path: '/v1/firmware/{id}/file',
+  tag: 'Firmware',
+  summary: 'Download the stored file of a firmware',
+  description: 'The file as it was added; its SHA-256 is the `ETag`. Devices download by URLs of their own.',
+  permission: Permission.WRITE_FIRMWARE,
+  scope: Scope.FIRMWARE,
+  action: 'firmware.download',
+  request: { params: IdParams },
+  responses: {
+    200: {
+      description: 'The file',
+      content: { 'application/octet-stream': { schema: z.string().openapi({ format: 'binary' }) } },
+    },
+  },
+  problems: ['not-found', 'firmware-deleted', 'firmware-file-damaged'],
+});
+
+/** As a header takes it: also names in Chinese [RFC 6266]. */
+function attachmentOf({ name, version }: Pick<Firmware, 'name' | 'version'>): string {
+  const fileName = `${name}-${version}.bin`;
+  const plain = fileName.replaceAll(/[^A-Za-z0-9._-]/g, '_');
+  const encoded = encodeURIComponent(fileName).replaceAll(
+    /['()*!]/g,
+    (letter) => `%${letter.charCodeAt(0).toString(16)}`,
+  );
+  return `attachment; filename="${plain}"; filename*=UTF-8''${encoded}`;
+}
+
 export function firmwareRoutes(deps: {
   readonly records: Records;
-  readonly store: Pick<FirmwareStore, 'isIntact'>;
+  readonly store: Pick<FirmwareStore, 'isIntact' | 'read'>;
   readonly intake: FirmwareIntake;
   readonly limits: FirmwareLimits;
   readonly now: () => number;
@@ -127,7 +159,10 @@ export function firmwareRoutes(deps: {
     .openapi(listFirmware, async (c) => {
       const { productKey: asked, ...page } = c.req.valid('query');
       const productKey = narrowed(c, asked);
-      const [found, used] = await Promise.all([records.listFirmware({ productKey }, page), records.countFirmware()]);
+      const [found, used] = await Promise.all([
+        records.listFirmware({ productKey }, page),
+        records.countFirmware(narrowed(c)),
+      ]);
       return c.json(
         { ...pageAnswer(found, firmwareAnswer), quota: { used, max: firmwareMax }, limits: newFirmware },
         200,
@@ -147,6 +182,29 @@ export function firmwareRoutes(deps: {
       await intake.release(deleted);
       return c.json(firmwareAnswer(deleted), 200);
     });
+
+  mountUnvalidated(router, getFirmwareFile, async (c) => {
+    const id = c.req.param('id') ?? '';
+    const firmware = await records.getFirmware(id);
+    if (!firmware) throw notFound(`Firmware ${id}`);
+    if (firmware.deletedAtMs !== null) {
+      throw new FerryError(
+        'firmware-deleted',
+        `Firmware ${firmware.name} ${firmware.version} is deleted, and its file with it.`,
+      );
+    }
+    const headers = {
+      'Content-Type': 'application/octet-stream',
+      'Content-Length': String(firmware.sizeBytes),
+      'Content-Disposition': attachmentOf(firmware),
+      'Cache-Control': 'private, no-store, no-transform',
+      ETag: `"${firmware.sha256}"`,
+    };
+    // HEAD has no reader: a file would stay open for it.
+    if (c.req.method === 'HEAD') return c.body(null, 200, headers);
+    const file = await store.read(firmware.sha256, { start: 0, end: firmware.sizeBytes - 1 });
+    return c.body(Readable.toWeb(file) as ReadableStream<Uint8Array>, 200, headers);
+  });
 
   mountUnvalidated(router, repairFirmware, async (c) => {
     const repaired = await intake.repair(c, c.req.param('id') ?? '');

@@ -93,8 +93,8 @@ export function overviewRoutes({ records, answers, now }: OverviewDeps) {
   }
 
   async function versionsOf({ productKey }: Product) {
-    const counts = await records.countVersions(productKey, DEFAULT_MODULE);
-    return counts.slice(0, VERSIONS_MAX);
+    const { items } = await records.countVersions(productKey, DEFAULT_MODULE, { limit: VERSIONS_MAX });
+    return [...items];
   }
 
   return newRouter().openapi(getOverview, async (c) => {

@@ -105,7 +105,11 @@ function answerProblem(c: Context<ApiEnv>, refusal: FerryError): Response {
 function refusalOf(error: unknown): FerryError | undefined {
   if (error instanceof FerryError) return error;
   if (!(error instanceof HTTPException)) return undefined;
-  if (error.status === 415) return new FerryError('unsupported-media-type', 'This route does not take that content.');
+  if (error.status === 415)
+    return new FerryError(
+      'unsupported-media-type',
+      'Content-Type: this content is not taken; send application/json, and name it in this header.',
+    );
   if (error.status === 400) return malformedBody();
   return undefined;
 }

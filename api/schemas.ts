@@ -233,7 +233,10 @@ export const FirmwareDetailSchema = FirmwareSchema.extend({
 
 export const FirmwarePageSchema = pageOf(FirmwareSchema)
   .extend({
-    quota: z.object({ used: count, max: count }).openapi({ description: 'Deleted firmware is counted.' }),
+    quota: z.object({ used: count, max: count }).openapi({
+      description:
+        'Deleted firmware is counted. `max` holds for all products together; a token of one product sees what that one uses.',
+    }),
     limits: z
       .object({ nameCharactersMax: count, fileBytesMax: count })
       .openapi({ description: 'What a new firmware must keep.' }),
@@ -353,6 +356,7 @@ export const VersionsSchema = z
         claimedBy: orNull(ConflictSchema).openapi({ description: 'The open batch that updates this version.' }),
       }),
     ),
+    nextCursor: z.string().nullable(),
   })
   .openapi('Versions');
 

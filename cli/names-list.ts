@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { InvalidArgumentError } from 'commander';
+import { decodeTable, isDeviceNameHeading, plainCell } from '../domain/table-text.js';
 import { UsageError } from './usage-error.js';
 
 /** `a,b,c` as its names. @throws InvalidArgumentError for an empty one */
@@ -9,12 +10,16 @@ export function parseList(text: string): string[] {
   return names;
 }
 
-/** One name a line: the first column of a CSV; blank lines, `#` comments and a header `deviceName` are skipped. */
+/**
+ * One name a line: the first column of a CSV, whatever separates its cells. Blank lines, `#` comments and a header
+ * `deviceName` are skipped, and what our exports put before a name that a spreadsheet would take for a formula.
+ */
 export async function readNames(path: string): Promise<string[]> {
-  const lines = (await readFile(path, 'utf8')).split(/\r?\n/);
+  const lines = decodeTable(await readFile(path)).split(/\r\n|\n|\r/);
   const names = lines
-    .map((line) => (line.split(',', 1)[0] ?? '').trim())
-    .filter((name) => name !== '' && !name.startsWith('#') && name !== 'deviceName');
+    .map((line) => (line.split(/[,;\t]/, 1)[0] ?? '').trim())
+    .map((cell) => plainCell(cell.replace(/^"(.*)"$/, '$1').trim()))
+    .filter((name) => name !== '' && !name.startsWith('#') && !isDeviceNameHeading(name));
   if (names.length === 0) throw new UsageError(`The file ${path} names no device.`);
   return names;
 }

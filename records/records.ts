@@ -638,7 +638,7 @@ export interface Records {
   /** Newest first, without deleted ones. */
   listFirmware(filter: { readonly productKey?: string | undefined }, page: PageRequest): Promise<Page<Firmware>>;
   /** All that were ever added, deleted ones counted [seed: add]. */
-  countFirmware(): Promise<number>;
+  countFirmware(productKey?: string): Promise<number>;
   /** Soft. @throws FerryError `not-found`, `firmware-in-use` naming the open tasks */
   deleteFirmware(id: string, atMs: number): Promise<Firmware>;
 
@@ -687,7 +687,7 @@ export interface Records {
   /** Of every product that has devices. */
   countDevices(): Promise<readonly DeviceCounts[]>;
   /** Most devices first. */
-  countVersions(productKey: string, module: string): Promise<readonly VersionCount[]>;
+  countVersions(productKey: string, module: string, page: PageRequest): Promise<Page<VersionCount>>;
   /** The open claims of a product's module. */
   listConflicts(productKey: string, module: string): Promise<readonly Conflict[]>;
   /** Changes nothing. @throws FerryError `not-found` (firmware) */

@@ -221,6 +221,8 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
     consoleFolder: join(PROJECT_FOLDER, 'dist', 'console'),
     secureCookie: config.publicUrl?.startsWith('https:') ?? config.tls !== null,
     publicUrl: config.publicUrl,
+    httpLimits: config.httpLimits,
+    metricsNeedToken: config.metricsNeedToken,
     log,
   });
   const tls = config.tls && (await openTls(config.tls, log));
@@ -231,6 +233,7 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
       ...{ records, store, log, tokens: downloads.tokens, measure: api.measure },
       perMinute: config.downloadsPerMinute,
     }),
+    limits: config.httpLimits,
     log,
     tls: tls ?? undefined,
   });

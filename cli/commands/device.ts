@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { Argument, Command, Option } from 'commander';
 import type { DeviceDetailAnswer, RegisteredDevicesAnswer } from '../../api/schemas.js';
+import { decodeTable } from '../../domain/table-text.js';
 import { secretsCsv } from '../../domain/secrets-csv.js';
 import { SIGN_IN_REFUSALS } from '../../domain/sign-in-refusals.js';
 import type { Io } from '../io.js';
@@ -66,7 +67,7 @@ const importCsv = (io: Io): Command =>
     .option('--out <file>', 'write names and secrets to a CSV file instead of showing them')
     .action(async (productKey: string, file: string, options: Pick<AddOptions, 'out'>) => {
       const session = openSession(io, options);
-      const csv = await readFile(file, 'utf8');
+      const csv = decodeTable(await readFile(file));
       await answerSecrets(session, options.out, () => session.api.registerDevicesCsv(productKey, csv));
     });
 

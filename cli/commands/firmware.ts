@@ -5,6 +5,7 @@ import { Argument, Command, Option } from 'commander';
 import type { FirmwareAnswer } from '../../api/schemas.js';
 import { keyIdOf, signFirmware } from '../../firmware/signature.js';
 import { findFirmware, firmwareName } from '../firmware-name.js';
+import { saveFile } from '../new-file.js';
 import type { Io } from '../io.js';
 import { exampleText, operatingCommand } from '../operating-command.js';
 import { addPagingOptions, pageOf, pageText, type PagingOptions } from '../paging.js';
@@ -15,10 +16,11 @@ import { uploadBar } from '../upload-bar.js';
 
 export const firmwareCommand = (io: Io): Command =>
   new Command('firmware')
-    .description('add, list, show, sign and delete firmware')
+    .description('add, list, show, download, sign and delete firmware')
     .addCommand(add(io))
     .addCommand(list(io))
     .addCommand(show(io))
+    .addCommand(download(io))
     .addCommand(sign(io))
     .addCommand(remove(io));
 
@@ -67,6 +69,22 @@ const add = (io: Io): Command =>
         () =>
           `${firmwareName(firmware)} added: ${firmware.id}, ${size(firmware.sizeBytes)}, ${firmware.signMethod} ${firmware.sign}\n` +
           `Try it on a few devices next: ferry verify ${firmwareName(firmware)} --devices …`,
+      );
+    });
+
+const download = (io: Io): Command =>
+  operatingCommand('download', 'get the stored file of a firmware back; a file that is there is never overwritten', [
+    'ferry firmware download main@2.0.0 --out main-2.0.0.bin',
+  ])
+    .addArgument(FIRMWARE)
+    .requiredOption('--out <file>', 'where the file goes')
+    .action(async (which: string, options: { readonly out: string }) => {
+      const session = openSession(io, options);
+      const firmware = await findFirmware(session.api, which);
+      await saveFile(options.out, session.api.firmwareFile(firmware.id), firmware.sha256);
+      session.answer(
+        { file: options.out, sizeBytes: firmware.sizeBytes, sha256: firmware.sha256 },
+        () => `${firmwareName(firmware)} is in ${options.out}: ${size(firmware.sizeBytes)}, SHA-256 ${firmware.sha256}`,
       );
     });
 

@@ -39,14 +39,19 @@ export function firmwareRecords(connection: Connection): FirmwareRecords {
     if (!found) throw notFound(`Firmware ${id}`);
     return found;
   };
-  const countAll = () => db.select({ count: count() }).from(firmware).get()?.count ?? 0;
+  const countAll = (productKey?: string) =>
+    db
+      .select({ count: count() })
+      .from(firmware)
+      .where(productKey === undefined ? undefined : eq(firmware.productKey, productKey))
+      .get()?.count ?? 0;
 
   const insert = (added: NewFirmware, firmwareMax: number): string => {
     requireSigned(requireProduct(connection, added.productKey), added);
     if (countAll() >= firmwareMax) {
       throw new FerryError(
         'firmware-quota-exceeded',
-        `There are ${firmwareMax} firmware already, deleted ones counted; no more can be added. FERRY_FIRMWARE_MAX raises the limit.`,
+        `There are ${firmwareMax} firmware already, of all products, deleted ones counted; no more can be added. FERRY_FIRMWARE_MAX raises the limit.`,
         { firmwareMax },
       );
     }
@@ -85,7 +90,7 @@ export function firmwareRecords(connection: Connection): FirmwareRecords {
       });
     },
 
-    countFirmware: async () => countAll(),
+    countFirmware: async (productKey) => countAll(productKey),
 
     deleteFirmware: (id, atMs) =>
       writes.run(() => {

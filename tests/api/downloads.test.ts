@@ -7,12 +7,13 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { createDownloadTokens } from '../../firmware/download-token.js';
 import type { DeviceUpdateRecord } from '../../records/records.js';
-import { rawRequest, type RawAnswer } from './raw-http.js';
+import { rawRequest, readAnswer, type RawAnswer } from './raw-http.js';
 import { PRODUCT, World } from './world.js';
 
 const BYTES = randomBytes(300_000);
 const SHA256 = createHash('sha256').update(BYTES).digest('hex');
 const HOUR_MS = 3_600_000;
+const encodedLetter = (letter: string) => `%${letter.charCodeAt(0).toString(16)}`;
 
 describe('A firmware download', () => {
   let world: World;
@@ -122,11 +123,57 @@ describe('A firmware download', () => {
     expect(whole.status).toBe(200);
     expect(whole.headers.get('Content-Length')).toBe('300000');
     expect(whole.body).toHaveLength(0);
-    const part = await get(['Range: bytes=0-0'], 'HEAD');
-    expect({ status: part.status, range: part.headers.get('Content-Range') }).toEqual({
-      status: 206,
-      range: 'bytes 0-0/300000',
-    });
+  });
+
+  it.each(['bytes=0-0', 'bytes=300000-'])(
+    'shows to HEAD the head of the whole file, also with the range %s',
+    async (range) => {
+      const { status, headers } = await get([`Range: ${range}`], 'HEAD');
+      expect({ status, length: headers.get('Content-Length'), range: headers.get('Content-Range') }).toEqual({
+        status: 200,
+        length: '300000',
+        range: undefined,
+      });
+    },
+  );
+
+  it.each([
+    ['the whole URL', () => `http://ferry.test${path}`],
+    ['the whole URL of another host and port', () => `http://10.0.0.7:8080${path}`],
+    ['the whole URL in capitals', () => `HTTP://FERRY.TEST${path}`],
+    ['the whole URL of https', () => `https://ferry.test${path}?x=1`],
+    ['a doubled slash', () => `/${path}`],
+    ['encoded letters', () => path.replace('/files/', '/%66iles/').replace(/.$/, encodedLetter)],
+  ])('is found by a request target that is %s', async (_what, target) => {
+    const { status, body } = await rawRequest(port, [`GET ${target()} HTTP/1.1`]);
+    expect({ status, length: body.length }).toEqual({ status: 200, length: 300_000 });
+  });
+
+  it('may not be transformed on its way, whole or in part', async () => {
+    for (const headers of [[], ['Range: bytes=0-9'], [`If-None-Match: "${SHA256}"`]]) {
+      expect((await get(headers)).headers.get('Cache-Control')).toBe('private, no-transform');
+    }
+  });
+
+  it.each(['gzip', 'gzip;q=0', '*', '*;q=0', 'identity;q=0', 'x-gzip-like', ''])(
+    'is never compressed, also for Accept-Encoding: %s',
+    async (accepted) => {
+      const { headers, body } = await get([`Accept-Encoding: ${accepted}`]);
+      expect(headers.get('Content-Encoding')).toBeUndefined();
+      expect(body.equals(BYTES)).toBe(true);
+    },
+  );
+
+  it('takes the unit of a range in any letters', async () => {
+    expect((await get(['Range: Bytes=5-9'])).headers.get('Content-Range')).toBe('bytes 5-9/300000');
+  });
+
+  it('is there for a host of any name', async () => {
+    for (const host of ['', '[::1]:8080', 'ferry.test.', 'a_b', 'Ferry.Test:99999']) {
+      const socket = connect(port, '127.0.0.1');
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\nRange: bytes=0-0\r\nConnection: close\r\n\r\n`);
+      expect((await readAnswer(socket)).status, host).toBe(206);
+    }
   });
 
   it('takes several requests over one connection', async () => {

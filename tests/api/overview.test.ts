@@ -64,6 +64,7 @@ describe('The overview', () => {
           },
         },
       ],
+      nextCursor: null,
     });
     expect(await world.get('/v1/products/nothing/versions')).toMatchObject({ status: 404 });
   });

@@ -103,9 +103,9 @@ export class World {
 
   /** Listens on a free port of the loopback, or on the one given. */
   async listen(atPort = 0): Promise<{ readonly url: string; readonly port: number }> {
-    const { records, store, log } = this.deps;
+    const { records, store, log, httpLimits } = this.deps;
     const downloads = createDownloadHandler({ records, store, log, tokens: this.tokens, measure: this.api.measure });
-    this.server = createHttpServer({ api: this.api, downloads, log });
+    this.server = createHttpServer({ api: this.api, downloads, log, ...(httpLimits && { limits: httpLimits }) });
     this.server.listen(atPort, '127.0.0.1');
     await once(this.server, 'listening');
     const { port } = this.server.address() as AddressInfo;

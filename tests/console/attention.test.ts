@@ -116,7 +116,7 @@ describe('A page', () => {
     // As of a service whose data folder was exchanged for an older one afterwards.
     await page.route(
       `**/v1/tasks/${batchId}/events`,
-      (route) => route.fulfill({ contentType: 'text/event-stream', body: 'id: 999999999\n\n' }),
+      (route) => route.fulfill({ contentType: 'text/event-stream', body: 'data:\nid: 999999999\n\n' }),
       { times: 1 },
     );
     const events = { status: 0 };

@@ -77,7 +77,8 @@ export async function callEverything(records: Records): Promise<void> {
   await records.signInRefused(key, { reason: 'wrong-secret', address: '10.0.0.1', atMs: 5 });
   await records.nameClashed(key, { atMs: 6, addresses: ['10.0.0.1', '10.0.0.2'] });
   await records.countFailuresByCause(task.id);
-  await records.countVersions(build.productKey, 'default');
+  await records.countVersions(build.productKey, 'default', { limit: 2 });
+  await records.countVersions(build.productKey, 'default', { limit: 2, cursor: cursorOf(1, 'x') });
   await records.countDevices();
   await records.listConflicts(build.productKey, 'default');
   const batch = { firmwareId: id, sourceVersions: ['1.0.0'], policy: task.policy };
