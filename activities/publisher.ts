@@ -12,6 +12,6 @@ export interface Publisher {
   isReachable(device: DeviceKey): boolean;
   /** What the device is reachable by now, as `online` signals name it; undefined while it is not. */
   onlineId(device: DeviceKey): string | undefined;
-  /** Since when devices could reach Ferry without a break: a device can't be blamed for what it could not report. */
-  listeningSinceMs(): number;
+  /** For how long devices can reach Ferry without a break: a device can't be blamed for what it could not report. */
+  listeningForMs(): number | Promise<number>;
 }

@@ -19,6 +19,7 @@ import {
 } from './schemas.js';
 
 const listAudit = operation({
+  id: 'listAudit',
   method: 'get',
   path: '/v1/audit',
   tag: 'Audit',
@@ -31,6 +32,7 @@ const listAudit = operation({
 });
 
 const exportAudit = operation({
+  id: 'exportAudit',
   method: 'get',
   path: '/v1/audit.csv',
   tag: 'Audit',
@@ -43,6 +45,7 @@ const exportAudit = operation({
 });
 
 const verifyAudit = operation({
+  id: 'verifyAudit',
   method: 'get',
   path: '/v1/audit/verification',
   tag: 'Audit',
@@ -56,6 +59,7 @@ const verifyAudit = operation({
 });
 
 const chain = operation({
+  id: 'listAuditChain',
   method: 'get',
   path: '/v1/audit/chain',
   tag: 'Audit',
@@ -70,6 +74,7 @@ const chain = operation({
 });
 
 const archive = operation({
+  id: 'archiveAudit',
   method: 'post',
   path: '/v1/audit/archive',
   tag: 'Audit',

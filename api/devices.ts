@@ -20,6 +20,7 @@ import {
 } from './schemas.js';
 
 const registerDevices = operation({
+  id: 'registerDevices',
   method: 'post',
   path: '/v1/products/{productKey}/devices',
   tag: 'Devices',
@@ -46,6 +47,7 @@ const registerDevices = operation({
 });
 
 const listDevices = operation({
+  id: 'listDevices',
   method: 'get',
   path: '/v1/products/{productKey}/devices',
   tag: 'Devices',
@@ -58,6 +60,7 @@ const listDevices = operation({
 });
 
 const getDevice = operation({
+  id: 'getDevice',
   method: 'get',
   path: '/v1/products/{productKey}/devices/{deviceName}',
   tag: 'Devices',
@@ -70,6 +73,7 @@ const getDevice = operation({
 });
 
 const listDeviceHistory = operation({
+  id: 'listDeviceHistory',
   method: 'get',
   path: '/v1/products/{productKey}/devices/{deviceName}/updates',
   tag: 'Devices',

@@ -35,6 +35,7 @@ const eventStream = {
 };
 
 const taskEvents = operation({
+  id: 'streamTaskEvents',
   method: 'get',
   path: '/v1/tasks/{id}/events',
   tag: 'Events',
@@ -47,6 +48,7 @@ const taskEvents = operation({
 });
 
 const allEvents = operation({
+  id: 'streamEvents',
   method: 'get',
   path: '/v1/events',
   tag: 'Events',

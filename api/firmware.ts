@@ -23,6 +23,7 @@ const FileSchema = z
   .openapi('FirmwareFile');
 
 const addFirmware = operation({
+  id: 'addFirmware',
   method: 'post',
   path: '/v1/firmware',
   tag: 'Firmware',
@@ -51,6 +52,7 @@ const addFirmware = operation({
 });
 
 const listFirmware = operation({
+  id: 'listFirmware',
   method: 'get',
   path: '/v1/firmware',
   tag: 'Firmware',
@@ -63,6 +65,7 @@ const listFirmware = operation({
 });
 
 const getFirmware = operation({
+  id: 'getFirmware',
   method: 'get',
   path: '/v1/firmware/{id}',
   tag: 'Firmware',
@@ -92,6 +95,7 @@ const repairFirmware = operation({
 });
 
 const deleteFirmware = operation({
+  id: 'deleteFirmware',
   method: 'delete',
   path: '/v1/firmware/{id}',
   tag: 'Firmware',

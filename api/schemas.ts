@@ -11,6 +11,9 @@ import { TaskStatus } from '../domain/update-task.js';
  * are inferred from them. Times are ISO 8601 in UTC.
  */
 
+/** Of a schema with a name of its own: `nullable()` would say that it is an object and null at once. */
+const orNull = <T extends z.ZodType>(schema: T) => z.union([schema, z.null()]);
+
 const time = z.iso.datetime();
 const count = z.int().min(0);
 
@@ -88,7 +91,10 @@ export const WorkflowSchema = z
 
 export const WaitingForSchema = z
   .object({
-    what: z.enum(['its-turn', 'firmware-file', 'online', 'query', 'response', 'progress', 'confirmation', 'soak']),
+    what: z.enum([
+      ...(['its-turn', 'firmware-file', 'online', 'query', 'response', 'progress'] as const),
+      ...(['return', 'confirmation', 'soak'] as const),
+    ]),
     since: time,
     until: time.nullable(),
     then: z.string().openapi({ description: 'What happens then.' }),
@@ -109,7 +115,7 @@ export const DeviceUpdateSchema = z
     detail: z.string().nullable(),
     attempt: z.int(),
     notifications: count,
-    waitingFor: WaitingForSchema.nullable(),
+    waitingFor: orNull(WaitingForSchema),
     createdAt: time,
     notifiedAt: time.nullable(),
     startedAt: time.nullable().openapi({ description: 'Its first progress report.' }),
@@ -147,7 +153,7 @@ export const DeviceSchema = z
         description: 'When two units that use this name last took the connection from each other, and from where.',
       }),
     createdAt: time,
-    currentUpdate: DeviceUpdateSchema.nullable(),
+    currentUpdate: orNull(DeviceUpdateSchema),
   })
   .openapi('Device');
 
@@ -244,6 +250,7 @@ export const PolicySchema = z
     notificationsMax: z.int(),
     stallTimeoutMs: z.int(),
     confirmationTimeoutMs: z.int(),
+    offlineMidUpdateMs: z.int(),
     overallTimeoutMs: z.int(),
     soakMs: z.int(),
     reconnectGraceMs: z.int(),
@@ -346,7 +353,7 @@ export const VersionsSchema = z
       z.object({
         version: z.string().nullable().openapi({ description: 'Null: these devices have not reported one.' }),
         devices: count,
-        claimedBy: ConflictSchema.nullable().openapi({ description: 'The open batch that updates this version.' }),
+        claimedBy: orNull(ConflictSchema).openapi({ description: 'The open batch that updates this version.' }),
       }),
     ),
   })
@@ -365,7 +372,7 @@ export const BatchPreviewSchema = z
       description:
         'Source versions of another scheme than the firmware’s: whether it is a downgrade for them is not known.',
     }),
-    refusal: ProblemSchema.nullable().openapi({ description: 'Why it would be refused, apart from conflicts.' }),
+    refusal: orNull(ProblemSchema).openapi({ description: 'Why it would be refused, apart from conflicts.' }),
   })
   .openapi('BatchPreview');
 

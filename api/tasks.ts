@@ -22,6 +22,7 @@ import { narrowed, Scope } from './scope.js';
 import { DeviceUpdateSchema, pageOf, TaskDetailSchema, TaskSchema, TimelineSchema } from './schemas.js';
 
 const listTasks = operation({
+  id: 'listTasks',
   method: 'get',
   path: '/v1/tasks',
   tag: 'Tasks',
@@ -34,6 +35,7 @@ const listTasks = operation({
 });
 
 const getTask = operation({
+  id: 'getTask',
   method: 'get',
   path: '/v1/tasks/{id}',
   tag: 'Tasks',
@@ -46,6 +48,7 @@ const getTask = operation({
 });
 
 const getTimeline = operation({
+  id: 'getTimeline',
   method: 'get',
   path: '/v1/tasks/{id}/timeline',
   tag: 'Tasks',
@@ -59,6 +62,7 @@ const getTimeline = operation({
 });
 
 const listDeviceUpdates = operation({
+  id: 'listDeviceUpdates',
   method: 'get',
   path: '/v1/tasks/{id}/devices',
   tag: 'Tasks',
@@ -71,6 +75,7 @@ const listDeviceUpdates = operation({
 });
 
 const exportDeviceUpdates = operation({
+  id: 'exportDeviceUpdates',
   method: 'get',
   path: '/v1/tasks/{id}/devices.csv',
   tag: 'Tasks',
@@ -83,6 +88,7 @@ const exportDeviceUpdates = operation({
 });
 
 const cancelTask = operation({
+  id: 'cancelTask',
   method: 'post',
   path: '/v1/tasks/{id}/cancel',
   tag: 'Tasks',
@@ -96,6 +102,7 @@ const cancelTask = operation({
 });
 
 const endVerification = operation({
+  id: 'endVerification',
   method: 'post',
   path: '/v1/tasks/{id}/end',
   tag: 'Tasks',
@@ -109,6 +116,7 @@ const endVerification = operation({
 });
 
 const cancelDeviceUpdate = operation({
+  id: 'cancelDeviceUpdate',
   method: 'post',
   path: '/v1/tasks/{id}/devices/{deviceName}/cancel',
   tag: 'Tasks',

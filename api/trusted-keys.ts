@@ -25,6 +25,7 @@ const changing = {
 } as const;
 
 const putTrustedKeys = operation({
+  id: 'putTrustedKeys',
   ...changing,
   method: 'put',
   path: '/v1/products/{productKey}/trusted-keys',
@@ -34,6 +35,7 @@ const putTrustedKeys = operation({
 });
 
 const addTrustedKey = operation({
+  id: 'addTrustedKey',
   ...changing,
   method: 'post',
   path: '/v1/products/{productKey}/trusted-keys',
@@ -43,6 +45,7 @@ const addTrustedKey = operation({
 });
 
 const deleteTrustedKey = operation({
+  id: 'deleteTrustedKey',
   ...changing,
   method: 'delete',
   path: '/v1/products/{productKey}/trusted-keys/{keyId}',

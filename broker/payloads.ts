@@ -123,7 +123,7 @@ function textOf(payload: Uint8Array): string {
 
 const LENIENT = { allowTrailingComma: true, disallowComments: true };
 /** No parser takes them within a string, where shell scripts leave a line end. */
-const CONTROLS = /[\u0001-\u001f]/g; // eslint-disable-line no-control-regex
+const CONTROLS = /[\u0001-\u001f]/g;
 
 /** Also with trailing commas [protocol: query], and with line ends in strings. */
 function tryParseLeniently(text: string): unknown {
@@ -160,7 +160,7 @@ function parseModule(value: unknown): string | null | undefined {
 /** Without the blanks, line ends and string ends around it. */
 function trimmed(value: unknown): unknown {
   if (typeof value !== 'string' || value.length > TEXT_CHARACTERS_MAX) return value;
-  return value.replace(/^[\s\0]+|[\s\0]+$/g, ''); // eslint-disable-line no-control-regex
+  return value.replace(/^[\s\0]+|[\s\0]+$/g, '');
 }
 
 /** Devices compute their percentage, and write it as they like: `"12.5"`, `"12%"`, `101`. */

@@ -256,6 +256,8 @@ export interface OpenDeviceUpdate {
   readonly kind: TaskKind;
   readonly sourceVersions: readonly string[];
   readonly isDeviceRevoked: boolean;
+  /** Null while it is online, and of a device that was never seen. */
+  readonly offlineSinceMs: number | null;
   /** The engine knows of the reported failure. */
   readonly failureSignalled: boolean;
   /** The engine knows that the device has reported the target version. */
@@ -612,6 +614,8 @@ export interface Records {
     what: 'progress' | 'hundred' | 'target' | 'failure' | 'online',
     atMs: number,
   ): Promise<void>;
+  /** The device of an update is being sent its firmware; nothing when the update has ended. */
+  downloading(updateId: number, atMs: number): Promise<void>;
   /**
    * Open, begun, pending updates of devices that are online: their `online` signal may have been lost. Each call looks
    * at the next thousand open updates and answers those that have waited longest for a signal first; as many calls as
@@ -781,8 +785,8 @@ export interface Records {
   /** Device updates of one shard that are still open, by place. */
   loadShard(taskId: string, fromOrdinal: number, toOrdinal: number): Promise<readonly DeviceUpdateRecord[]>;
   /**
-   * Stores the workflow's state of a device update. An ended one never changes; step and progress times never fall
-   * below what the gateway has recorded. Counts move in the same transaction.
+   * Stores the workflow's state of a device update. An ended one never changes; the step never falls below what the
+   * gateway has recorded, and its times of progress and of downloads stay. Counts move in the same transaction.
    *
    * @returns the record after the write
    */

@@ -52,6 +52,14 @@ export const decideUpdate = defineUpdate<void, [Approval]>('decide');
 /** From a shard to its batch: the starts of all its devices' runs are asked for, the next shard may begin. */
 export const shardStartedSignal = defineSignal<[number]>('shardStarted');
 
+/** A device's run as its parent can reach it. */
+export interface ContinuedRun {
+  readonly workflowId: string;
+  readonly runId: string;
+}
+/** From a device's run to its parent: its history had become long, and it goes on under a new run. */
+export const deviceRunContinuedSignal = defineSignal<[ContinuedRun]>('deviceRunContinued');
+
 export interface DeviceUpdateView extends DeviceUpdateState {
   readonly waitingFor: WaitingFor | null;
 }

@@ -1,3 +1,4 @@
+import { BASE_PATH } from '../app/base-path.js';
 import { ApiError, ApiUnreachableError, createClientCore } from '../../api/client-core.js';
 
 /** The header is what no page from elsewhere can send along with the session cookie (api/sessions.ts). */
@@ -8,7 +9,7 @@ export const REQUEST_TIMEOUT_MS = 15_000;
 
 /** The API, as the person who is signed in. */
 export const api = createClientCore({
-  url: window.location.origin,
+  url: `${window.location.origin}${BASE_PATH}`,
   headers: CONSOLE_HEADERS,
   timeoutMs: REQUEST_TIMEOUT_MS,
 });

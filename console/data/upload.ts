@@ -1,5 +1,6 @@
 import { ApiError, ApiUnreachableError, problemOf } from '../../api/client-core.js';
 import type { FirmwareAnswer, FirmwareDetailAnswer } from '../../api/schemas.js';
+import { BASE_PATH } from '../app/base-path.js';
 import { CONSOLE_HEADERS } from './client.js';
 import type { NewFirmware } from './firmware.js';
 
@@ -36,7 +37,7 @@ function sendForm<Answer>(method: string, path: string, { fields, headers, file,
   form.set('file', file);
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    request.open(method, path);
+    request.open(method, `${BASE_PATH}${path}`);
     for (const [name, value] of Object.entries({ ...CONSOLE_HEADERS, ...headers })) request.setRequestHeader(name, value);
     request.upload.onprogress = ({ loaded, total }) => onProgress?.(loaded, total);
     request.onerror = () => reject(new ApiUnreachableError('The server did not answer.'));

@@ -1,5 +1,5 @@
 import { and, asc, desc, eq, inArray, isNull, sql, type SQL } from 'drizzle-orm';
-import { isLateWord, isOpen, progressed, type DeviceUpdateState } from '../../domain/device-update.js';
+import { downloading, isLateWord, isOpen, progressed, type DeviceUpdateState } from '../../domain/device-update.js';
 import { notFound } from '../../domain/errors.js';
 import type { Records } from '../records.js';
 import type { Connection } from './connection.js';
@@ -18,6 +18,7 @@ type DeviceUpdateRecords = Pick<
   | 'untoldProgress'
   | 'openDeviceUpdate'
   | 'signalled'
+  | 'downloading'
   | 'pendingOnlineUpdates'
   | 'listDeviceUpdates'
   | 'getDeviceUpdate'
@@ -88,6 +89,12 @@ export function deviceUpdateRecords(connection: Connection): DeviceUpdateRecords
     },
 
     openDeviceUpdate: async (key, module) => find.open(key, module),
+
+    downloading: (updateId, atMs) =>
+      writes.run((context) => {
+        const row = find.rowById(updateId);
+        if (row !== undefined) store(row, downloading(row, atMs), context);
+      }),
 
     signalled: (updateId, what, atMs) =>
       writes.run(() => {
@@ -210,8 +217,12 @@ function merged(row: DeviceUpdateRow, state: DeviceUpdateState): DeviceUpdateSta
     begunAtMs: row.begunAtMs ?? state.begunAtMs,
     notifiedAtMs: lags ? largest(row.notifiedAtMs, state.notifiedAtMs) : state.notifiedAtMs,
     startedAtMs: smallest(row.startedAtMs, state.startedAtMs),
-    lastProgressAtMs: largest(row.lastProgressAtMs, state.lastProgressAtMs),
+    // The gateway's alone where it has one: a time by the run's clock would hide that a later report has come.
+    lastProgressAtMs: row.lastProgressAtMs ?? state.lastProgressAtMs,
     hundredAtMs: smallest(row.hundredAtMs, state.hundredAtMs),
+    lastDownloadAtMs: row.lastDownloadAtMs ?? state.lastDownloadAtMs,
+    awaySinceMs: largest(row.awaySinceMs, state.awaySinceMs),
+    backAtMs: largest(row.backAtMs, state.backAtMs),
     targetReportedAtMs: smallest(row.targetReportedAtMs, state.targetReportedAtMs),
   };
 }

@@ -7,7 +7,7 @@ export interface Result {
   readonly err: string;
 }
 
-/** A terminal that keeps what commands write; not a TTY. */
+/** Keeps what commands write; its standard error may be a terminal that a person sees. */
 export class Terminal {
   out = '';
   err = '';
@@ -15,13 +15,16 @@ export class Terminal {
   readonly exits: number[] = [];
   private readonly written = new EventEmitter();
 
-  constructor(readonly env: NodeJS.ProcessEnv = {}) {}
+  constructor(
+    readonly env: NodeJS.ProcessEnv = {},
+    private readonly isTTY = false,
+  ) {}
 
   /** Runs a command line, given as words. */
   async run(words: readonly string[], options: Partial<ProgramOptions> = {}): Promise<Result> {
     const io = {
       out: { write: (text: string) => this.write('out', text) },
-      err: { write: (text: string) => this.write('err', text) },
+      err: { write: (text: string) => this.write('err', text), isTTY: this.isTTY },
       env: this.env,
       signals: this.signals,
       exitNow: (code: number) => void this.exits.push(code),
@@ -32,7 +35,7 @@ export class Terminal {
 
   /** Resolves when a command has written that, so many times. */
   async shows(text: string, times = 1): Promise<void> {
-    while (this.out.split(text).length <= times) await once(this.written, 'text');
+    while ((this.out + this.err).split(text).length <= times) await once(this.written, 'text');
   }
 
   interrupt(): void {

@@ -42,6 +42,7 @@ it('The doctor tells what it would do, what it did, and what it could not do; on
     client: { workflow: { list: async function* () {} } } as never,
     log: pino({ level: 'silent' }),
     now: Date.now,
+    terminatedByEngine: async () => undefined,
     watchMs: 0,
   });
   const told = async (fix: boolean) =>

@@ -53,6 +53,8 @@ describe('a run that is told several times that its device is online', () => {
     world.devices.file = 'intact';
     await world.comesOnline(task, DEVICE, 'only');
     await world.until(task, DEVICE, ({ status }) => status === 'notified');
+    await world.reportVersion(task, DEVICE, '2.0.0');
+    await world.run(DEVICE).result();
     expect(world.devices.sentTo(DEVICE)).toHaveLength(1);
   });
 });
@@ -131,10 +133,12 @@ describe('the way of a device update', () => {
     expect(await words()).toMatch(/^silent since its notification of \S+; notified again on \S+$/);
     await world.reportProgress(task, DEVICE, 0);
     expect(await words()).toMatch(
-      /^upgrading, last progress at \S+; goes on with its next report; fails as stalled on \S+$/,
+      /^upgrading, last progress at \S+; goes on with its next report; fails as stalled on \S+ if it is online then$/,
     );
     await world.reportProgress(task, DEVICE, 100);
-    expect(await words()).toMatch(/^reported step 100 at \S+; .*; fails as version-unconfirmed on \S+$/);
+    expect(await words()).toMatch(
+      /^reported step 100 at \S+; .*; fails as version-unconfirmed on \S+ if it is online then$/,
+    );
     await world.reportVersion(task, DEVICE, '2.0.0');
     await world.run(DEVICE).result();
   });

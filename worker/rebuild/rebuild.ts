@@ -65,8 +65,10 @@ async function runsByTask(client: Client): Promise<Map<string, TaskRuns>> {
     const of = byTask.get(taskId) ?? { shards: [], devices: [] };
     byTask.set(taskId, of);
     if (run.type === 'shard') of.shards.push(run);
-    else if (run.type === 'deviceUpdate') of.devices.push(run);
-    else of.task = run;
+    else if (run.type === 'deviceUpdate') {
+      // One that goes on under a new run has handed its state on to that.
+      if (run.status.name !== 'CONTINUED_AS_NEW') of.devices.push(run);
+    } else of.task = run;
   }
   return byTask;
 }

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { constants } from 'node:fs';
-import { access, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -32,8 +32,9 @@ export const cacheFolder = (env: NodeJS.ProcessEnv): string =>
  */
 export async function findTemporalCli({ env, onSlow }: CliSearch): Promise<string> {
   if (env.TEMPORAL_CLI !== undefined && env.TEMPORAL_CLI !== '') {
-    if (await isExecutable(env.TEMPORAL_CLI)) return env.TEMPORAL_CLI;
-    throw new StartupError(`TEMPORAL_CLI: ${env.TEMPORAL_CLI} is not an executable file.`);
+    const problem = await temporalCliProblem(env.TEMPORAL_CLI);
+    if (problem === undefined) return env.TEMPORAL_CLI;
+    throw new StartupError(`TEMPORAL_CLI: ${problem}.`);
   }
   const cached = join(cacheFolder(env), `temporal-${CLI_VERSION}`);
   const found = (await onPath(env)) ?? ((await isExecutable(cached)) ? cached : undefined);
@@ -57,11 +58,17 @@ export async function findTemporalCli({ env, onSlow }: CliSearch): Promise<strin
   );
 }
 
+/** Why the path that `TEMPORAL_CLI` names can't be run. */
+export const temporalCliProblem = async (path: string): Promise<string | undefined> =>
+  (await isExecutable(path)) ? undefined : `${path} is not an executable file`;
+
 async function isExecutable(path: string): Promise<boolean> {
-  return access(path, constants.X_OK).then(
-    () => true,
-    () => false,
-  );
+  try {
+    await access(path, constants.X_OK);
+    return (await stat(path)).isFile();
+  } catch {
+    return false;
+  }
 }
 
 async function onPath(env: NodeJS.ProcessEnv): Promise<string | undefined> {

@@ -26,11 +26,17 @@ export const forgetProcess = (path: string): Promise<void> => rm(path, { force: 
  * @returns the number of the process that was ended
  */
 export async function endOrphan(path: string): Promise<number | undefined> {
-  const note = await readNote(path);
-  if (!note || !(await serves(note))) return undefined;
-  await killProcess(note.pid);
+  const pid = await orphanOf(path);
+  if (pid === undefined) return undefined;
+  await killProcess(pid);
   await forgetProcess(path);
-  return note.pid;
+  return pid;
+}
+
+/** The number of the Temporal process that the note is about, while it runs. */
+export async function orphanOf(path: string): Promise<number | undefined> {
+  const note = await readNote(path);
+  return note && (await serves(note)) ? note.pid : undefined;
 }
 
 /** By what it calls itself, or, where a script has started it, by its working folder and its arguments. */
