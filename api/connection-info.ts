@@ -6,6 +6,7 @@ import { Scope } from './scope.js';
 import { ConnectionInfoSchema } from './schemas.js';
 
 const getConnectionInfo = operation({
+  id: 'getConnectionInfo',
   method: 'get',
   path: '/v1/connection-info',
   tag: 'Devices',

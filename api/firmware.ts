@@ -78,6 +78,7 @@ const getFirmware = operation({
 });
 
 const repairFirmware = operation({
+  id: 'repairFirmware',
   method: 'put',
   path: '/v1/firmware/{id}/file',
   tag: 'Firmware',
