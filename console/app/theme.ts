@@ -39,12 +39,8 @@ export function useTheme(): ThemeConfig {
       algorithm: isDark ? theme.darkAlgorithm : theme.defaultAlgorithm,
       token: isDark ? DARK_TOKEN : LIGHT,
       components: {
-        Table: {
-          headerBg: 'transparent',
-          cellPaddingBlockMD: 10,
-          cellPaddingInlineMD: 16,
-          headerSplitColor: 'transparent',
-        },
+        // On the light red of the dark theme, white text has too little contrast.
+        Button: isDark ? { dangerColor: '#1b0d0c' } : {},
         Segmented: isDark ? { itemSelectedBg: '#2c343d' } : {},
       },
     }),

@@ -6,8 +6,10 @@ export interface Column<T> {
   readonly key: string;
   readonly title: string;
   readonly render: (row: T) => ReactNode;
-  /** Shown from this width of the window on; without it always. A phone, which shows cards, has place for all. */
+  /** Shown from this width of the window on, `lg` also on a phone, whose cards have the place; without it always. */
   readonly from?: 'lg' | 'xl';
+  /** Whole sentences: a card shows them without the column's name. */
+  readonly isPlain?: boolean;
   /** Actions stay in view at the end of the row, however wide the others are. */
   readonly isActions?: boolean;
 }
@@ -34,8 +36,10 @@ interface DataTableProps<T> {
 /** A table on a wide screen, cards on a phone. (The library's Table brings menus, trees and pickers along.) */
 export function DataTable<T>(props: DataTableProps<T>) {
   const { label, columns, rows, rowKey, isLoading = false, maxHeight, selection } = props;
-  const classOf = ({ from, isActions }: Column<T>) =>
-    [from && styles[from], isActions === true && styles['actions']].filter(Boolean).join(' ');
+  const classOf = ({ from, isActions, isPlain }: Column<T>) =>
+    [from && styles[from], isActions === true && styles['actions'], isPlain === true && styles['plain']]
+      .filter(Boolean)
+      .join(' ');
   return (
     // What scrolls can be reached by keyboard, also where it holds nothing that takes the focus.
     <div className={styles['scroll']} {...(maxHeight !== undefined && { style: { maxHeight }, tabIndex: 0 })}>

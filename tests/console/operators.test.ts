@@ -157,7 +157,7 @@ describe('Devices that can’t take part', () => {
 describe('Secrets', () => {
   it('are not lost by Esc, by the cross or by going back, unless they are kept; the port is the real one', async () => {
     const page = await ground.signedIn('/');
-    await page.getByRole('link', { name: 'Devices', exact: true }).first().click();
+    await page.getByRole('navigation').getByText('Devices').click();
     await page.getByRole('button', { name: 'Add devices' }).click();
     await page.getByLabel(/Device names, one a line/).fill('kept-1');
     await page.getByRole('button', { name: 'Add 1 device' }).click();

@@ -144,6 +144,7 @@ function useColumns(tab: Tab, askCancel: (deviceName: string) => void): readonly
       {
         title: tab === 'failed' ? texts.cause : texts.story,
         key: 'story',
+        isPlain: true,
         render: (update) =>
           isOpen(update) ? (
             <WaitingFor waiting={update.waitingFor} />
