@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { InvalidArgumentError } from 'commander';
+import { readText } from './input-file.js';
 import { UsageError } from './usage-error.js';
 
 /** `a,b,c` as its names. @throws InvalidArgumentError for an empty one */
@@ -11,7 +11,7 @@ export function parseList(text: string): string[] {
 
 /** One name a line: the first column of a CSV; blank lines, `#` comments and a header `deviceName` are skipped. */
 export async function readNames(path: string): Promise<string[]> {
-  const lines = (await readFile(path, 'utf8')).split(/\r?\n/);
+  const lines = (await readText(path)).split(/\r?\n/);
   const names = lines
     .map((line) => (line.split(',', 1)[0] ?? '').trim())
     .filter((name) => name !== '' && !name.startsWith('#') && name !== 'deviceName');

@@ -21,12 +21,28 @@ export function endingOf(error: unknown): Ending {
   if (error instanceof CommandFailed || isNamed(error, 'StartupError', 'BackupError')) {
     return { exitCode: 1, text: error.message };
   }
-  if (isFileError(error)) return { exitCode: 1, text: `The file ${error.path} can't be used (${error.code}).` };
+  if (isFileError(error)) return { exitCode: 1, text: fileProblem(error) };
   return {
     exitCode: 1,
     text: `Unexpected: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
   };
 }
+
+/** The file system's codes that people meet, in words. */
+const FILE_PROBLEMS: Readonly<Record<string, string>> = {
+  ENOENT: 'does not exist',
+  EISDIR: 'is a directory; name a file',
+  ENOTDIR: 'can not exist: a part of its path is a file',
+  EEXIST: 'is there already; name another file',
+  EACCES: "can't be used: you lack the permission",
+  EPERM: "can't be used: you lack the permission",
+  EROFS: "can't be written: its disk is read-only",
+  ENOSPC: "can't be written: its disk is full",
+  ENAMETOOLONG: 'has a name that is too long',
+};
+
+const fileProblem = ({ path, code }: { readonly path: string; readonly code: string }): string =>
+  `${printable(path)} ${FILE_PROBLEMS[code] ?? "can't be used"} (${code}).`;
 
 const UNREACHABLE_REMEDY = 'Start it with "ferry up" (or "npm start"), or name another address by --url or FERRY_URL.';
 

@@ -1,17 +1,19 @@
 import { createHash } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import { Argument, Command, Option } from 'commander';
 import type { FirmwareAnswer } from '../../api/schemas.js';
-import { keyIdOf, signFirmware } from '../../firmware/signature.js';
+import { keyIdOf, signFirmware, type SignedFirmware } from '../../firmware/signature.js';
 import { findFirmware, firmwareName } from '../firmware-name.js';
+import { readBytes, readText } from '../input-file.js';
 import type { Io } from '../io.js';
 import { exampleText, operatingCommand } from '../operating-command.js';
+import { writeOutputFile } from '../output-file.js';
 import { addPagingOptions, pageOf, pageText, type PagingOptions } from '../paging.js';
 import { localTime, size } from '../printable.js';
 import { openSession } from '../session.js';
 import { pairs, table } from '../table.js';
 import { uploadBar } from '../upload-bar.js';
+import { CommandFailed } from '../usage-error.js';
 
 export const firmwareCommand = (io: Io): Command =>
   new Command('firmware')
@@ -57,7 +59,7 @@ const add = (io: Io): Command =>
           productKey: options.product,
           version: options.version,
           signMethod: options.signMethod,
-          ...(options.signature === undefined ? {} : { signature: (await readFile(options.signature, 'utf8')).trim() }),
+          ...(options.signature === undefined ? {} : { signature: (await readText(options.signature)).trim() }),
           ...(options.module === undefined ? {} : { module: options.module }),
           ...(bar ? { onProgress: bar.show } : {}),
         })
@@ -86,22 +88,33 @@ const sign = (io: Io): Command =>
     .requiredOption('--product <key>', 'product that it is for')
     .requiredOption('--version <version>', 'its version')
     .option('--module <module>', 'module of the device', 'default')
-    .option('--out <file>', 'where the signature goes (default: <file>.sig)')
+    .option('--out <file>', 'new file for the signature (default: <file>.sig)')
     .addHelpText(
       'after',
       exampleText(['ferry firmware sign main.bin --key release.key --product thermostat --version 2.0.0']),
     )
     .action(async (file: string, { key, product, version, module, out = `${file}.sig` }: SignOptions) => {
-      const bytes = await readFile(file);
+      const bytes = await readBytes(file);
       const sha256 = createHash('sha256').update(bytes).digest('hex');
       const statement = { productKey: product, module, version, sizeBytes: bytes.length, sha256 };
-      const { signature, publicKey } = signFirmware(await readFile(key, 'utf8'), statement);
-      await writeFile(out, `${signature}\n`);
+      const { signature, publicKey } = signedBy(key, await readText(key), statement);
+      await writeOutputFile(out, `${signature}\n`, [file, key]);
       io.out.write(
         `Signed by key ${keyIdOf(publicKey)}: ${out}\n` +
           `Next: ferry firmware add ${file} --product ${product} --version ${version} --signature ${out}\n`,
       );
     });
+
+function signedBy(path: string, pem: string, statement: SignedFirmware): ReturnType<typeof signFirmware> {
+  try {
+    return signFirmware(pem, statement);
+  } catch {
+    // What OpenSSL says of it helps nobody.
+    throw new CommandFailed(
+      `${path} is no private key that signs firmware: it must be an Ed25519 key in PEM without a passphrase, as "ferry keys generate" makes it.`,
+    );
+  }
+}
 
 /** The file's own name as far as the rule for names allows it. */
 const nameFrom = (file: string): string =>

@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { Argument, Command } from 'commander';
 import type { ProductAnswer } from '../../api/schemas.js';
+import { readText } from '../input-file.js';
 import type { Io } from '../io.js';
 import { operatingCommand } from '../operating-command.js';
 import { addPagingOptions, pageOf, pageText, type PagingOptions } from '../paging.js';
@@ -60,7 +60,7 @@ const trust = (io: Io): Command =>
     .addArgument(PRODUCT)
     .argument('<file>', 'the public key, as "ferry keys generate" has made it')
     .action(async (productKey: string, file: string, options: object) => {
-      const publicKey = (await readFile(file, 'utf8')).trim();
+      const publicKey = (await readText(file)).trim();
       const session = openSession(io, options);
       const product = await session.api.trustKey(productKey, publicKey);
       session.answer(product, () => trustText(product));

@@ -123,7 +123,7 @@ describe('the command line', () => {
     const missing = join(folder, 'missing.bin');
     const { exitCode, err } = await ferry(`firmware add ${missing} --product P --version 1 --token t`);
     expect(exitCode).toBe(1);
-    expect(err).toContain(`The file ${missing} can't be used (ENOENT)`);
+    expect(err).toBe(`error: ${missing} does not exist (ENOENT).\n`);
   });
 
   it('shows defaults in the help as they would be typed', async () => {
