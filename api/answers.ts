@@ -11,6 +11,7 @@ import type {
   Product,
   Records,
   TaskRecord,
+  VerificationResult,
 } from '../records/records.js';
 import type { ApiDeps } from './deps.js';
 import { problemOf } from './problem.js';
@@ -30,12 +31,21 @@ import type {
 export const iso = (atMs: number): string => new Date(atMs).toISOString();
 export const isoOrNull = (atMs: number | null): string | null => (atMs === null ? null : iso(atMs));
 
-export const productAnswer = ({ productKey, name, trustedKeys, createdAtMs }: Product): ProductAnswer => ({
+export const productAnswer = ({
   productKey,
   name,
+  trustedKeys,
+  verificationSuccessesMin,
+  createdAtMs,
+}: Product): ProductAnswer => ({
+  productKey,
+  name,
+  verificationSuccessesMin,
   trustedKeys: trustedKeys.map((key) => ({ ...key })),
   createdAt: iso(createdAtMs),
 });
+
+const verificationAnswer = ({ endedAtMs, ...result }: VerificationResult) => ({ ...result, endedAt: iso(endedAtMs) });
 
 export const firmwareAnswer = (firmware: Firmware): FirmwareAnswer => ({
   id: firmware.id,
@@ -50,6 +60,8 @@ export const firmwareAnswer = (firmware: Firmware): FirmwareAnswer => ({
   sha256: firmware.sha256,
   signature: firmware.signature === null ? null : { keyId: firmware.signatureKeyId ?? '', value: firmware.signature },
   openTasks: firmware.openTasks,
+  lastVerification: firmware.lastVerification && verificationAnswer(firmware.lastVerification),
+  verificationSuccesses: firmware.verificationSuccesses,
   createdAt: iso(firmware.createdAtMs),
   verifiedAt: isoOrNull(firmware.verifiedAtMs),
   deletedAt: isoOrNull(firmware.deletedAtMs),
@@ -64,6 +76,7 @@ export const conflictAnswer = ({ taskId, firmware, sourceVersions }: Conflict): 
 export const batchPreviewAnswer = ({ refusal, ...preview }: BatchPreview): BatchPreviewAnswer => ({
   ...preview,
   versions: [...preview.versions],
+  unorderedVersions: [...preview.unorderedVersions],
   conflicts: preview.conflicts.map(conflictAnswer),
   refusal: refusal && problemOf(refusal),
 });

@@ -4,6 +4,7 @@ import type { FieldProblem } from '../domain/errors.js';
 import { followEvents, piecesOf, type ApiEvent, type FollowOptions } from './client-events.js';
 import type {
   CreateBatchUpdateRequest,
+  BatchRulesRequest,
   CreateProductRequest,
   CreateTokenRequest,
   CreateVerificationRequest,
@@ -188,6 +189,14 @@ export function createClientCore({ url, headers }: ClientCoreOptions) {
 
     createProduct: (json: CreateProductRequest, options: CreationOptions = {}) =>
       call<ProductAnswer>('POST', 'v1/products', { json, headers: created(options) }),
+    getProduct: (productKey: string) => call<ProductAnswer>('GET', product(productKey)),
+    renameProduct: (productKey: string, name: string) =>
+      call<ProductAnswer>('PATCH', product(productKey), { json: { name } }),
+    /** How many devices must have succeeded in verifications of a firmware before a batch of it. */
+    setBatchRules: (productKey: string, json: BatchRulesRequest) =>
+      call<ProductAnswer>('PUT', `${product(productKey)}/batch-rules`, { json }),
+    /** Answers the product as it was. */
+    deleteProduct: (productKey: string) => call<ProductAnswer>('DELETE', product(productKey)),
     /** What runs on the devices of a product, most devices first. */
     listVersions: (productKey: string, query: { module?: string } = {}) =>
       call<VersionsAnswer>('GET', `${product(productKey)}/versions`, { query }),
@@ -277,6 +286,15 @@ export function createClientCore({ url, headers }: ClientCoreOptions) {
       call<DeviceAnswer>('POST', `${product(productKey)}/devices/${encodeURIComponent(deviceName)}/revoke`),
     restoreDevice: (productKey: string, deviceName: string) =>
       call<DeviceAnswer>('POST', `${product(productKey)}/devices/${encodeURIComponent(deviceName)}/restore`),
+
+    /** It signs in by the new name from now on. The device is cut off. */
+    renameDevice: (productKey: string, deviceName: string, newName: string) =>
+      call<DeviceAnswer>('PATCH', `${product(productKey)}/devices/${encodeURIComponent(deviceName)}`, {
+        json: { deviceName: newName },
+      }),
+    /** Answers the device as it was. */
+    deleteDevice: (productKey: string, deviceName: string) =>
+      call<DeviceAnswer>('DELETE', `${product(productKey)}/devices/${encodeURIComponent(deviceName)}`),
 
     createToken: (json: CreateTokenRequest) => call<NewTokenAnswer>('POST', 'v1/tokens', { json }),
     listTokens: (query: PageParams = {}) => call<PageAnswer<TokenAnswer>>('GET', 'v1/tokens', { query: { ...query } }),

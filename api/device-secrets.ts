@@ -7,7 +7,7 @@ import { Permission } from './auth.js';
 import type { ApiDeps } from './deps.js';
 import { newDeviceSecret } from './ids.js';
 import { json, jsonBody, operation } from './operation.js';
-import { DeviceParams, RotateSecret } from './requests.js';
+import { DeviceParams, RenameDevice, RotateSecret } from './requests.js';
 import { newRouter } from './router.js';
 import { Scope } from './scope.js';
 import { DeviceSchema, RegisteredDeviceSchema } from './schemas.js';
@@ -48,8 +48,36 @@ const restoreDevice = operation({
   problems: ['not-found'],
 });
 
+const renameDevice = operation({
+  ...shared,
+  method: 'patch',
+  path: '/v1/products/{productKey}/devices/{deviceName}',
+  summary: 'Give a device another name, by which it signs in from now on',
+  description:
+    'It keeps its secret and is cut off. Its update records stay under the old name. An open task that updates it is in the way.',
+  action: 'device.rename',
+  request: { params: DeviceParams, body: jsonBody(RenameDevice) },
+  responses: { 200: json(DeviceSchema, 'The device') },
+  problems: ['not-found', 'device-exists', 'device-in-use'],
+});
+
+const deleteDevice = operation({
+  ...shared,
+  method: 'delete',
+  path: '/v1/products/{productKey}/devices/{deviceName}',
+  summary: 'Delete a device: it is cut off, and its secret is void',
+  description: 'Its update records stay. An open task that updates it is in the way.',
+  action: 'device.delete',
+  request: { params: DeviceParams },
+  responses: { 200: json(DeviceSchema, 'The device as it was') },
+  problems: ['not-found', 'device-in-use'],
+});
+
 interface DeviceSecretDeps {
-  readonly records: Pick<Records, 'getDevice' | 'rotateDeviceSecret' | 'revokeDevice' | 'getTask'>;
+  readonly records: Pick<
+    Records,
+    'getDevice' | 'rotateDeviceSecret' | 'revokeDevice' | 'renameDevice' | 'deleteDevice' | 'getTask'
+  >;
   readonly answers: Answers;
   readonly cutOff: ApiDeps['cutOff'];
   readonly now: () => number;
@@ -87,5 +115,19 @@ export function deviceSecretRoutes({ records, answers, cutOff, now }: DeviceSecr
       const key = c.req.valid('param');
       noteBefore(c, await revokedSince(key));
       return c.json(await setRevoked(key, null), 200);
+    })
+    .openapi(renameDevice, async (c) => {
+      const key = c.req.valid('param');
+      noteBefore(c, { deviceName: key.deviceName });
+      const renamed = await records.renameDevice(key, c.req.valid('json').deviceName);
+      await cutOff(key);
+      return c.json(answers.device(renamed, new Map()), 200);
+    })
+    .openapi(deleteDevice, async (c) => {
+      const key = c.req.valid('param');
+      const deleted = answers.device(await records.deleteDevice(key), new Map());
+      noteBefore(c, deleted);
+      await cutOff(key);
+      return c.json(deleted, 200);
     });
 }

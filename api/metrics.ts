@@ -26,7 +26,7 @@ export function createRequestMeasure(registry: Registry): MeasureRequest {
   };
 }
 
-const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE']);
+const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']);
 
 export function measureRequests(measure: MeasureRequest): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {

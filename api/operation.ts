@@ -14,7 +14,7 @@ const BODY_BYTES_MAX = 8 * 1024 * 1024;
 
 /** A route of `/v1` as it is written down: with who may use it and every refusal it can answer. */
 interface Operation extends Pick<RouteConfig, 'summary' | 'description' | 'request' | 'responses'> {
-  readonly method: 'get' | 'post' | 'put' | 'delete';
+  readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete';
   readonly path: `/v1/${string}`;
   readonly tag: string;
   /** Null: it is there for everyone. */

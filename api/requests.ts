@@ -97,6 +97,18 @@ export const CreateProduct = z
   })
   .openapi('CreateProduct');
 
+export const ChangeProduct = z.strictObject({ name: z.string().trim().min(1).max(64) }).openapi('ChangeProduct');
+
+export const BatchRules = z
+  .strictObject({
+    verificationSuccessesMin: z.int().min(0).max(VERIFICATION_DEVICES_MAX).openapi({
+      description: 'So many different devices must have succeeded in verifications of a firmware; 0: none needs to.',
+    }),
+  })
+  .openapi('BatchRules');
+
+export const RenameDevice = z.strictObject({ deviceName }).openapi('RenameDevice');
+
 export const NewDeviceSchema = z
   .strictObject({
     deviceName,
@@ -224,6 +236,7 @@ export type CreateTokenRequest = z.input<typeof CreateToken>;
 export type DecideRequest = z.input<typeof Decide>;
 export type SignInRequest = z.input<typeof SignIn>;
 export type CreateProductRequest = z.input<typeof CreateProduct>;
+export type BatchRulesRequest = z.input<typeof BatchRules>;
 export type NewDeviceRequest = z.input<typeof NewDeviceSchema>;
 export type PolicyRequestBody = z.input<typeof PolicyRequest>;
 export type CreateVerificationRequest = z.input<typeof CreateVerification>;

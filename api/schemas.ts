@@ -63,6 +63,10 @@ export const ProductSchema = z
     trustedKeys: z
       .array(TrustedKeySchema)
       .openapi({ description: 'Firmware must be signed by one of these; none: unsigned firmware is taken.' }),
+    verificationSuccessesMin: count.openapi({
+      description:
+        'A batch needs that so many devices have succeeded in verifications of its firmware; 0: none needs to.',
+    }),
     createdAt: time,
   })
   .openapi('Product');
@@ -142,6 +146,20 @@ export const RegisteredDevicesSchema = z
   })
   .openapi('RegisteredDevices', { description: 'The only answer that ever shows the secrets.' });
 
+const LastVerificationSchema = z
+  .object({
+    taskId: z.string(),
+    status: z.enum(TaskStatus),
+    succeeded: count,
+    failed: count,
+    cancelled: count,
+    total: count,
+    endedAt: time,
+  })
+  .openapi('LastVerification', {
+    description: 'The newest completed verification. It makes a firmware verified, whatever came out of it.',
+  });
+
 export const FirmwareSchema = z
   .object({
     id: z.string(),
@@ -159,6 +177,10 @@ export const FirmwareSchema = z
       .nullable()
       .openapi({ description: 'Detached Ed25519 signature in base64, and the key that made it.' }),
     openTasks: count.openapi({ description: 'Open tasks that use it.' }),
+    lastVerification: LastVerificationSchema.nullable(),
+    verificationSuccesses: count.openapi({
+      description: 'Different devices that have succeeded in verifications of it.',
+    }),
     createdAt: time,
     verifiedAt: time.nullable(),
     deletedAt: time.nullable(),
@@ -295,6 +317,10 @@ export const BatchPreviewSchema = z
     busy: count.openapi({ description: 'Of all of them: not finished with another update, so they would fail.' }),
     versions: z.array(z.object({ version: z.string(), devices: count })),
     conflicts: z.array(ConflictSchema),
+    unorderedVersions: z.array(z.string()).openapi({
+      description:
+        'Source versions of another scheme than the firmware’s: whether it is a downgrade for them is not known.',
+    }),
     refusal: ProblemSchema.nullable().openapi({ description: 'Why it would be refused, apart from conflicts.' }),
   })
   .openapi('BatchPreview');

@@ -1,6 +1,6 @@
 import type { TaskKind } from './ids.js';
 import type { UpdatePolicy } from './policy.js';
-import { compareVersions } from './versions.js';
+import { isNewer } from './versions.js';
 
 /** What decides whether a firmware may go to a device. */
 export interface Fitting {
@@ -21,7 +21,7 @@ export function misfit({ kind, sourceVersions, targetVersion, policy }: Fitting,
   if (kind === 'batch' && !sourceVersions.includes(version)) {
     return `It now runs ${version}, which is none of the task's source versions.`;
   }
-  if (!policy.allowDowngrade && compareVersions(version, targetVersion) > 0) {
+  if (!policy.allowDowngrade && isNewer(version, targetVersion)) {
     return `It runs ${version}, which is newer than ${targetVersion}, and the task does not allow downgrades.`;
   }
   return undefined;

@@ -1,41 +1,180 @@
-/**
- * Orders two version texts: runs of digits by value, everything else letter by letter, a missing part below a present
- * one except a pre-release behind a hyphen (1.0.0-rc1 < 1.0.0). Version schemes of devices are free text, so this only
- * serves to notice a downgrade.
- *
- * @returns negative when a is older, 0 when they are equal in order, positive when a is newer
+/*
+ * Devices choose their version texts themselves, so fleets have many schemes: 1.2.3-rc1, v2.0, 2024.03.1, 20240115, r1234,
+ * V100R001C10, fw-1.4, git hashes. Versions of one scheme have an order; between unlike schemes there is none, and then
+ * nobody may guess one: a wrong guess refuses a good update, or lets a downgrade pass.
  */
-export function compareVersions(a: string, b: string): number {
-  const [aRelease, aPre] = splitPreRelease(a);
-  const [bRelease, bPre] = splitPreRelease(b);
-  const byRelease = compareParts(parts(aRelease), parts(bRelease));
-  if (byRelease !== 0) return byRelease;
-  if (aPre === undefined || bPre === undefined) return Number(bPre !== undefined) - Number(aPre !== undefined);
-  return compareParts(parts(aPre), parts(bPre));
+
+/** Words behind a version that come before the release itself, by where they stand before it. */
+const BEFORE_RELEASE: ReadonlyMap<string, number> = new Map([
+  // A tilde sorts before the end of the version [Debian Policy Manual, 5.6.12].
+  ['~', -7],
+  ['dev', -6],
+  ['nightly', -6],
+  ['alpha', -5],
+  ['a', -5],
+  ['beta', -4],
+  ['b', -4],
+  ['milestone', -3],
+  ['m', -3],
+  ['pre', -2],
+  ['preview', -2],
+  ['rc', -2],
+  ['cr', -2],
+  ['snapshot', -1],
+]);
+/** Words that mean the release itself. */
+const RELEASE = new Set(['', 'final', 'ga', 'release', 'stable']);
+/** Words behind a version that come after the release. */
+const AFTER_RELEASE = new Set([
+  'r',
+  'rev',
+  'p',
+  'patch',
+  'pl',
+  'sp',
+  'post',
+  'hotfix',
+  'hf',
+  'fix',
+  'update',
+  'u',
+  'build',
+]);
+
+/** A version text, taken apart. */
+interface Version {
+  /** What stands before the first digit, in lower case, without a `v` and without separators. */
+  readonly prefix: string;
+  readonly scheme: 'date' | 'counter' | 'dotted';
+  readonly numbers: readonly bigint[];
+  /** What stands behind the numbers, from left to right. */
+  readonly suffixes: readonly Suffix[];
+}
+interface Suffix {
+  readonly word: string;
+  readonly number: bigint | undefined;
 }
 
-function splitPreRelease(version: string): [string, string | undefined] {
-  const plain = version.replace(/^[vV](?=\d)/, '').split('+', 1)[0] ?? '';
-  const hyphen = plain.indexOf('-');
-  return hyphen < 0 ? [plain, undefined] : [plain.slice(0, hyphen), plain.slice(hyphen + 1)];
+/**
+ * Orders two versions of one scheme.
+ *
+ * @returns negative when a is older, 0 when they are equal in order, positive when a is newer; undefined when their
+ *   schemes are unlike, so that no order is known
+ */
+export function compareVersions(a: string, b: string): number | undefined {
+  if (a === b) return 0;
+  const [x, y] = [parse(a), parse(b)];
+  if (x === undefined || y === undefined) return compareLetters(a, b);
+  if (x.prefix !== y.prefix || !areAlike(x, y)) return undefined;
+  const byNumbers = compareNumbers(x.numbers, y.numbers);
+  return byNumbers === 0 ? compareSuffixes(x.suffixes, y.suffixes) : byNumbers;
 }
 
-const parts = (text: string): string[] => text.match(/\d+|[^\d.]+/g) ?? [];
+/** Whether a is surely newer than b; false too when no order is known. */
+export const isNewer = (a: string, b: string): boolean => (compareVersions(a, b) ?? 0) > 0;
 
-function compareParts(a: readonly string[], b: readonly string[]): number {
+/** Hardware makers count A, B, C; other words have no order. */
+function compareLetters(a: string, b: string): number | undefined {
+  const [x, y] = [a.toLowerCase(), b.toLowerCase()];
+  if (x === y) return 0;
+  return /^[a-z]$/.test(x) && /^[a-z]$/.test(y) ? (x < y ? -1 : 1) : undefined;
+}
+
+/** A version with a digit, taken apart; undefined for words and for hashes, which have no order. */
+function parse(text: string): Version | undefined {
+  if (isHash(text)) return undefined;
+  const found = /^([^0-9]*)([0-9].*)$/su.exec(text);
+  if (!found) return undefined;
+  const [, before = '', rest = ''] = found;
+  const prefix = before
+    .toLowerCase()
+    .replace(/[\s._-]+/g, ' ')
+    .trim()
+    .replace(/(^|\s)(v|ver|version)$/, '$1')
+    .trim();
+  // What is behind a plus sign tells builds of one version apart [Semantic Versioning 2.0.0, 10].
+  const plain = withDots(rest.split('+', 1)[0] ?? '');
+  const numbers = /^[0-9]+(?:\.[0-9]+)*/.exec(plain)?.[0] ?? '';
+  const values = numbers.split('.').map(BigInt);
+  const scheme = !numbers.includes('.') ? 'counter' : isYear(values[0]) ? 'date' : 'dotted';
+  return { prefix, scheme, numbers: values, suffixes: suffixesOf(plain.slice(numbers.length)) };
+}
+
+const isYear = (number: bigint | undefined): boolean => number !== undefined && number >= 1970n && number < 2200n;
+
+/** A date, 20240115 or 2024-01-15, written as 2024.01.15; everything else as it is. */
+const withDots = (text: string): string =>
+  text.replace(/^((?:19|20|21)[0-9]{2})([-_/]?)(0[1-9]|1[0-2])\2(0[1-9]|[12][0-9]|3[01])(?![0-9])/, '$1.$3.$4');
+
+/** A commit's hash: hexadecimal digits, among them letters and digits, as git abbreviates it. */
+const isHash = (text: string): boolean =>
+  /^(?=.*[a-f])(?=.*[0-9])[0-9a-f]{7,64}$/i.test(text) && !/^[0-9]+[a-z]$/i.test(text);
+
+const SUFFIX = /[\s._/-]*(~?)[\s._/-]*([^0-9\s._~/-]*)[\s._/-]*([0-9]+)?/gu;
+
+/** `-rc.1` is the word `rc` with 1; `b` is a word without a number; `-14-g2414721` is a number, then a word. */
+function suffixesOf(text: string): Suffix[] {
+  const suffixes: Suffix[] = [];
+  for (const [, tilde = '', letters = '', number] of text.toLowerCase().matchAll(SUFFIX)) {
+    const word = letters || tilde;
+    if (word !== '' || number !== undefined) {
+      suffixes.push({ word, number: number === undefined ? undefined : BigInt(number) });
+    }
+  }
+  // Git's own description ends with the commit's hash, which adds nothing to the count of commits before it.
+  const hash = suffixes.findIndex(({ word }, i) => i > 0 && /^g[0-9a-f]*$/.test(word));
+  return hash < 0 ? suffixes : suffixes.slice(0, hash);
+}
+
+/** From here on a plain number is a count of builds, and no major version. */
+const COUNTER_LEAST = 1_000n;
+
+function areAlike(a: Version, b: Version): boolean {
+  if (a.scheme === b.scheme) return true;
+  const counter = [a, b].find(({ scheme }) => scheme === 'counter')?.numbers[0];
+  if (counter === undefined) return false;
+  return a.scheme === 'date' || b.scheme === 'date' ? isYear(counter) : counter < COUNTER_LEAST;
+}
+
+/** A missing number is 0: 1.0 and 1.0.0 are equal. */
+function compareNumbers(a: readonly bigint[], b: readonly bigint[]): number {
   for (let i = 0; i < Math.max(a.length, b.length); i++) {
-    const order = comparePart(a[i] ?? '0', b[i] ?? '0');
+    const [x, y] = [a[i] ?? 0n, b[i] ?? 0n];
+    if (x !== y) return x < y ? -1 : 1;
+  }
+  return 0;
+}
+
+/** Undefined where two words have no order. */
+function compareSuffixes(a: readonly Suffix[], b: readonly Suffix[]): number | undefined {
+  for (let i = 0; i < Math.max(a.length, b.length); i++) {
+    const order = compareSuffix(a[i], b[i]);
     if (order !== 0) return order;
   }
   return 0;
 }
 
-function comparePart(a: string, b: string): number {
-  const [aNumeric, bNumeric] = [/^\d/.test(a), /^\d/.test(b)];
-  if (aNumeric && bNumeric) {
-    const [x, y] = [BigInt(a), BigInt(b)];
-    return x < y ? -1 : x > y ? 1 : 0;
+const NOTHING: Suffix = { word: '', number: undefined };
+
+function compareSuffix(a: Suffix = NOTHING, b: Suffix = NOTHING): number | undefined {
+  const [x, y] = [rankOf(a), rankOf(b)];
+  if (a.word !== b.word) {
+    // Of two words that follow the release nobody knows which is the later one, unless they are letters.
+    if (x === undefined || y === undefined || (x > 0 && y > 0 && !(isRevision(a) && isRevision(b)))) return undefined;
   }
-  if (aNumeric !== bNumeric) return aNumeric ? -1 : 1;
-  return a < b ? -1 : a > b ? 1 : 0;
+  if (x !== y) return (x ?? 0) < (y ?? 0) ? -1 : 1;
+  const [m, n] = [a.number ?? 0n, b.number ?? 0n];
+  return m === n ? 0 : m < n ? -1 : 1;
+}
+
+/** A letter alone is a revision, as in 1.0.2k; with a number behind it, it is short for a word, as in 1.0b2. */
+const isRevision = ({ word, number }: Suffix): boolean => number === undefined && /^[a-z]$/.test(word);
+
+/** Below 0 before the release, 0 the release itself, above 0 after it; undefined for a word that is not known. */
+function rankOf(suffix: Suffix): number | undefined {
+  const { word, number } = suffix;
+  if (RELEASE.has(word)) return number === undefined ? 0 : 1;
+  if (AFTER_RELEASE.has(word) && number !== undefined) return 1;
+  if (isRevision(suffix)) return 2 + word.charCodeAt(0) - 'a'.charCodeAt(0);
+  return AFTER_RELEASE.has(word) ? 1 : BEFORE_RELEASE.get(word);
 }

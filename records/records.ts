@@ -53,11 +53,16 @@ export interface Product {
   readonly name: string;
   /** Its firmware must be signed by one of these; none: unsigned firmware is taken. */
   readonly trustedKeys: readonly TrustedKey[];
+  /** A batch needs that so many devices have succeeded in verifications of its firmware; 0: none needs to. */
+  readonly verificationSuccessesMin: number;
   readonly createdAtMs: number;
 }
 
-/** It trusts no key yet. */
-export type NewProduct = Omit<Product, 'trustedKeys'>;
+/** It trusts no key yet, and batches need no success of a verification. */
+export type NewProduct = Omit<Product, 'trustedKeys' | 'verificationSuccessesMin'>;
+
+/** What of a product can be changed. */
+export type ProductChange = Partial<Pick<Product, 'name' | 'verificationSuccessesMin'>>;
 
 export interface NewDevice {
   readonly deviceName: string;
@@ -123,8 +128,23 @@ export interface TargetFirmware extends NewFirmware {
   readonly signatureKeyId: string | null;
 }
 
+/** How a verification has ended. */
+export interface VerificationResult {
+  readonly taskId: string;
+  readonly status: TaskStatus;
+  readonly succeeded: number;
+  readonly failed: number;
+  readonly cancelled: number;
+  readonly total: number;
+  readonly endedAtMs: number;
+}
+
 export interface Firmware extends TargetFirmware {
   readonly status: FirmwareStatus;
+  /** The newest completed verification: it makes a firmware verified, whatever came out of it. */
+  readonly lastVerification: VerificationResult | null;
+  /** Different devices that have succeeded in verifications of it. */
+  readonly verificationSuccesses: number;
   /** Open tasks that use it. */
   readonly openTasks: number;
 }
@@ -277,6 +297,8 @@ export interface BatchPreview {
   readonly busy: number;
   readonly versions: readonly { readonly version: string; readonly devices: number }[];
   readonly conflicts: readonly Conflict[];
+  /** Source versions of another scheme than the firmware's: whether it is a downgrade for them is not known. */
+  readonly unorderedVersions: readonly string[];
   /** Why it would be refused, apart from conflicts. */
   readonly refusal: FerryError | null;
 }
@@ -419,6 +441,15 @@ export interface Records {
   /** @throws FerryError `product-exists` */
   createProduct(product: NewProduct, idempotency?: Idempotency): Promise<Created<Product>>;
   getProduct(productKey: string): Promise<Product | undefined>;
+  /** @throws FerryError `not-found` */
+  changeProduct(productKey: string, change: ProductChange): Promise<Product>;
+  /**
+   * Takes a product out of service, which must have no devices, no firmware that is not deleted, and no tokens that are
+   * good. Its records stay, and with them its key; without any record it is gone, and its key is free.
+   *
+   * @throws FerryError `not-found`, `product-in-use` naming what it still has
+   */
+  deleteProduct(productKey: string, atMs: number): Promise<Product>;
   /** Newest first. */
   listProducts(page: PageRequest): Promise<Page<Product>>;
   /**
@@ -443,6 +474,20 @@ export interface Records {
   getDevice(key: DeviceKey): Promise<Device | undefined>;
   /** By name. */
   listDevices(productKey: string, filter: DeviceFilter, page: PageRequest): Promise<Page<Device>>;
+  /**
+   * The device signs in by the new name from now on, with the secret that it has; what it runs is kept. Its update
+   * records stay under the old name.
+   *
+   * @throws FerryError `not-found`, `device-exists`, `device-in-use` naming the open task
+   */
+  renameDevice(key: DeviceKey, deviceName: string): Promise<Device>;
+  /**
+   * Forgets the device, its secret and what it runs; its update records stay.
+   *
+   * @returns the device as it was
+   * @throws FerryError `not-found`, `device-in-use` naming the open task
+   */
+  deleteDevice(key: DeviceKey): Promise<Device>;
   /** For the sign-in of the broker; undefined for an unknown device, and for a revoked one. */
   deviceSecret(key: DeviceKey): Promise<string | undefined>;
   /** The old secret is void from now on. @throws FerryError `not-found` */
@@ -541,7 +586,7 @@ export interface Records {
   /**
    * Records the task, its claims and its device updates (all pending) in one transaction.
    *
-   * @throws FerryError `not-found` (firmware); `firmware-deleted`; `firmware-not-verified` (batch);
+   * @throws FerryError `not-found` (firmware); `firmware-deleted`; `firmware-not-verified`, `firmware-not-proven` (batch);
    *   `firmware-signature-invalid` when the product trusts its key no more;
    *   `update-task-conflict` with `extra.conflicts: [{taskId, firmware: {id, name, version}, sourceVersions}]`;
    *   `devices-invalid` with `extra.devices: [{deviceName, problem}]` for listed devices that do not exist, are listed

@@ -15,14 +15,16 @@ import { devicesCommand } from './devices.js';
 
 export const deviceCommand = (io: Io): Command =>
   new Command('device')
-    .description('register and show devices, and say who may sign in')
+    .description('register, show, rename and delete devices, and say which may sign in')
     .addCommand(add(io))
     .addCommand(importCsv(io))
     .addCommand(devicesCommand(io, 'list'))
     .addCommand(show(io))
     .addCommand(rotate(io))
     .addCommand(revoke(io))
-    .addCommand(restore(io));
+    .addCommand(restore(io))
+    .addCommand(rename(io))
+    .addCommand(remove(io));
 
 const PRODUCT = new Argument('<product>', 'product key');
 
@@ -204,4 +206,29 @@ const restore = (io: Io): Command =>
       const session = openSession(io, options);
       const device = await session.api.restoreDevice(productKey, deviceName);
       session.answer(device, () => `${device.deviceName} may sign in again.`);
+    });
+
+const rename = (io: Io): Command =>
+  operatingCommand('rename', 'give a device another name, by which it signs in from now on; its secret stays', [
+    'ferry device rename thermostat T-001 T-0001',
+  ])
+    .addArgument(PRODUCT)
+    .addArgument(DEVICE)
+    .argument('<newName>', 'the new name')
+    .action(async (productKey: string, deviceName: string, newName: string, options: object) => {
+      const session = openSession(io, options);
+      const device = await session.api.renameDevice(productKey, deviceName, newName);
+      session.answer(device, () => `${deviceName} is ${device.deviceName} now, and was cut off.`);
+    });
+
+const remove = (io: Io): Command =>
+  operatingCommand('delete', 'delete a device: it is cut off, and its secret is void; its update records stay', [
+    'ferry device delete thermostat T-0001',
+  ])
+    .addArgument(PRODUCT)
+    .addArgument(DEVICE)
+    .action(async (productKey: string, deviceName: string, options: object) => {
+      const session = openSession(io, options);
+      const device = await session.api.deleteDevice(productKey, deviceName);
+      session.answer(device, () => `${device.deviceName} is deleted.`);
     });

@@ -4,15 +4,19 @@ import { readText } from '../input-file.js';
 import type { Io } from '../io.js';
 import { operatingCommand } from '../operating-command.js';
 import { addPagingOptions, pageOf, pageText, type PagingOptions } from '../paging.js';
-import { localTime } from '../printable.js';
+import { localTime, plural } from '../printable.js';
 import { openSession } from '../session.js';
-import { table } from '../table.js';
+import { pairs, table } from '../table.js';
 
 export const productCommand = (io: Io): Command =>
   new Command('product')
-    .description('create and list products, and whose signatures their firmware needs')
+    .description('create, list, rename and delete products, and say what their firmware needs')
     .addCommand(create(io))
     .addCommand(list(io))
+    .addCommand(show(io))
+    .addCommand(rename(io))
+    .addCommand(remove(io))
+    .addCommand(rules(io))
     .addCommand(trust(io))
     .addCommand(untrust(io));
 
@@ -52,6 +56,63 @@ const list = (io: Io): Command =>
   );
 
 const PRODUCT = new Argument('<product>', 'product key');
+
+const show = (io: Io): Command =>
+  operatingCommand('show', 'a product: its name, and what its firmware needs', ['ferry product show thermostat'])
+    .addArgument(PRODUCT)
+    .action(async (productKey: string, options: object) => {
+      const session = openSession(io, options);
+      const product = await session.api.getProduct(productKey);
+      session.answer(product, () =>
+        pairs([
+          ['product', product.productKey],
+          ['name', product.name],
+          ['trusts', product.trustedKeys.map(({ keyId }) => keyId).join(', ') || 'any firmware'],
+          ['a batch needs', rulesText(product)],
+          ['created', localTime(product.createdAt)],
+        ]),
+      );
+    });
+
+const rename = (io: Io): Command =>
+  operatingCommand('rename', 'give a product another name; its key stays', [
+    'ferry product rename thermostat "Thermostat, third generation"',
+  ])
+    .addArgument(PRODUCT)
+    .argument('<name>', 'the new name')
+    .action(async (productKey: string, name: string, options: object) => {
+      const session = openSession(io, options);
+      const product = await session.api.renameProduct(productKey, name);
+      session.answer(product, () => `Product ${product.productKey} is named "${product.name}" now.`);
+    });
+
+const remove = (io: Io): Command =>
+  operatingCommand('delete', 'take a product out of service that has no devices and no firmware left', [
+    'ferry product delete thermostat',
+  ])
+    .addArgument(PRODUCT)
+    .action(async (productKey: string, options: object) => {
+      const session = openSession(io, options);
+      const product = await session.api.deleteProduct(productKey);
+      session.answer(product, () => `Product ${product.productKey} is deleted. What the records say of it stays.`);
+    });
+
+const rules = (io: Io): Command =>
+  operatingCommand('rules', 'say how many devices must have succeeded in verifications before a batch', [
+    'ferry product rules thermostat --successes 2',
+  ])
+    .addArgument(PRODUCT)
+    .requiredOption('--successes <number>', 'different devices, for each firmware; 0: none needs to (required)', Number)
+    .action(async (productKey: string, { successes, ...options }: { successes: number }) => {
+      const session = openSession(io, options);
+      const product = await session.api.setBatchRules(productKey, { verificationSuccessesMin: successes });
+      session.answer(product, () => `Before a batch of product ${product.productKey}: ${rulesText(product)}.`);
+    });
+
+const rulesText = ({ verificationSuccessesMin: least }: ProductAnswer): string =>
+  least === 0
+    ? 'a completed verification, whatever its results'
+    : `success on ${plural(least, 'device')} in verifications of the firmware`;
 
 const trust = (io: Io): Command =>
   operatingCommand('trust', 'from now on, its firmware must be signed: by this key, or another one that it trusts', [

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { and, count, desc, eq, getTableColumns, sql } from 'drizzle-orm';
+import { and, count, desc, eq, isNull, sql } from 'drizzle-orm';
 import { FerryError, notFound } from '../../domain/errors.js';
 import type { DeviceKey } from '../../domain/ids.js';
 import type { Device, NewDevice, NewProduct, Records } from '../records.js';
 import { isUniqueViolation, type Connection } from './connection.js';
 import { deviceLists } from './device-lists.js';
 import { deviceUpdateFinder } from './device-update-rows.js';
-import { requireProduct } from './firmware.js';
+import { findProduct, PRODUCT, requireProduct } from './products.js';
 import { createOnce } from './idempotency.js';
 import { behind, boundPage, PAGE_LIMIT, pageOf, readCursor } from './paging.js';
 import { preparedByShape } from './prepared.js';
@@ -55,11 +55,11 @@ export function deviceRecords(connection: Connection): DeviceRecords {
   let decoy: string | undefined;
   const presence = presenceStatements(connection);
   const reports = reportStatements(connection);
-  const productPages = preparedByShape(getTableColumns(products), (given) =>
+  const productPages = preparedByShape(PRODUCT, (given) =>
     db
-      .select()
+      .select(PRODUCT)
       .from(products)
-      .where(behind([products.createdAtMs, products.productKey], given))
+      .where(and(isNull(products.deletedAtMs), behind([products.createdAtMs, products.productKey], given)))
       .orderBy(desc(products.createdAtMs), desc(products.productKey))
       .limit(PAGE_LIMIT),
   );
@@ -84,7 +84,7 @@ export function deviceRecords(connection: Connection): DeviceRecords {
       ),
 
     async getProduct(productKey) {
-      return db.select().from(products).where(eq(products.productKey, productKey)).get();
+      return findProduct(connection, productKey);
     },
 
     async listProducts(page) {

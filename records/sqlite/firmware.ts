@@ -6,8 +6,10 @@ import { isUniqueViolation, type Connection } from './connection.js';
 import { createOnce } from './idempotency.js';
 import { behind, boundPage, PAGE_LIMIT, pageOf, readCursor } from './paging.js';
 import { prepared, preparedByShape } from './prepared.js';
+import { requireProduct } from './products.js';
 import type { FirmwareRow } from './rows.js';
-import { firmware, products, tasks } from './schema.js';
+import { firmware, tasks } from './schema.js';
+import { verificationReader } from './verification-results.js';
 
 type FirmwareRecords = Pick<
   Records,
@@ -119,13 +121,6 @@ const firmwareList = ({ db }: Connection) =>
       .limit(PAGE_LIMIT),
   );
 
-/** @throws FerryError `not-found` */
-export function requireProduct({ db }: Pick<Connection, 'db'>, productKey: string): Product {
-  const found = db.select().from(products).where(eq(products.productKey, productKey)).get();
-  if (!found) throw notFound(`Product ${productKey}`);
-  return found;
-}
-
 /**
  * The signature itself was checked against a key when the firmware came; here it counts whether the product trusts that
  * key now.
@@ -160,10 +155,11 @@ export function firmwareReader({ db }: Pick<Connection, 'db'>) {
     .from(tasks)
     .where(and(eq(tasks.firmwareId, sql.placeholder('id')), IS_OPEN_TASK))
     .prepare();
+  const lastVerification = verificationReader({ db });
   return (row: FirmwareRow): Firmware => {
     const open = openTasks.all({ id: row.id });
     const isVerifying = open.some(({ kind }) => kind === 'verification');
     const status: FirmwareStatus = row.verifiedAtMs !== null ? 'verified' : isVerifying ? 'verifying' : 'unverified';
-    return { ...row, status, openTasks: open.length };
+    return { ...row, status, openTasks: open.length, lastVerification: lastVerification(row.lastVerification) };
   };
 }

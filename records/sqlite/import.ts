@@ -3,17 +3,22 @@ import { countOf, isTaskOpen } from '../../domain/update-task.js';
 import type { Records, TaskSnapshot } from '../records.js';
 import type { Connection } from './connection.js';
 import { claims, deviceUpdates, firmware, products, tasks } from './schema.js';
+import { taskFinder } from './tasks.js';
+import { noteVerification } from './verification-results.js';
 import type { WriteContext } from './write-queue.js';
 
 /** Tasks from outside: a rebuild of the records from the engine's histories. */
 export function importRecords(connection: Connection): Pick<Records, 'importTask'> {
   const { db, writes } = connection;
+  const { existing } = taskFinder(connection);
   return {
     importTask: (task) =>
       writes.run((context) => {
         if (db.select({ id: tasks.id }).from(tasks).where(eq(tasks.id, task.id)).get()) return false;
         importFirmware(connection, task);
         importRows(connection, task, context);
+        if (task.kind === 'verification' && task.status === 'completed')
+          noteVerification(connection, existing(task.id));
         return true;
       }),
   };

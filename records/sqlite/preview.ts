@@ -1,5 +1,6 @@
 import { eq } from 'drizzle-orm';
 import { FerryError, notFound } from '../../domain/errors.js';
+import { compareVersions } from '../../domain/versions.js';
 import type { BatchPreview, NewTask } from '../records.js';
 import { conflictFinder } from './claims.js';
 import type { Connection } from './connection.js';
@@ -56,6 +57,9 @@ function previewOf(connection: Connection, batch: Batch, { conflictsOf, groupsOf
       devices: count((group) => group.version === version),
     })),
     conflicts: sourceVersions.length === 0 ? [] : conflictsOf({ taskId: '', productKey, module, sourceVersions }),
+    unorderedVersions: [...new Set(sourceVersions)].filter(
+      (version) => compareVersions(version, row.version) === undefined,
+    ),
     refusal: refusalOf(connection, batch, row) ?? (devices === 0 ? noDevices() : null),
   };
 }

@@ -6,7 +6,7 @@ import type { TaskKind } from '../../domain/ids.js';
 import type { StoredPolicy } from '../../domain/policy.js';
 import type { Role } from '../../domain/roles.js';
 import type { Approval, PauseCause, TaskStatus } from '../../domain/update-task.js';
-import type { DigestMethod, ReportedFailure, TrustedKey } from '../records.js';
+import type { DigestMethod, ReportedFailure, TrustedKey, VerificationResult } from '../records.js';
 
 /*
  * Closed sets are stored as their words, times as epoch milliseconds. Rows that operators watch carry the number of
@@ -18,7 +18,11 @@ export const products = sqliteTable('products', {
   name: text('name').notNull(),
   /** Public keys that firmware must be signed by; none: unsigned firmware is taken. */
   trustedKeys: text('trusted_keys', { mode: 'json' }).$type<readonly TrustedKey[]>().notNull().default([]),
+  /** A batch needs that so many devices have succeeded in verifications of its firmware; 0: none needs to. */
+  verificationSuccessesMin: integer('verification_successes_min').notNull().default(0),
   createdAtMs: integer('created_at_ms').notNull(),
+  /** It is out of service; its key stays taken, since records name it. */
+  deletedAtMs: integer('deleted_at_ms'),
 });
 
 export const devices = sqliteTable(
@@ -87,6 +91,10 @@ export const firmware = sqliteTable(
     signatureKeyId: text('signature_key_id'),
     createdAtMs: integer('created_at_ms').notNull(),
     verifiedAtMs: integer('verified_at_ms'),
+    /** The newest completed verification, as it stood at its end: the task itself may be forgotten. */
+    lastVerification: text('last_verification', { mode: 'json' }).$type<VerificationResult>(),
+    /** Different devices that have succeeded in verifications of it. */
+    verificationSuccesses: integer('verification_successes').notNull().default(0),
     deletedAtMs: integer('deleted_at_ms'),
   },
   (t) => [

@@ -15,6 +15,7 @@ import { restoreRecords } from './restore.js';
 import { retentionRecords } from './retention.js';
 import { overviewRecords } from './overview.js';
 import { pauseRecords } from './pauses.js';
+import { productRecords } from './products.js';
 import { settings } from './schema.js';
 import { sessionRecords } from './sessions.js';
 import { taskRecords } from './tasks.js';
@@ -35,6 +36,7 @@ export function openSqliteRecords(
 
   return {
     ...deviceRecords(connection),
+    ...productRecords(connection),
     ...firmwareRecords(connection),
     ...taskRecords(connection),
     ...deviceUpdateRecords(connection),

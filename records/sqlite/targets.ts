@@ -1,7 +1,7 @@
 import { and, eq, inArray, sql } from 'drizzle-orm';
 import { FerryError } from '../../domain/errors.js';
 import type { DeviceProtocol } from '../../domain/device-update.js';
-import { compareVersions } from '../../domain/versions.js';
+import { isNewer } from '../../domain/versions.js';
 import type { NewTask } from '../records.js';
 import type { Connection } from './connection.js';
 import type { FirmwareRow } from './rows.js';
@@ -30,9 +30,12 @@ interface DeviceProblem {
 const NAMES_A_QUERY = 1_000;
 const PROBLEMS_SHOWN_MAX = 20;
 
-/** Of a row `d`; a revoked device can't come online, so it would hold its task open to the last of its time limit. */
-const MAY_SIGN_IN = `NOT EXISTS (SELECT 1 FROM devices r WHERE r.product_key = d.product_key
-  AND r.device_name = d.device_name AND r.revoked_at_ms IS NOT NULL)`;
+/**
+ * Of a row `d`. A revoked device, and one that was deleted, can't come online: it would hold its task open to the last
+ * of its time limit.
+ */
+const MAY_SIGN_IN = `EXISTS (SELECT 1 FROM devices r WHERE r.product_key = d.product_key
+  AND r.device_name = d.device_name AND r.revoked_at_ms IS NULL)`;
 
 /** All devices of the product that run one of the source versions, and may sign in. */
 export function insertRunning(connection: Connection, { task, firmware }: Targeting, context: WriteContext): void {
@@ -108,7 +111,7 @@ export function listedTargets(connection: Connection, { task, firmware }: Target
   });
   if (problems.length > 0) throw invalidDevices(problems);
   const newer = [...known.values()].filter(
-    ({ version }) => version !== null && compareVersions(version, firmware.version) > 0,
+    ({ version }) => version !== null && isNewer(version, firmware.version),
   );
   if (newer.length > 0 && !task.policy.allowDowngrade) {
     throw downgrade(
@@ -199,6 +202,7 @@ export function failedTargets({ db }: Connection, taskId: string, deviceNames: r
         deviceName: deviceUpdates.deviceName,
         protocol: deviceUpdates.protocol,
         attempt: deviceUpdates.attempt,
+        registered: devices.deviceName,
         revokedAtMs: devices.revokedAtMs,
       })
       .from(deviceUpdates)
@@ -215,6 +219,7 @@ export function failedTargets({ db }: Connection, taskId: string, deviceNames: r
     if (names[i - 1] === deviceName) return [{ deviceName, problem: 'is listed twice' }];
     const target = failed.get(deviceName);
     if (target === undefined) return [{ deviceName, problem: `has not failed in task ${taskId}` }];
+    if (target.registered === null) return [{ deviceName, problem: 'was deleted' }];
     return target.revokedAtMs === null ? [] : [{ deviceName, problem: REVOKED }];
   });
   if (problems.length > 0) throw invalidDevices(problems);

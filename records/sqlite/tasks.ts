@@ -2,15 +2,16 @@ import { and, count, desc, eq, isNull, sql } from 'drizzle-orm';
 import { FerryError, invalidField, notFound } from '../../domain/errors.js';
 import { VERIFICATION_DEVICES_MAX } from '../../domain/policy.js';
 import { isTaskOpen } from '../../domain/update-task.js';
-import { compareVersions } from '../../domain/versions.js';
-import type { Created, NewTask, Records, TaskRecord } from '../records.js';
+import { isNewer } from '../../domain/versions.js';
+import type { Created, NewTask, Product, Records, TaskRecord } from '../records.js';
 import { claimVersions } from './claims.js';
 import type { Connection } from './connection.js';
 import { neverBegun } from './device-updates.js';
-import { requireProduct, requireSigned } from './firmware.js';
+import { requireSigned } from './firmware.js';
 import { createOnce } from './idempotency.js';
 import { behind, boundPage, PAGE_LIMIT, pageOf, readCursor } from './paging.js';
 import { prepared, preparedByShape } from './prepared.js';
+import { requireProduct } from './products.js';
 import { TASK, taskOf, type FirmwareRow } from './rows.js';
 import { claims, deviceUpdates, firmware, tasks } from './schema.js';
 import {
@@ -22,6 +23,7 @@ import {
   listedTargets,
   requireFailed,
 } from './targets.js';
+import { noteVerification } from './verification-results.js';
 import type { WriteContext } from './write-queue.js';
 
 type TaskRecords = Pick<Records, 'createTask' | 'reinitiateTask' | 'getTask' | 'listTasks' | 'taskBegun' | 'taskEnded'>;
@@ -109,6 +111,7 @@ export function taskRecords(connection: Connection): TaskRecords {
             .set({ verifiedAtMs: sql`coalesce(${firmware.verifiedAtMs}, ${atMs})` })
             .where(eq(firmware.id, task.firmware.id))
             .run();
+          noteVerification(connection, existing(id));
         }
         context.touched(id);
         return existing(id);
@@ -196,8 +199,9 @@ export function requireUsable(
   if (row.deletedAtMs !== null) {
     throw new FerryError('firmware-deleted', `Firmware ${row.name} ${row.version} is deleted; add it again to use it.`);
   }
-  requireSigned(requireProduct(connection, row.productKey), row);
-  if (task.kind === 'batch') requireBatchable(row, task);
+  const product = requireProduct(connection, row.productKey);
+  requireSigned(product, row);
+  if (task.kind === 'batch') requireBatchable(product, row, task);
   else requireFew(task.deviceNames);
   return row;
 }
@@ -212,18 +216,26 @@ function requireFew(deviceNames: readonly string[] | null | undefined): void {
   );
 }
 
-function requireBatchable(row: FirmwareRow, { sourceVersions, policy }: TaskDraft): void {
+function requireBatchable(product: Product, row: FirmwareRow, { sourceVersions, policy }: TaskDraft): void {
   if (row.verifiedAtMs === null) {
     throw new FerryError(
       'firmware-not-verified',
       `Firmware ${row.name} ${row.version} is not verified; validate it on a few devices first.`,
     );
   }
+  const { productKey, verificationSuccessesMin: least } = product;
+  if (row.verificationSuccesses < least) {
+    throw new FerryError(
+      'firmware-not-proven',
+      `Firmware ${row.name} ${row.version} was verified with success on ${row.verificationSuccesses} device(s); product ${productKey} needs ${least} before a batch. Verify it on more devices first.`,
+      { succeeded: row.verificationSuccesses, needed: least },
+    );
+  }
   if (sourceVersions.length === 0) throw invalidField('sourceVersions', 'must name at least one version');
   if (sourceVersions.includes(row.version)) {
     throw invalidField('sourceVersions', `must not contain the firmware's own version ${row.version}`);
   }
-  const newer = sourceVersions.filter((version) => compareVersions(version, row.version) > 0);
+  const newer = sourceVersions.filter((version) => isNewer(version, row.version));
   if (newer.length > 0 && !policy.allowDowngrade) throw downgrade(row, newer.join(', '));
 }
 

@@ -2,7 +2,7 @@ import { desc, eq, isNull, and, getTableColumns } from 'drizzle-orm';
 import { FerryError, notFound } from '../../domain/errors.js';
 import type { Records, Token } from '../records.js';
 import { isUniqueViolation, type Connection } from './connection.js';
-import { requireProduct } from './firmware.js';
+import { requireProduct } from './products.js';
 import { behind, boundPage, PAGE_LIMIT, pageOf, readCursor } from './paging.js';
 import { preparedByShape } from './prepared.js';
 import { sessions, tokens } from './schema.js';

@@ -11,12 +11,14 @@ import { describeEnding } from './contract/ending.js';
 import { describeFirmware } from './contract/firmware.js';
 import type { Ground } from './contract/ground.js';
 import { describeKeeping } from './contract/keeping.js';
+import { describeLeavingService } from './contract/leaving-service.js';
 import { describeLists } from './contract/lists.js';
 import { describeOutbox } from './contract/outbox.js';
 import { describeRestore } from './contract/restore.js';
 import { describeRetention } from './contract/retention.js';
 import { describeOverview } from './contract/overview.js';
 import { describeSessions } from './contract/sessions.js';
+import { describeVerificationResults } from './contract/verification-results.js';
 
 export interface OpenRecords {
   readonly records: Records;
@@ -54,6 +56,8 @@ export function describeRecords(dialect: string, open: () => Promise<OpenRecords
     describeRetention(ground);
     describeOverview(ground);
     describeSessions(ground);
+    describeLeavingService(ground);
+    describeVerificationResults(ground);
 
     it('keep a setting once it is made', async () => {
       const { records } = ground();

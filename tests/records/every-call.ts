@@ -120,6 +120,10 @@ async function callKeeping(records: Records, build: Builder): Promise<void> {
   const { productKey } = build;
   const key = { productKey, deviceName: 'a' };
   await records.trustKeys(productKey, () => []);
+  await records.changeProduct(productKey, { name: 'Lamp' });
+  await records.renameDevice({ productKey, deviceName: 'b' }, 'c').catch(() => undefined);
+  await records.deleteDevice({ productKey, deviceName: 'c' }).catch(() => undefined);
+  await records.deleteProduct(productKey, 9).catch(() => undefined);
   await records.rotateDeviceSecret(key, 'secret');
   await records.revokeDevice(key, null);
   await records.resealSecrets();

@@ -35,7 +35,7 @@ describe('a database file', () => {
     await close();
   });
 
-  it('of an older release has its devices and failures counted when it is opened', async () => {
+  it('of an older release has its devices, failures and verifications counted when it is opened', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'ferry-records-'));
     const older = join(folder, 'migrations');
     await cp(join(PROJECT_FOLDER, 'records', 'migrations'), older, { recursive: true });
@@ -58,12 +58,20 @@ describe('a database file', () => {
       INSERT INTO tasks (id, kind, firmware_id, product_key, source_versions, policy, created_at_ms, change)
         VALUES ('t', 'batch', 'f', 'p', '[]', '{}', 1, 1);
       INSERT INTO device_updates (task_id, ordinal, product_key, device_name, module, protocol, attempt, cause, created_at_ms, change)
-        VALUES ('t', 0, 'p', 'a', 'default', 'mqtt', 1, 'stalled', 1, 2), ('t', 1, 'p', 'b', 'default', 'mqtt', 1, NULL, 1, 3);`);
+        VALUES ('t', 0, 'p', 'a', 'default', 'mqtt', 1, 'stalled', 1, 2), ('t', 1, 'p', 'b', 'default', 'mqtt', 1, NULL, 1, 3);
+      INSERT INTO tasks (id, kind, status, firmware_id, product_key, source_versions, policy, created_at_ms, ended_at_ms, succeeded, total, change)
+        VALUES ('v', 'verification', 'completed', 'f', 'p', '[]', '{}', 1, 9, 1, 2, 4);
+      INSERT INTO device_updates (task_id, ordinal, product_key, device_name, module, protocol, attempt, outcome, created_at_ms, change)
+        VALUES ('v', 0, 'p', 'a', 'default', 'mqtt', 1, 'succeeded', 1, 5);`);
     db.close();
     const records = openSqliteRecords({ path, synchronous: 'normal', sealer: testSealer });
     expect(await records.countDevices()).toEqual([{ productKey: 'p', online: 1, offline: 1 }]);
     expect(await records.countVersions('p', 'default')).toEqual([{ version: '1.0', devices: 2 }]);
     expect(await records.countFailuresByCause('t')).toEqual({ stalled: 1 });
+    expect(await records.getFirmware('f')).toMatchObject({
+      lastVerification: { taskId: 'v', status: 'completed', succeeded: 1, total: 2, endedAtMs: 9 },
+      verificationSuccesses: 1,
+    });
     await records.close();
     await rm(folder, { recursive: true });
   });

@@ -17,6 +17,14 @@ const byCode: Readonly<Record<ErrorCode, Problem>> = {
   forbidden: { title: 'You may not do this', remedy: 'Ask an administrator for the permission.' },
   'not-found': { title: 'It does not exist', remedy: 'It may have been removed. Go back and load the list again.' },
   'product-exists': { title: 'The product key is taken', remedy: 'Choose another product key.' },
+  'product-in-use': {
+    title: 'The product is in use',
+    remedy: 'Delete its devices and firmware, and revoke its tokens first.',
+  },
+  'device-in-use': {
+    title: 'An open task updates the device',
+    remedy: 'Wait for the end of the task, or cancel the update of the device.',
+  },
   'device-exists': { title: 'A device of that name exists', remedy: 'Choose another device name; nothing was added.' },
   'firmware-name-invalid': {
     title: 'The firmware name breaks the rule',
@@ -38,6 +46,10 @@ const byCode: Readonly<Record<ErrorCode, Problem>> = {
   'firmware-not-verified': {
     title: 'The firmware is not verified',
     remedy: 'Validate it on a few devices first.',
+  },
+  'firmware-not-proven': {
+    title: 'Too few devices have succeeded in verifications of this firmware',
+    remedy: 'Validate it on more devices, or lower the number that the product needs.',
   },
   'update-task-conflict': {
     title: 'Another batch updates the same source version',

@@ -7,6 +7,8 @@ export const problems: Texts['problems'] = {
     forbidden: { title: '您没有权限执行此操作', remedy: '请联系管理员授予权限。' },
     'not-found': { title: '对象不存在', remedy: '它可能已被删除。请返回并重新加载列表。' },
     'product-exists': { title: '该 ProductKey 已被使用', remedy: '请换一个 ProductKey。' },
+    'product-in-use': { title: '产品正在使用中', remedy: '请先删除其设备和固件，并吊销其令牌。' },
+    'device-in-use': { title: '设备有进行中的升级任务', remedy: '请等待任务结束，或取消该设备的升级。' },
     'device-exists': { title: '已存在同名设备', remedy: '请换一个设备名称；本次没有添加任何设备。' },
     'firmware-name-invalid': { title: '固件名称不符合规则', remedy: '仅支持中文汉字、英文字母、数字和下划线。' },
     'firmware-too-large': { title: '固件文件过大', remedy: '请选择更小的文件。' },
@@ -23,6 +25,10 @@ export const problems: Texts['problems'] = {
     },
     'firmware-deleted': { title: '固件已删除', remedy: '如需使用，请重新添加。' },
     'firmware-not-verified': { title: '固件尚未验证', remedy: '请先在少量设备上验证固件。' },
+    'firmware-not-proven': {
+      title: '验证成功的设备数量不足',
+      remedy: '请在更多设备上验证固件，或降低产品要求的数量。',
+    },
     'update-task-conflict': {
       title: '升级任务冲突：另一个批量升级任务正在升级相同的待升级版本',
       remedy: '请等待其结束、取消该任务，或选择其他待升级版本。',

@@ -107,6 +107,9 @@ export function describeCreatingTasks(ground: () => Ground): void {
       await records.revokeDevice({ productKey: build.productKey, deviceName: 'b' }, 5);
       const id = await build.verified('2.0.0');
       expect(await records.previewBatch(build.newBatch(id, ['1.0.0']))).toMatchObject({ devices: 1, refusal: null });
+      expect((await records.previewBatch(build.newBatch(id, ['1.0.0', '20240115']))).unorderedVersions).toEqual([
+        '20240115',
+      ]);
       expect((await refused(build.batch(id, ['1.0.0'], ['a', 'b']))).extra).toEqual({
         devices: [{ deviceName: 'b', problem: 'is revoked; restore it first' }],
       });
