@@ -20,6 +20,7 @@ import type {
   BatchPreviewAnswer,
   DeviceAnswer,
   DeviceDetailAnswer,
+  DeviceHistoryItemAnswer,
   DeviceUpdateAnswer,
   DoctorAnswer,
   ForgettingAnswer,
@@ -40,6 +41,9 @@ import type {
   TokenAnswer,
   VersionsAnswer,
 } from './schemas.js';
+import { noAnswer, notFerry, redirected } from './unreachable.js';
+
+export { ApiUnreachableError } from './unreachable.js';
 
 export interface ClientCoreOptions {
   /** Where the API listens, such as `http://127.0.0.1:8080`. */
@@ -73,11 +77,6 @@ export class ApiError extends Error {
 export const isOfTheFuture = (error: unknown): boolean =>
   error instanceof ApiError && error.errors.some(({ field }) => field === 'Last-Event-ID');
 
-/** The API could not be reached at all. */
-export class ApiUnreachableError extends Error {
-  override readonly name = 'ApiUnreachableError';
-}
-
 /** A body that is read while it is sent. */
 export interface StreamedBody {
   readonly stream: ReadableStream<Uint8Array>;
@@ -94,6 +93,8 @@ export interface Call {
   readonly body?: string | StreamedBody;
   readonly headers?: Record<string, string>;
   readonly signal?: AbortSignal | undefined;
+  /** The media type of Ferry's answer: another one comes from another server. */
+  readonly expects?: 'application/json' | 'text/csv' | 'text/event-stream';
 }
 /** Repeats of a creation with the same key answer what the first one created. */
 export interface CreationOptions {
@@ -151,6 +152,7 @@ export function createClientCore({ url, headers }: ClientCoreOptions) {
     }
     const response = await fetch(target, {
       method,
+      redirect: 'manual',
       signal: call.signal ?? null,
       headers: {
         ...headers,
@@ -164,13 +166,36 @@ export function createClientCore({ url, headers }: ClientCoreOptions) {
       if (call.signal?.aborted === true) throw error;
       const unread = streamed?.failure();
       if (unread) throw unread;
-      throw new ApiUnreachableError(`No answer from ${target.origin}: is Ferry running there?`, { cause: error });
+      throw noAnswer(target, error);
     });
+    const redirect = redirected(target, response);
+    if (redirect) throw redirect;
     if (!response.ok) throw new ApiError(response.status, await problemOf(response));
+    const mediaType = (response.headers.get('content-type') ?? '').split(';', 1)[0]?.trim() ?? '';
+    if (call.expects !== undefined && mediaType !== call.expects) {
+      await response.body?.cancel();
+      throw notFerry(target, `it sends ${mediaType || 'no media type'} in place of ${call.expects}`);
+    }
     return response;
   }
-  const call = async <T>(method: string, path: string, options?: Call): Promise<T> =>
-    (await send(method, path, options)).json() as Promise<T>;
+  async function call<T>(method: string, path: string, options: Call = {}): Promise<T> {
+    const response = await send(method, path, { expects: 'application/json', ...options });
+    const value: unknown = await response.json().catch(() => undefined);
+    if (typeof value !== 'object' || value === null) throw notFerry(new URL(base), 'its answer is no JSON object');
+    return value as T;
+  }
+  /** A page of a list, or what has one. */
+  async function page<T extends { readonly items: readonly unknown[] }>(
+    method: string,
+    path: string,
+    options: Call = {},
+  ): Promise<T> {
+    const found = await call<Partial<T>>(method, path, options);
+    if (!Array.isArray(found.items)) throw notFerry(new URL(base), 'its answer has no list of items');
+    return found as T;
+  }
+  const stream = (path: string, headers: Record<string, string>, signal: AbortSignal | undefined) =>
+    send('GET', path, { headers, signal, expects: 'text/event-stream' });
 
   const product = (productKey: string) => `v1/products/${encodeURIComponent(productKey)}`;
   const firmware = (id: string) => `v1/firmware/${encodeURIComponent(id)}`;
@@ -202,7 +227,7 @@ export function createClientCore({ url, headers }: ClientCoreOptions) {
       call<VersionsAnswer>('GET', `${product(productKey)}/versions`, { query }),
     getOverview: () => call<OverviewAnswer>('GET', 'v1/overview'),
     listProducts: (query: PageParams = {}) =>
-      call<PageAnswer<ProductAnswer>>('GET', 'v1/products', { query: { ...query } }),
+      page<PageAnswer<ProductAnswer>>('GET', 'v1/products', { query: { ...query } }),
 
     registerDevices: (productKey: string, devices: readonly NewDeviceRequest[], options: CreationOptions = {}) =>
       call<RegisteredDevicesAnswer>('POST', `${product(productKey)}/devices`, {
@@ -216,18 +241,18 @@ export function createClientCore({ url, headers }: ClientCoreOptions) {
         headers: { 'content-type': 'text/csv', ...created(options) },
       }),
     listDevices: (productKey: string, query: DeviceQuery = {}) =>
-      call<PageAnswer<DeviceAnswer>>('GET', `${product(productKey)}/devices`, { query: { ...query } }),
+      page<PageAnswer<DeviceAnswer>>('GET', `${product(productKey)}/devices`, { query: { ...query } }),
     getDevice: (productKey: string, deviceName: string) =>
       call<DeviceDetailAnswer>('GET', `${product(productKey)}/devices/${encodeURIComponent(deviceName)}`),
     listDeviceHistory: (productKey: string, deviceName: string, query: PageParams = {}) =>
-      call<PageAnswer<DeviceUpdateAnswer>>(
+      page<PageAnswer<DeviceHistoryItemAnswer>>(
         'GET',
         `${product(productKey)}/devices/${encodeURIComponent(deviceName)}/updates`,
         { query: { ...query } },
       ),
 
     listFirmware: (query: PageParams & { productKey?: string } = {}) =>
-      call<FirmwarePageAnswer>('GET', 'v1/firmware', { query: { ...query } }),
+      page<FirmwarePageAnswer>('GET', 'v1/firmware', { query: { ...query } }),
     getFirmware: (id: string) => call<FirmwareAnswer>('GET', firmware(id)),
     deleteFirmware: (id: string) => call<FirmwareAnswer>('DELETE', firmware(id)),
 
@@ -239,16 +264,16 @@ export function createClientCore({ url, headers }: ClientCoreOptions) {
     previewBatchUpdate: (firmwareId: string, json: CreateBatchUpdateRequest, signal?: AbortSignal) =>
       call<BatchPreviewAnswer>('POST', `${firmware(firmwareId)}/batch-updates/preview`, { json, signal }),
 
-    listTasks: (query: TaskQuery = {}) => call<PageAnswer<TaskAnswer>>('GET', 'v1/tasks', { query: { ...query } }),
+    listTasks: (query: TaskQuery = {}) => page<PageAnswer<TaskAnswer>>('GET', 'v1/tasks', { query: { ...query } }),
     /** Device updates that ended, over time. */
     getTimeline: (taskId: string, query: { points?: number } = {}) =>
       call<TimelineAnswer>('GET', `${task(taskId)}/timeline`, { query }),
     getTask: (id: string) => call<TaskDetailAnswer>('GET', task(id)),
     listDeviceUpdates: (taskId: string, query: DeviceUpdateQuery = {}) =>
-      call<PageAnswer<DeviceUpdateAnswer>>('GET', `${task(taskId)}/devices`, { query: { ...query } }),
+      page<PageAnswer<DeviceUpdateAnswer>>('GET', `${task(taskId)}/devices`, { query: { ...query } }),
     /** The device updates as CSV, piece by piece. */
     deviceUpdatesCsv: (taskId: string, query: Omit<DeviceUpdateQuery, keyof PageParams> = {}) =>
-      textOf(send('GET', `${task(taskId)}/devices.csv`, { query: { ...query } })),
+      textOf(send('GET', `${task(taskId)}/devices.csv`, { query: { ...query }, expects: 'text/csv' })),
     reinitiate: (taskId: string, json: ReinitiateRequest = {}, options: CreationOptions = {}) =>
       call<TaskAnswer>('POST', `${task(taskId)}/reinitiate`, { json, headers: created(options) }),
     cancelTask: (taskId: string) => call<TaskAnswer>('POST', `${task(taskId)}/cancel`),
@@ -258,10 +283,10 @@ export function createClientCore({ url, headers }: ClientCoreOptions) {
 
     /** The task now and at every change, with its device updates as they change; reconnects by itself until aborted. */
     taskEvents: (taskId: string, options: FollowOptions = {}): AsyncGenerator<ApiEvent> =>
-      followEvents((headers, signal) => send('GET', `${task(taskId)}/events`, { headers, signal }), options),
+      followEvents((headers, signal) => stream(`${task(taskId)}/events`, headers, signal), options),
     /** Every task at every change; reconnects by itself until aborted. */
     events: (options: FollowOptions = {}): AsyncGenerator<ApiEvent> =>
-      followEvents((headers, signal) => send('GET', 'v1/events', { headers, signal }), options),
+      followEvents((headers, signal) => stream('v1/events', headers, signal), options),
 
     /** A run's history, in Temporal's JSON; of the newest run if `runId` is absent. */
     workflowHistory: (workflowId: string, runId?: string) =>
@@ -297,14 +322,15 @@ export function createClientCore({ url, headers }: ClientCoreOptions) {
       call<DeviceAnswer>('DELETE', `${product(productKey)}/devices/${encodeURIComponent(deviceName)}`),
 
     createToken: (json: CreateTokenRequest) => call<NewTokenAnswer>('POST', 'v1/tokens', { json }),
-    listTokens: (query: PageParams = {}) => call<PageAnswer<TokenAnswer>>('GET', 'v1/tokens', { query: { ...query } }),
+    listTokens: (query: PageParams = {}) => page<PageAnswer<TokenAnswer>>('GET', 'v1/tokens', { query: { ...query } }),
     revokeToken: (id: string) => call<TokenAnswer>('DELETE', `v1/tokens/${encodeURIComponent(id)}`),
 
     listAudit: (query: AuditQuery & PageParams = {}) =>
-      call<PageAnswer<AuditEntryAnswer>>('GET', 'v1/audit', { query: { ...query } }),
+      page<PageAnswer<AuditEntryAnswer>>('GET', 'v1/audit', { query: { ...query } }),
     verifyAudit: () => call<AuditVerificationAnswer>('GET', 'v1/audit/verification'),
     /** The audit log as CSV, piece by piece. */
-    auditCsv: (query: AuditQuery = {}) => textOf(send('GET', 'v1/audit.csv', { query: { ...query } })),
+    auditCsv: (query: AuditQuery = {}) =>
+      textOf(send('GET', 'v1/audit.csv', { query: { ...query }, expects: 'text/csv' })),
 
     /** What is not as it should be between records, runs, claims and files. */
     examine: (fix: boolean) => call<DoctorAnswer>('POST', 'v1/doctor', { json: { fix } }),
@@ -315,7 +341,7 @@ export function createClientCore({ url, headers }: ClientCoreOptions) {
     /** Which parts of the service are up; it answers also when some are down. */
     async readiness(): Promise<ReadinessAnswer> {
       const response = await fetch(new URL('readyz', base)).catch((error: unknown) => {
-        throw new ApiUnreachableError(`No answer from ${base}: is Ferry running there?`, { cause: error });
+        throw noAnswer(new URL(base), error);
       });
       return response.json() as Promise<ReadinessAnswer>;
     },

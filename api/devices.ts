@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { notFound } from '../domain/errors.js';
 import type { DeviceKey } from '../domain/ids.js';
-import type { Records } from '../records/records.js';
+import type { Records, TaskRecord } from '../records/records.js';
 import { pageAnswer, type Answers } from './answers.js';
 import { Permission } from './auth.js';
 import { readRegistration } from './device-registration.js';
@@ -10,7 +10,13 @@ import { json, mountUnvalidated, operation } from './operation.js';
 import { DeviceParams, DevicesQuery, PageQuery, ProductParams, RegisterDevices } from './requests.js';
 import { newRouter } from './router.js';
 import { Scope } from './scope.js';
-import { DeviceDetailSchema, DeviceSchema, DeviceUpdateSchema, pageOf, RegisteredDevicesSchema } from './schemas.js';
+import {
+  DeviceDetailSchema,
+  DeviceHistoryItemSchema,
+  DeviceSchema,
+  pageOf,
+  RegisteredDevicesSchema,
+} from './schemas.js';
 
 const registerDevices = operation({
   method: 'post',
@@ -70,7 +76,7 @@ const listDeviceHistory = operation({
   permission: Permission.READ,
   scope: Scope.PRODUCT,
   request: { params: DeviceParams, query: PageQuery },
-  responses: { 200: json(pageOf(DeviceUpdateSchema), 'A page of device updates') },
+  responses: { 200: json(pageOf(DeviceHistoryItemSchema), 'A page of device updates') },
   problems: ['not-found'],
 });
 
@@ -86,8 +92,20 @@ export function deviceRoutes(deps: {
 
   async function historyPage(key: DeviceKey, page: { readonly limit: number; readonly cursor?: string | undefined }) {
     const found = await records.listDeviceHistory(key, page);
-    const policies = await answers.policiesOf(found.items);
-    return pageAnswer(found, (update) => answers.deviceUpdate(update, policies.get(update.taskId)));
+    const tasks = await tasksOf(found.items);
+    return pageAnswer(found, (update) => {
+      const task = tasks.get(update.taskId);
+      return {
+        ...answers.deviceUpdate(update, update.endedAtMs === null ? task?.policy : undefined),
+        firmware: task ? firmwareOf(task) : null,
+        sourceVersions: [...(task?.sourceVersions ?? [])],
+      };
+    });
+  }
+  async function tasksOf(updates: readonly { readonly taskId: string }[]): Promise<Map<string, TaskRecord>> {
+    const ids = new Set(updates.map(({ taskId }) => taskId));
+    const found = await Promise.all(Array.from(ids, (id) => records.getTask(id)));
+    return new Map(found.flatMap((task) => (task ? [[task.id, task] as const] : [])));
   }
   async function requireDevice(key: DeviceKey) {
     const device = await records.getDevice(key);
@@ -133,3 +151,5 @@ export function deviceRoutes(deps: {
   });
   return router;
 }
+
+const firmwareOf = ({ firmware: { id, name, module, version } }: TaskRecord) => ({ id, name, module, version });

@@ -132,8 +132,15 @@ export const DeviceSchema = z
   })
   .openapi('Device');
 
+export const DeviceHistoryItemSchema = DeviceUpdateSchema.extend({
+  firmware: z.object({ id: z.string(), name: z.string(), module: z.string(), version: z.string() }).nullable().openapi({
+    description: 'What it was to be updated to; null when the task is deleted from the records.',
+  }),
+  sourceVersions: z.array(z.string()).openapi({ description: 'Of its task: empty for a verification.' }),
+}).openapi('DeviceHistoryItem');
+
 export const DeviceDetailSchema = DeviceSchema.extend({
-  history: pageOf(DeviceUpdateSchema).openapi({ description: 'Newest first; more at `…/updates`.' }),
+  history: pageOf(DeviceHistoryItemSchema).openapi({ description: 'Newest first; more at `…/updates`.' }),
 }).openapi('DeviceDetail');
 
 export const RegisteredDeviceSchema = z
@@ -424,6 +431,7 @@ export type FirmwareAnswer = z.infer<typeof FirmwareSchema>;
 export type FirmwarePageAnswer = z.infer<typeof FirmwarePageSchema>;
 export type TaskAnswer = z.infer<typeof TaskSchema>;
 export type TaskDetailAnswer = z.infer<typeof TaskDetailSchema>;
+export type DeviceHistoryItemAnswer = z.infer<typeof DeviceHistoryItemSchema>;
 export type DeviceUpdateAnswer = z.infer<typeof DeviceUpdateSchema>;
 export type DoctorAnswer = z.infer<typeof DoctorReportSchema>;
 export type ForgettingAnswer = z.infer<typeof ForgettingSchema>;

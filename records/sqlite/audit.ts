@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, gt, lt } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, inArray, lt, or, sql, type SQL } from 'drizzle-orm';
 import { auditHash, CHAIN_BEGIN } from '../audit-chain.js';
 import type { Records } from '../records.js';
 import type { Connection } from './connection.js';
@@ -36,7 +36,7 @@ export function auditRecords({ db, writes }: Connection): AuditRecords {
           and(
             actor === undefined ? undefined : eq(auditEntries.actor, actor),
             action === undefined ? undefined : eq(auditEntries.action, action),
-            target === undefined ? undefined : eq(auditEntries.target, target),
+            target === undefined ? undefined : or(eq(auditEntries.target, target), created(target)),
             productKey === undefined ? undefined : eq(auditEntries.productKey, productKey),
             cursor && lt(auditEntries.id, Number(cursor[0])),
           ),
@@ -56,4 +56,13 @@ export function auditRecords({ db, writes }: Connection): AuditRecords {
         .limit(limit)
         .all(),
   };
+}
+
+/** What creates a task is done to a firmware or to another task; the id of the new one is in what came of it. */
+const CREATIONS = ['verification.create', 'batch.create', 'task.reinitiate'];
+
+function created(target: string): SQL | undefined {
+  const [, taskId] = /^task\/(.+)$/.exec(target) ?? [];
+  if (taskId === undefined) return undefined;
+  return and(inArray(auditEntries.action, CREATIONS), sql`json_extract(${auditEntries.after}, '$.id') = ${taskId}`);
 }
