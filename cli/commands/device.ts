@@ -1,16 +1,18 @@
 import { Argument, Command, Option } from 'commander';
 import type { DeviceDetailAnswer, RegisteredDeviceAnswer, RegisteredDevicesAnswer } from '../../api/schemas.js';
+import { deviceSecretProblem } from '../../domain/names.js';
 import { secretsCsv } from '../../domain/secrets-csv.js';
 import { csvPieces } from '../csv-pieces.js';
 import { readText } from '../input-file.js';
 import type { Io } from '../io.js';
+import { checkNames } from '../names-list.js';
 import { operatingCommand } from '../operating-command.js';
 import { openOutputFile } from '../output-file.js';
 import { localTime, plural } from '../printable.js';
 import { openSession, type Session } from '../session.js';
 import { pairs, table } from '../table.js';
-import { deviceUpdatesTable } from '../task-view.js';
-import { CommandFailed } from '../usage-error.js';
+import { historyTable } from '../task-view.js';
+import { CommandFailed, UsageError } from '../usage-error.js';
 import { devicesCommand } from './devices.js';
 
 export const deviceCommand = (io: Io): Command =>
@@ -50,6 +52,8 @@ const add = (io: Io): Command =>
     .option('--out <file>', 'write names and secrets to this new CSV file instead')
     .action(async (productKey: string, names: readonly string[], options: AddOptions, command: Command) => {
       if (options.secret !== undefined && names.length > 1) command.error('error: --secret fits a single device only');
+      checkNames('<deviceName>', names);
+      checkSecret(options.secret);
       const session = openSession(io, options);
       const devices = names.map((deviceName) => ({
         ...{ deviceName, deviceSecret: options.secret, protocol: options.protocol },
@@ -58,6 +62,11 @@ const add = (io: Io): Command =>
         () => session.api.registerDevices(productKey, devices),
       ]);
     });
+
+function checkSecret(secret: string | undefined): void {
+  const problem = secret === undefined ? undefined : deviceSecretProblem(secret);
+  if (problem !== undefined) throw new UsageError(`--secret: ${problem}.`);
+}
 
 const IMPORT =
   'register devices from a CSV with the header deviceName[,deviceSecret][,protocol]; more than 10,000 go in several ' +
@@ -110,9 +119,7 @@ async function answerSecrets(
       await file.write(linesOf(devices, written > 0)).catch((error: unknown) => {
         shown.push(...devices);
         const { code = 'unknown' } = error as NodeJS.ErrnoException;
-        throw new CommandFailed(
-          `The file ${out} did not take the secrets (${code}): they are shown instead.`,
-        );
+        throw new CommandFailed(`The file ${out} did not take the secrets (${code}): they are shown instead.`);
       });
       written += devices.length;
     }
@@ -145,7 +152,7 @@ const show = (io: Io): Command =>
     'ferry device show thermostat T-0001',
   ])
     .addArgument(PRODUCT)
-    .argument('<deviceName>')
+    .addArgument(DEVICE)
     .action(async (productKey: string, deviceName: string, options: object) => {
       const session = openSession(io, options);
       const device = await session.api.getDevice(productKey, deviceName);
@@ -165,7 +172,7 @@ function deviceText(device: DeviceDetailAnswer): string {
     ['registered', localTime(device.createdAt)],
   ]);
   const { items } = device.history;
-  return items.length === 0 ? facts : `${facts}\n\nUpdates, newest first:\n${deviceUpdatesTable(items)}`;
+  return items.length === 0 ? facts : `${facts}\n\nUpdates, newest first:\n${historyTable(items)}`;
 }
 
 const DEVICE = new Argument('<deviceName>', 'name of the device');
@@ -179,6 +186,7 @@ const rotate = (io: Io): Command =>
     .option('--secret <secret>', 'the new secret (default: generated)')
     .option('--out <file>', 'write name and secret to this new CSV file instead')
     .action(async (productKey: string, deviceName: string, options: { secret?: string; out?: string }) => {
+      checkSecret(options.secret);
       const session = openSession(io, options);
       const told = (_devices: number, out: string) => `${deviceName} has another secret; it is in ${out}.`;
       await answerSecrets(session, { out: options.out, told }, [

@@ -1,12 +1,15 @@
 import { Argument, Command } from 'commander';
 import type { ProductAnswer } from '../../api/schemas.js';
+import { publicKeyProblem } from '../../domain/names.js';
 import { readText } from '../input-file.js';
+import { wholeNumber } from '../durations.js';
 import type { Io } from '../io.js';
 import { operatingCommand } from '../operating-command.js';
 import { addPagingOptions, pageOf, pageText, type PagingOptions } from '../paging.js';
 import { localTime, plural } from '../printable.js';
 import { openSession } from '../session.js';
 import { pairs, table } from '../table.js';
+import { CommandFailed } from '../usage-error.js';
 
 export const productCommand = (io: Io): Command =>
   new Command('product')
@@ -32,8 +35,11 @@ const create = (io: Io): Command =>
       session.answer(product, () => `Product ${product.productKey} created.`);
     });
 
-const list = (io: Io): Command =>
-  addPagingOptions(operatingCommand('list', 'list products, newest first', ['ferry product list'])).action(
+/** Also as a command of its own, as `devices` and `tasks` are. */
+export const productsCommand = (io: Io): Command => list(io, 'products');
+
+const list = (io: Io, name = 'list'): Command =>
+  addPagingOptions(operatingCommand(name, 'list products, newest first', ['ferry product list'])).action(
     async (options: PagingOptions) => {
       const session = openSession(io, options);
       const page = await session.api.listProducts(pageOf(options));
@@ -102,7 +108,7 @@ const rules = (io: Io): Command =>
     'ferry product rules thermostat --successes 2',
   ])
     .addArgument(PRODUCT)
-    .requiredOption('--successes <number>', 'different devices, for each firmware; 0: none needs to (required)', Number)
+    .requiredOption('--successes <number>', 'different devices, for each firmware; 0: none needs to', wholeNumber(0))
     .action(async (productKey: string, { successes, ...options }: { successes: number }) => {
       const session = openSession(io, options);
       const product = await session.api.setBatchRules(productKey, { verificationSuccessesMin: successes });
@@ -121,11 +127,22 @@ const trust = (io: Io): Command =>
     .addArgument(PRODUCT)
     .argument('<file>', 'the public key, as "ferry keys generate" has made it')
     .action(async (productKey: string, file: string, options: object) => {
-      const publicKey = (await readText(file)).trim();
+      const publicKey = await publicKeyIn(file);
       const session = openSession(io, options);
       const product = await session.api.trustKey(productKey, publicKey);
       session.answer(product, () => trustText(product));
     });
+
+/** Whatever else is in the file, above all a private key, must not leave this machine. @throws CommandFailed */
+async function publicKeyIn(path: string): Promise<string> {
+  const key = (await readText(path)).trim();
+  if (publicKeyProblem(key) === undefined) return key;
+  throw new CommandFailed(
+    key.includes('PRIVATE KEY')
+      ? `${path} is a private key: it stays where firmware is signed. Name the file of the public one, which ends with .pub.`
+      : `${path} is no public key: name the file <key>.pub that "ferry keys generate" has made.`,
+  );
+}
 
 const untrust = (io: Io): Command =>
   operatingCommand('untrust', 'trust a key no more; without any, unsigned firmware is taken again', [
