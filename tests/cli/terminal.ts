@@ -1,4 +1,5 @@
 import { EventEmitter, once } from 'node:events';
+import type { Io } from '../../cli/io.js';
 import { runCli, type ProgramOptions } from '../../cli/program.js';
 
 export interface Result {
@@ -17,11 +18,12 @@ export class Terminal {
 
   constructor(readonly env: NodeJS.ProcessEnv = {}) {}
 
-  /** Runs a command line, given as words. */
-  async run(words: readonly string[], options: Partial<ProgramOptions> = {}): Promise<Result> {
-    const io = {
+  /** Runs a command line, given as words. @param input where a person types, at a real terminal */
+  async run(words: readonly string[], options: Partial<ProgramOptions> = {}, input?: Io['input']): Promise<Result> {
+    const io: Io = {
       out: { write: (text: string) => this.write('out', text) },
-      err: { write: (text: string) => this.write('err', text) },
+      err: { write: (text: string) => this.write('err', text), isTTY: input !== undefined },
+      ...(input ? { input } : {}),
       env: this.env,
       signals: this.signals,
       exitNow: (code: number) => void this.exits.push(code),
@@ -31,8 +33,8 @@ export class Terminal {
   }
 
   /** Resolves when a command has written that, so many times. */
-  async shows(text: string, times = 1): Promise<void> {
-    while (this.out.split(text).length <= times) await once(this.written, 'text');
+  async shows(text: string, times = 1, where: 'out' | 'err' = 'out'): Promise<void> {
+    while (this[where].split(text).length <= times) await once(this.written, 'text');
   }
 
   interrupt(): void {
