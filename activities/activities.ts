@@ -1,5 +1,5 @@
 import { ApplicationFailure } from '@temporalio/common';
-import { cancelled, failed, isOpen, notified, withheld, type DeviceUpdateState } from '../domain/device-update.js';
+import { failed, isOpen, notified, terminated, withheld, type DeviceUpdateState } from '../domain/device-update.js';
 import type { DeviceKey } from '../domain/ids.js';
 import { misfit } from '../domain/fitness.js';
 import type { DeviceUpdateRecord, OpenDeviceUpdate, Records, ReportedFailure } from '../records/records.js';
@@ -17,9 +17,13 @@ export interface ActivityDeps {
     | 'openDeviceUpdate'
   >;
   readonly publisher: Publisher;
+  readonly terminatedByEngine: TerminatedByEngine;
   /** Whether a firmware's stored file is what it should be (firmware/store.ts). */
   readonly isIntact: (sha256: string) => Promise<'intact' | 'corrupt' | 'missing'>;
 }
+
+/** Why the engine itself has terminated a run, as at the limit of its history; undefined if a person did, or nobody. */
+export type TerminatedByEngine = (workflowId: string, runId: string | null) => Promise<string | undefined>;
 
 /** One device in one task. */
 export interface DeviceUpdateRef extends DeviceKey {
@@ -29,7 +33,11 @@ export interface DeviceUpdateRef extends DeviceKey {
 /** What became of an attempt to notify a device. */
 export type NotifyAnswer =
   /** The notification is on its way to a connected device. */
-  | { readonly kind: 'sent' }
+  | {
+      readonly kind: 'sent';
+      /** The connection that it went out on, where that is certain; absent in histories of the first releases. */
+      readonly connectionId?: string | undefined;
+    }
   /** Not connected, or not subscribed: nothing was sent. */
   | { readonly kind: 'unreachable' }
   /** The device runs the target version already: nothing was sent. */
@@ -57,8 +65,16 @@ export interface Sighting {
   readonly lastProgressAtMs: number | null;
   readonly hundredAtMs: number | null;
   readonly failure: ReportedFailure | null;
-  /** Since when devices could reach Ferry without a break; absent in histories of the first release. */
+  /** The first report of the target version; absent in histories of the first releases. */
+  readonly targetHeardAtMs?: number | null;
+  /** Since when devices could reach Ferry without a break; in histories of older releases, but of the first. */
   readonly listeningSinceMs?: number;
+  /** The same as a length of time: it is measured by one clock only. This and what follows: absent in older histories. */
+  readonly listeningForMs?: number;
+  /** Null while it is online. */
+  readonly offlineSinceMs?: number | null;
+  readonly lastDownloadAtMs?: number | null;
+  readonly targetReportedAtMs?: number | null;
 }
 
 /** A device of a shard, as its run's input needs it; its place in the task is for a rebuild of the records. */
@@ -66,7 +82,7 @@ export type ShardDevice = Pick<DeviceUpdateRecord, 'deviceName' | 'protocol' | '
   Partial<Pick<DeviceUpdateRecord, 'ordinal'>>;
 
 /** Side effects of the workflows. Each can be repeated; none remembers anything between calls. */
-export function createActivities({ records, publisher, isIntact }: ActivityDeps) {
+export function createActivities({ records, publisher, terminatedByEngine, isIntact }: ActivityDeps) {
   const load = async (ref: DeviceUpdateRef): Promise<OpenDeviceUpdate> => {
     const update = await records.wholeDeviceUpdate(ref.taskId, ref.deviceName);
     if (!update) {
@@ -122,7 +138,11 @@ export function createActivities({ records, publisher, isIntact }: ActivityDeps)
         return { kind: 'file-damaged' };
       }
       await record(notified(state, atMs));
-      if (await publisher.notify(update)) return { kind: 'sent' };
+      const onlineId = publisher.onlineId(ref);
+      if (await publisher.notify(update)) {
+        // Another connection may have taken over meanwhile.
+        return publisher.onlineId(ref) === onlineId ? { kind: 'sent', connectionId: onlineId } : { kind: 'sent' };
+      }
       await record(state);
       return { kind: 'unreachable' };
     },
@@ -131,7 +151,7 @@ export function createActivities({ records, publisher, isIntact }: ActivityDeps)
     async lookAtDevice(ref: DeviceUpdateRef): Promise<Sighting> {
       const update = await load(ref);
       const current = await installed(update);
-      const { step, startedAtMs, lastProgressAtMs, hundredAtMs } = update.record;
+      const { step, startedAtMs, lastProgressAtMs, hundredAtMs, lastDownloadAtMs, targetReportedAtMs } = update.record;
       return {
         reachable: publisher.isReachable(ref),
         version: current?.version ?? null,
@@ -140,16 +160,26 @@ export function createActivities({ records, publisher, isIntact }: ActivityDeps)
         lastProgressAtMs,
         hundredAtMs,
         failure: update.reportedFailure,
-        listeningSinceMs: publisher.listeningSinceMs(),
+        targetHeardAtMs: update.targetHeardAtMs,
+        listeningForMs: await publisher.listeningForMs(),
+        offlineSinceMs: update.offlineSinceMs,
+        lastDownloadAtMs,
+        targetReportedAtMs,
       };
     },
 
-    /** Ends a device update whose run was refused, terminated or lost: there is always an outcome. */
-    async endDeviceUpdate(ref: DeviceUpdateRef, end: ForeignEnd, atMs: number): Promise<void> {
+    /**
+     * Ends a device update whose run was refused, terminated or lost: there is always an outcome.
+     *
+     * @returns how it has ended; nothing in histories of older releases
+     */
+    async endDeviceUpdate(ref: DeviceUpdateRef, end: ForeignEnd, atMs: number): Promise<'failed' | 'cancelled' | void> {
       const { record } = await load(ref);
       const holder = end.kind === 'busy' ? await records.openDeviceUpdate(ref, null) : undefined;
-      const state = endedBy(record, end, { atMs, holder: holder?.record.taskId });
-      await records.recordDeviceUpdate(ref.taskId, ref, state, record.runId);
+      const reason = end.kind === 'terminated' ? await terminatedByEngine(record.workflowId, record.runId) : undefined;
+      const state = endedBy(record, end, { atMs, holder: holder?.record.taskId, reason });
+      const { status } = await records.recordDeviceUpdate(ref.taskId, ref, state, record.runId);
+      return status === 'cancelled' ? 'cancelled' : 'failed';
     },
 
     /** Writes the run's state of a device update into the records. */
@@ -171,13 +201,13 @@ export type Activities = ReturnType<typeof createActivities>;
 function endedBy(
   record: DeviceUpdateRecord,
   end: ForeignEnd,
-  { atMs, holder }: { atMs: number; holder: string | undefined },
+  { atMs, holder, reason }: { atMs: number; holder: string | undefined; reason: string | undefined },
 ): DeviceUpdateState {
   switch (end.kind) {
     case 'busy':
       return failed(record, 'device-busy', atMs, holder === undefined ? '' : `It is still open in task ${holder}.`);
     case 'terminated':
-      return cancelled(record, atMs, 'Its run was terminated in Temporal.');
+      return terminated(record, atMs, reason);
     case 'lost':
       return failed(record, 'update-failed', atMs, `Its run ended unexpectedly: ${end.reason}`);
   }

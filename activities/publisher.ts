@@ -10,6 +10,8 @@ export interface Publisher {
    */
   notify(update: OpenDeviceUpdate): Promise<boolean>;
   isReachable(device: DeviceKey): boolean;
-  /** Since when devices could reach Ferry without a break: a device can't be blamed for what it could not report. */
-  listeningSinceMs(): number;
+  /** What the device is reachable by now, as `online` signals name it; undefined while it is not. */
+  onlineId(device: DeviceKey): string | undefined;
+  /** For how long devices can reach Ferry without a break: a device can't be blamed for what it could not report. */
+  listeningForMs(): number | Promise<number>;
 }

@@ -1,6 +1,7 @@
 import type { OpenAPIHono, RouteConfig } from '@hono/zod-openapi';
 import { secureHeaders } from 'hono/secure-headers';
 import { createAnswers } from './answers.js';
+import { basePathOf } from './base-path.js';
 import { auditRequests } from './audit.js';
 import { auditRoutes } from './audit-routes.js';
 import { createCredentials, requirePrincipal, SignInFailures } from './auth.js';
@@ -33,6 +34,8 @@ import { workflowHistoryRoutes } from './workflow-history.js';
 
 export interface Api {
   readonly app: OpenAPIHono<ApiEnv>;
+  /** Where a proxy has put the service (base-path.ts). */
+  readonly basePath: string;
   /** For what is answered beside the app: downloads. */
   readonly measure: MeasureRequest;
   /** Ends the event streams, which would otherwise hold a server's close. Clients come back and resume. */
@@ -53,6 +56,7 @@ export function createApi(deps: ApiDeps): Api {
   const credentials = createCredentials({ records, adminToken: deps.adminToken, now });
   const failures = new SignInFailures(now);
   const { secureCookie = false, publicUrl } = deps;
+  const basePath = basePathOf(publicUrl);
   const sessions = createSessions({ records, credentials, failures, streams, secureCookie, publicUrl, now });
   const owners = ownersIn(records);
 
@@ -61,9 +65,14 @@ export function createApi(deps: ApiDeps): Api {
   app.notFound(answerUnknownRoutes((path) => methodsOf(app, path)));
   app.use(measureRequests(measure));
   app.use(secureHeaders());
+  app.use(async (c, next) => {
+    await next();
+    const location = c.res.headers.get('location');
+    if (basePath !== '' && location !== null) c.header('Location', `${basePath}${location}`);
+  });
   app.route('/', healthRoutes(deps));
   app.route('/', docsRoutes());
-  if (deps.consoleFolder !== undefined) app.route('/', consoleRoutes(deps.consoleFolder));
+  if (deps.consoleFolder !== undefined) app.route('/', consoleRoutes(deps.consoleFolder, basePath));
   app.use(
     '/v1/*',
     auditRequests({ records, actionOf: (method, pattern) => actions.get(`${method} ${pattern}`), log, now }),
@@ -90,9 +99,9 @@ export function createApi(deps: ApiDeps): Api {
   app.route('/', forgettingRoutes(deps));
   app.route('/', tokenRoutes(shared));
   app.route('/', auditRoutes(shared));
-  describe(app);
+  describe(app, { basePath, version: deps.version });
   const actions = actionsOf(app);
-  return { app, measure, closeStreams: () => closing.abort() };
+  return { app, basePath, measure, closeStreams: () => closing.abort() };
 }
 
 /** What the audit log calls each route, by method and pattern. */
@@ -107,7 +116,13 @@ function actionsOf(app: OpenAPIHono<ApiEnv>): ReadonlyMap<string, string> {
   );
 }
 
-function describe(app: OpenAPIHono<ApiEnv>): void {
+interface Description {
+  readonly basePath: string;
+  /** Of the service. */
+  readonly version: string;
+}
+
+function describe(app: OpenAPIHono<ApiEnv>, { basePath, version }: Description): void {
   app.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' });
   app.openAPIRegistry.registerComponent('securitySchemes', 'session', {
     type: 'apiKey',
@@ -118,9 +133,12 @@ function describe(app: OpenAPIHono<ApiEnv>): void {
     openapi: '3.1.0',
     info: {
       title: 'Ferry',
-      version: '1',
+      version,
       description:
         'Firmware updates for device fleets. Refusals are problem documents (RFC 9457) with a stable `code`; lists are pages of `limit` items with a `nextCursor`.',
+      license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
     },
+    // Relative to where the document comes from: the service does not know all names it is reached by.
+    servers: [{ url: basePath === '' ? '/' : basePath }],
   });
 }

@@ -3,7 +3,7 @@ import type { Records } from '../records/records.js';
 import type { Answers } from './answers.js';
 import { Permission } from './auth.js';
 import type { ApiDeps, ApiEnv } from './deps.js';
-import { json, jsonBody, operation } from './operation.js';
+import { json, optionalJsonBody, operation } from './operation.js';
 import { Decide, IdParams } from './requests.js';
 import { newRouter } from './router.js';
 import { Scope } from './scope.js';
@@ -14,11 +14,12 @@ const shared = {
   tag: 'Tasks',
   permission: Permission.RUN_TASKS,
   scope: Scope.TASK,
-  request: { params: IdParams, body: jsonBody(Decide) },
+  request: { params: IdParams, body: optionalJsonBody(Decide) },
   problems: ['not-found', 'task-not-awaiting-approval', 'second-operator-required'],
 } as const;
 
 const approveTask = operation({
+  id: 'approveTask',
   ...shared,
   path: '/v1/tasks/{id}/approve',
   action: 'task.approve',
@@ -27,6 +28,7 @@ const approveTask = operation({
 });
 
 const rejectTask = operation({
+  id: 'rejectTask',
   ...shared,
   path: '/v1/tasks/{id}/reject',
   action: 'task.reject',
@@ -55,11 +57,11 @@ export function approvalRoutes({ records, answers, deliver, now }: ApprovalDeps)
 
   return newRouter()
     .openapi(approveTask, async (c) => {
-      const { remark } = c.req.valid('json');
+      const { remark = '' } = c.req.valid('json');
       return c.json(await decide(c, { id: c.req.valid('param').id, decision: 'approved', remark }), 202);
     })
     .openapi(rejectTask, async (c) => {
-      const { remark } = c.req.valid('json');
+      const { remark = '' } = c.req.valid('json');
       return c.json(await decide(c, { id: c.req.valid('param').id, decision: 'rejected', remark }), 202);
     });
 }

@@ -1,17 +1,25 @@
+import { setImmediate } from 'node:timers/promises';
 import { z } from '@hono/zod-openapi';
-import { ChainCheck } from '../records/audit-chain.js';
+import { ChainCheck, type ChainFault } from '../records/audit-chain.js';
 import type { AuditEntry, Records } from '../records/records.js';
 import { iso, pageAnswer } from './answers.js';
 import { auditAnswer } from './audit.js';
 import { Permission } from './auth.js';
 import { csvOf } from './csv.js';
-import { json, operation } from './operation.js';
-import { AuditCsvQuery, AuditQuery } from './requests.js';
+import { json, jsonBody, operation } from './operation.js';
+import { ArchiveAudit, AuditChainQuery, AuditCsvQuery, AuditQuery } from './requests.js';
 import { newRouter } from './router.js';
 import { narrowed, Scope } from './scope.js';
-import { AuditEntrySchema, AuditVerificationSchema, pageOf } from './schemas.js';
+import {
+  AuditArchivedSchema,
+  AuditEntrySchema,
+  AuditVerificationSchema,
+  pageOf,
+  type AuditVerificationAnswer,
+} from './schemas.js';
 
 const listAudit = operation({
+  id: 'listAudit',
   method: 'get',
   path: '/v1/audit',
   tag: 'Audit',
@@ -24,6 +32,7 @@ const listAudit = operation({
 });
 
 const exportAudit = operation({
+  id: 'exportAudit',
   method: 'get',
   path: '/v1/audit.csv',
   tag: 'Audit',
@@ -36,16 +45,48 @@ const exportAudit = operation({
 });
 
 const verifyAudit = operation({
+  id: 'verifyAudit',
   method: 'get',
   path: '/v1/audit/verification',
   tag: 'Audit',
-  summary: 'Check the chain of the audit log from its beginning',
+  summary: 'Check the chain of the audit log from its beginning, or from the last archive',
   description:
     'Each entry’s hash covers the one before. Keep the last hash elsewhere, and ask for it later: a log that was written anew does not have it any more.',
   permission: Permission.READ_AUDIT,
   scope: Scope.SERVICE,
   responses: { 200: json(AuditVerificationSchema, 'What was found') },
   problems: [],
+});
+
+const chain = operation({
+  id: 'listAuditChain',
+  method: 'get',
+  path: '/v1/audit/chain',
+  tag: 'Audit',
+  summary: 'Read the oldest entries of the audit log as they are hashed, for an archive',
+  description:
+    'JSON, one entry a line, in the order of the chain. Entries that were archived before are not among them.',
+  permission: Permission.READ_AUDIT,
+  scope: Scope.SERVICE,
+  request: { query: AuditChainQuery },
+  responses: { 200: { description: 'One line an entry', content: { 'text/jsonl': { schema: z.string() } } } },
+  problems: [],
+});
+
+const archive = operation({
+  id: 'archiveAudit',
+  method: 'post',
+  path: '/v1/audit/archive',
+  tag: 'Audit',
+  summary: 'Delete the entries of the audit log that are archived elsewhere',
+  description:
+    'Those up to the entry that is named. Its hash is kept for ever, so that the entries after it still prove that nothing was changed, and the archive proves itself by it. Repeatable.',
+  permission: Permission.FORGET,
+  scope: Scope.SERVICE,
+  action: 'audit.archive',
+  request: { body: jsonBody(ArchiveAudit) },
+  responses: { 200: json(AuditArchivedSchema, 'Up to where, and what was deleted') },
+  problems: ['not-found'],
 });
 
 const PAGE = 500;
@@ -63,7 +104,9 @@ const COLUMNS = [
   'hash',
 ] as const;
 
-export function auditRoutes({ records }: { readonly records: Pick<Records, 'listAudit' | 'auditChain'> }) {
+type AuditRecords = Pick<Records, 'listAudit' | 'auditChain' | 'auditAnchor' | 'anchorAudit' | 'dropArchivedAudit'>;
+
+export function auditRoutes({ records, now }: { readonly records: AuditRecords; readonly now: () => number }) {
   return newRouter()
     .openapi(listAudit, async (c) => {
       const { limit, cursor, productKey, ...filter } = c.req.valid('query');
@@ -84,19 +127,67 @@ export function auditRoutes({ records }: { readonly records: Pick<Records, 'list
         },
       );
     })
-    .openapi(verifyAudit, async (c) => {
-      const check = new ChainCheck();
-      for (let afterId = 0; ;) {
-        const entries = await records.auditChain(afterId, PAGE);
-        for (const entry of entries) {
-          const fault = check.next(entry);
-          if (fault) return c.json({ entries: check.checked, lastHash: check.lastHash, fault }, 200);
-          afterId = entry.id;
-        }
-        if (entries.length < PAGE)
-          return c.json({ entries: check.checked, lastHash: check.lastHash, fault: null }, 200);
-      }
+    .openapi(verifyAudit, async (c) => c.json(await verified(records), 200))
+    .openapi(chain, async (c) => {
+      const beforeMs = Date.parse(c.req.valid('query').before);
+      return c.body(streamOf(linesOf(records, beforeMs)), 200, { 'Content-Type': 'text/jsonl; charset=utf-8' });
+    })
+    .openapi(archive, async (c) => {
+      const { entryId, archivedAtMs } = await records.anchorAudit(c.req.valid('json'), now());
+      let deleted = 0;
+      for (let piece = -1; piece !== 0; deleted += piece) piece = await records.dropArchivedAudit(PAGE);
+      return c.json({ id: entryId, archivedAt: iso(archivedAtMs), deleted }, 200);
     });
+}
+
+async function verified(records: Pick<Records, 'auditChain' | 'auditAnchor'>): Promise<AuditVerificationAnswer> {
+  const anchor = await records.auditAnchor();
+  const after = anchor && { id: anchor.entryId, hash: anchor.hash };
+  const check = new ChainCheck(after);
+  const answer = (fault: ChainFault | null): AuditVerificationAnswer => ({
+    ...{ entries: check.checked, lastHash: check.lastHash, fault },
+    archived: anchor && after ? { ...after, archivedAt: iso(anchor.archivedAtMs) } : null,
+  });
+  for await (const entries of pagesOfChain(records)) {
+    for (const entry of entries) {
+      const fault = check.next(entry);
+      if (fault) return answer(fault);
+    }
+  }
+  return answer(null);
+}
+
+/** With a breath for everything else after each page: the records answer without one. */
+async function* pagesOfChain(records: Pick<Records, 'auditChain'>): AsyncGenerator<readonly AuditEntry[]> {
+  for (let afterId = 0; ;) {
+    const entries = await records.auditChain(afterId, PAGE);
+    yield entries;
+    const last = entries.at(-1);
+    if (entries.length < PAGE || !last) return;
+    afterId = last.id;
+    await setImmediate();
+  }
+}
+
+function streamOf(pieces: AsyncGenerator<string>): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  return new ReadableStream({
+    async pull(controller) {
+      const { value, done } = await pieces.next();
+      if (done === true) controller.close();
+      else controller.enqueue(encoder.encode(value));
+    },
+    cancel: async () => void (await pieces.return(undefined)),
+  });
+}
+
+async function* linesOf(records: Pick<Records, 'auditChain'>, beforeMs: number): AsyncGenerator<string> {
+  for await (const entries of pagesOfChain(records)) {
+    const end = entries.findIndex(({ atMs }) => atMs >= beforeMs);
+    const old = end < 0 ? entries : entries.slice(0, end);
+    if (old.length > 0) yield old.map((entry) => `${JSON.stringify(entry)}\n`).join('');
+    if (end >= 0) return;
+  }
 }
 
 const lineOf = ({ atMs, ...entry }: AuditEntry) => ({ ...entry, at: iso(atMs) });

@@ -5,6 +5,7 @@ import type { AuditDraft, AuditEntry, Records } from '../records/records.js';
 import { addressOf } from './address.js';
 import { iso } from './answers.js';
 import type { ApiEnv, ApiLog } from './deps.js';
+import { tellNews } from './news.js';
 import { REPLAYED_HEADER } from './idempotency.js';
 import type { AuditEntryAnswer } from './schemas.js';
 
@@ -34,16 +35,23 @@ export function auditRequests({ records, actionOf, log, now }: AuditDeps): Middl
     const refusal = c.error instanceof FerryError ? c.error : undefined;
     // Who is held back for sending rubbish must not fill the log with it.
     if (refusal?.code === 'too-many-requests') return;
-    const draft = await draftOf(c, { action, atMs: now() });
+    const answer = await answerOf(c.res);
+    const draft = draftOf(c, { action, atMs: now(), answer });
+    tellNews(log, draft, answer);
     await records
       .addAudit(draft)
       .catch((error: unknown) => log.error({ err: error, action }, 'the audit log could not be written'));
   };
 }
 
-async function draftOf(c: Context<ApiEnv>, { action, atMs }: { action: string; atMs: number }): Promise<AuditDraft> {
+interface Asked {
+  readonly action: string;
+  readonly atMs: number;
+  readonly answer: Json | undefined;
+}
+
+function draftOf(c: Context<ApiEnv>, { action, atMs, answer }: Asked): AuditDraft {
   const principal = c.get('principal') as ApiEnv['Variables']['principal'] | undefined;
-  const answer = await answerOf(c.res);
   const isDone = c.res.ok;
   return {
     atMs,

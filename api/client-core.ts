@@ -15,6 +15,7 @@ import type {
   SignInRequest,
 } from './requests.js';
 import type {
+  AuditArchivedAnswer,
   AuditEntryAnswer,
   AuditVerificationAnswer,
   BatchPreviewAnswer,
@@ -300,6 +301,9 @@ export function createClientCore({ url, headers }: ClientCoreOptions) {
     /** Beside those that it trusts already. */
     trustKey: (productKey: string, publicKey: string) =>
       call<ProductAnswer>('POST', `${product(productKey)}/trusted-keys`, { json: { publicKey } }),
+    /** In place of all that it trusts; none: it takes any firmware. */
+    setTrustedKeys: (productKey: string, publicKeys: readonly string[]) =>
+      call<ProductAnswer>('PUT', `${product(productKey)}/trusted-keys`, { json: { publicKeys } }),
     untrustKey: (productKey: string, keyId: string) =>
       call<ProductAnswer>('DELETE', `${product(productKey)}/trusted-keys/${encodeURIComponent(keyId)}`),
     /** Another secret; generated if none is given. The device is cut off. */
@@ -328,6 +332,10 @@ export function createClientCore({ url, headers }: ClientCoreOptions) {
     listAudit: (query: AuditQuery & PageParams = {}) =>
       page<PageAnswer<AuditEntryAnswer>>('GET', 'v1/audit', { query: { ...query } }),
     verifyAudit: () => call<AuditVerificationAnswer>('GET', 'v1/audit/verification'),
+    /** The entries of the audit log that are older than a time, one a line in JSON, piece by piece. */
+    auditChain: (before: string) => textOf(send('GET', 'v1/audit/chain', { query: { before } })),
+    archiveAudit: (json: { readonly id: number; readonly hash: string }) =>
+      call<AuditArchivedAnswer>('POST', 'v1/audit/archive', { json }),
     /** The audit log as CSV, piece by piece. */
     auditCsv: (query: AuditQuery = {}) =>
       textOf(send('GET', 'v1/audit.csv', { query: { ...query }, expects: 'text/csv' })),

@@ -27,6 +27,10 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 /** Stands in the built page wherever the nonce of an answer goes. */
 const NONCE_MARK = /__FERRY_NONCE__/g;
+/** Stands where the page says below which path it is. */
+const BASE_MARK = '__FERRY_BASE__';
+/** Links to the built files, which are relative as they are built. */
+const RELATIVE_LINK = /(?<= (?:src|href)=")\.\//g;
 /** Files are compressed when they are built; browsers offer brotli over https only. */
 const ENCODINGS = [
   ['br', '.br'],
@@ -51,8 +55,9 @@ const policy = (nonce: string): string =>
  * The operators' console, from the folder it was built into.
  *
  * @param folder has `index.html` and `assets/`
+ * @param basePath where a proxy has put the service (base-path.ts)
  */
-export function consoleRoutes(folder: string) {
+export function consoleRoutes(folder: string, basePath = '') {
   const router = newRouter();
 
   router.get('/assets/:file', async (c) => {
@@ -70,7 +75,8 @@ export function consoleRoutes(folder: string) {
     const html = await readFile(join(folder, 'index.html'), 'utf8').catch(() => undefined);
     if (html === undefined) throw notFound('The console, which is not built: run npm run build; its files');
     const nonce = randomBytes(16).toString('base64');
-    return c.html(html.replace(NONCE_MARK, nonce), 200, {
+    const page = html.replace(NONCE_MARK, nonce).replace(BASE_MARK, basePath).replace(RELATIVE_LINK, `${basePath}/`);
+    return c.html(page, 200, {
       'Content-Security-Policy': policy(nonce),
       'Cache-Control': 'no-store',
     });

@@ -39,11 +39,13 @@ export interface ApiDeps {
   /** By name of the part, such as `database`: rejects when it is down. */
   readonly readiness: Readonly<Record<string, () => Promise<unknown>>>;
   readonly metrics: Registry;
+  /** Of the service, such as `1.2.0`. */
+  readonly version: string;
   /** The folder of the built console; without it there is none. */
   readonly consoleFolder?: string;
   /** Browsers reach the console by https only. */
   readonly secureCookie?: boolean;
-  /** Where a proxy in front is reached, which may say another host than its own address. */
+  /** Where a proxy in front is reached, which may say another host than its own address; its path is the base path. */
   readonly publicUrl?: string | undefined;
   readonly log: ApiLog;
   /** Epoch milliseconds. */

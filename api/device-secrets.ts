@@ -6,7 +6,7 @@ import { noteBefore } from './audit.js';
 import { Permission } from './auth.js';
 import type { ApiDeps } from './deps.js';
 import { newDeviceSecret } from './ids.js';
-import { json, jsonBody, operation } from './operation.js';
+import { json, jsonBody, operation, optionalJsonBody } from './operation.js';
 import { DeviceParams, RenameDevice, RotateSecret } from './requests.js';
 import { newRouter } from './router.js';
 import { Scope } from './scope.js';
@@ -15,18 +15,20 @@ import { DeviceSchema, RegisteredDeviceSchema } from './schemas.js';
 const shared = { tag: 'Devices', permission: Permission.WRITE_DEVICES, scope: Scope.PRODUCT } as const;
 
 const rotateSecret = operation({
+  id: 'rotateSecret',
   ...shared,
   method: 'post',
   path: '/v1/products/{productKey}/devices/{deviceName}/secret',
   summary: 'Give a device another secret; the old one is void at once',
   description: 'Its connection is cut. The answer is the only one that shows the secret.',
   action: 'device.rotate-secret',
-  request: { params: DeviceParams, body: jsonBody(RotateSecret) },
+  request: { params: DeviceParams, body: optionalJsonBody(RotateSecret) },
   responses: { 200: json(RegisteredDeviceSchema, 'The device with its secret') },
   problems: ['not-found'],
 });
 
 const revokeDevice = operation({
+  id: 'revokeDevice',
   ...shared,
   method: 'post',
   path: '/v1/products/{productKey}/devices/{deviceName}/revoke',
@@ -38,6 +40,7 @@ const revokeDevice = operation({
 });
 
 const restoreDevice = operation({
+  id: 'restoreDevice',
   ...shared,
   method: 'post',
   path: '/v1/products/{productKey}/devices/{deviceName}/restore',
@@ -49,6 +52,7 @@ const restoreDevice = operation({
 });
 
 const renameDevice = operation({
+  id: 'renameDevice',
   ...shared,
   method: 'patch',
   path: '/v1/products/{productKey}/devices/{deviceName}',
@@ -62,6 +66,7 @@ const renameDevice = operation({
 });
 
 const deleteDevice = operation({
+  id: 'deleteDevice',
   ...shared,
   method: 'delete',
   path: '/v1/products/{productKey}/devices/{deviceName}',

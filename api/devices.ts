@@ -19,6 +19,7 @@ import {
 } from './schemas.js';
 
 const registerDevices = operation({
+  id: 'registerDevices',
   method: 'post',
   path: '/v1/products/{productKey}/devices',
   tag: 'Devices',
@@ -41,10 +42,11 @@ const registerDevices = operation({
     },
   },
   responses: { 201: json(RegisteredDevicesSchema, 'The devices with their secrets') },
-  problems: ['not-found', 'device-exists', 'idempotency-key-reused'],
+  problems: ['not-found', 'device-exists', 'idempotency-key-reused', 'registration-changed'],
 });
 
 const listDevices = operation({
+  id: 'listDevices',
   method: 'get',
   path: '/v1/products/{productKey}/devices',
   tag: 'Devices',
@@ -57,6 +59,7 @@ const listDevices = operation({
 });
 
 const getDevice = operation({
+  id: 'getDevice',
   method: 'get',
   path: '/v1/products/{productKey}/devices/{deviceName}',
   tag: 'Devices',
@@ -69,6 +72,7 @@ const getDevice = operation({
 });
 
 const listDeviceHistory = operation({
+  id: 'listDeviceHistory',
   method: 'get',
   path: '/v1/products/{productKey}/devices/{deviceName}/updates',
   tag: 'Devices',

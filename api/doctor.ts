@@ -1,12 +1,13 @@
 import { z } from '@hono/zod-openapi';
 import { Permission } from './auth.js';
 import type { ApiDeps } from './deps.js';
-import { json, jsonBody, operation } from './operation.js';
+import { json, optionalJsonBody, operation } from './operation.js';
 import { newRouter } from './router.js';
 import { Scope } from './scope.js';
 import { DoctorReportSchema } from './schemas.js';
 
 const examine = operation({
+  id: 'examineService',
   method: 'post',
   path: '/v1/doctor',
   tag: 'Service',
@@ -15,7 +16,7 @@ const examine = operation({
   scope: Scope.SERVICE,
   action: 'service.examine',
   request: {
-    body: jsonBody(
+    body: optionalJsonBody(
       z
         .strictObject({ fix: z.boolean().optional().openapi({ description: 'Repair what can be repaired.' }) })
         .openapi('ExamineService'),

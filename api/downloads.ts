@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import parseRange from 'range-parser';
 import { isOpen } from '../domain/device-update.js';
+import { RecentMap } from '../domain/recent-map.js';
 import { FerryError, notFound } from '../domain/errors.js';
 import { DOWNLOAD_PATH, type DownloadTokens } from '../firmware/download-token.js';
 import type { ByteRange, FirmwareStore } from '../firmware/store.js';
@@ -12,7 +13,7 @@ import type { MeasureRequest } from './metrics.js';
 import { internalProblem, problemOf } from './problem.js';
 
 export interface DownloadDeps {
-  readonly records: Pick<Records, 'getDeviceUpdateById'>;
+  readonly records: Pick<Records, 'getDeviceUpdateById' | 'downloading'>;
   readonly store: Pick<FirmwareStore, 'read'>;
   readonly tokens: Pick<DownloadTokens, 'read'>;
   /** How many times its size one device update may fetch of its firmware in a minute. */
@@ -32,6 +33,7 @@ export type DownloadHandler = (request: IncomingMessage, response: ServerRespons
  */
 export function createDownloadHandler(deps: DownloadDeps): DownloadHandler {
   const limit = new DownloadLimit(deps.perMinute ?? DOWNLOADS_PER_MINUTE);
+  const note = downloadNotes(deps);
   return (request, response) => {
     const path = (request.url ?? '').split('?', 1)[0] ?? '';
     if (!path.startsWith(DOWNLOAD_PATH)) return false;
@@ -41,13 +43,33 @@ export function createDownloadHandler(deps: DownloadDeps): DownloadHandler {
       const durationMs = performance.now() - startedMs;
       deps.measure?.({ method, route: '/files/:token', status: response.statusCode, durationMs });
     });
-    void answer({ ...deps, limit }, path.slice(DOWNLOAD_PATH.length), { request, response });
+    void answer({ ...deps, limit, note }, path.slice(DOWNLOAD_PATH.length), { request, response });
     return true;
   };
 }
 
 interface LimitedDeps extends DownloadDeps {
   readonly limit: DownloadLimit;
+  readonly note: (updateId: number) => void;
+}
+
+const NOTED_EVERY_MS = 60_000;
+/** Device updates of which it is known when their download was last noted. */
+const NOTED_MAX = 20_000;
+
+/**
+ * Notes in the records that a device is being sent its firmware, once a minute at most: a slow download is a sign of
+ * life. It is no more than that, so a note that can't be written does not stop the download.
+ */
+function downloadNotes({ records, log, now = Date.now }: DownloadDeps): (updateId: number) => void {
+  const notedAtMs = new RecentMap<number, number>(NOTED_MAX);
+  return (updateId) => {
+    const atMs = now();
+    const before = notedAtMs.get(updateId);
+    if (before !== undefined && atMs >= before && atMs < before + NOTED_EVERY_MS) return;
+    notedAtMs.set(updateId, atMs);
+    records.downloading(updateId, atMs).catch((err: unknown) => log.warn({ err }, 'a download could not be noted'));
+  };
 }
 
 interface Exchange {
@@ -65,6 +87,7 @@ async function answer(deps: LimitedDeps, token: string, exchange: Exchange): Pro
     await send(deps, firmware, {
       ...exchange,
       asked: (part) => requireUnhurried(deps, { id: record.id, part }, response),
+      sent: () => deps.note(record.id),
     });
   } catch (error) {
     if (response.headersSent || response.destroyed) {
@@ -85,11 +108,19 @@ async function answer(deps: LimitedDeps, token: string, exchange: Exchange): Pro
 
 /** Forged, expired, foreign, ended and a revoked device's look the same from outside. */
 async function updateFor({ tokens, records, now = Date.now }: DownloadDeps, token: string): Promise<OpenDeviceUpdate> {
-  const id = tokens.read(token, now());
+  const id = tokens.read(token, ANY_TIME_MS);
   const update = id === undefined ? undefined : await records.getDeviceUpdateById(id);
   if (!update || !isOpen(update.record.status) || update.isDeviceRevoked) throw notFound('This download');
+  // A device that has begun may leave for hours and go on with the same URL.
+  if (tokens.read(token, now()) === undefined && !hasBegun(update)) throw notFound('This download');
   return update;
 }
+
+/** No token has expired by then. */
+const ANY_TIME_MS = 0;
+
+const hasBegun = ({ record }: OpenDeviceUpdate): boolean =>
+  record.startedAtMs !== null || record.lastDownloadAtMs !== null;
 
 /** @throws FerryError `too-many-requests` */
 function requireUnhurried(
@@ -106,10 +137,17 @@ function requireUnhurried(
   );
 }
 
+interface Sending extends Exchange {
+  /** Before anything is sent. @param part of the file that is asked for */
+  readonly asked: (part: number) => void;
+  /** After each piece that the connection has taken. */
+  readonly sent: () => void;
+}
+
 async function send(
   { store }: DownloadDeps,
   firmware: TargetFirmware,
-  { request, response, asked }: Exchange & { readonly asked: (part: number) => void },
+  { request, response, asked, sent }: Sending,
 ): Promise<void> {
   const { sizeBytes, sha256 } = firmware;
   const etag = `"${sha256}"`;
@@ -135,7 +173,15 @@ async function send(
     response.writeHead(200, { 'Content-Length': sizeBytes, ...head });
   }
   if (!file) response.end();
-  else await pipeline(file, response);
+  else await pipeline(file, (pieces: AsyncIterable<Buffer>) => noting(pieces, sent), response);
+}
+
+/** The next piece is asked for when the connection has room for it. */
+async function* noting(pieces: AsyncIterable<Buffer>, sent: () => void): AsyncGenerator<Buffer> {
+  for await (const piece of pieces) {
+    yield piece;
+    sent();
+  }
 }
 
 /** The one range that is asked for; undefined for the whole file. Malformed and multiple ranges may be ignored [RFC 9110 14.2]. */

@@ -35,6 +35,7 @@ const eventStream = {
 };
 
 const taskEvents = operation({
+  id: 'streamTaskEvents',
   method: 'get',
   path: '/v1/tasks/{id}/events',
   tag: 'Events',
@@ -47,6 +48,7 @@ const taskEvents = operation({
 });
 
 const allEvents = operation({
+  id: 'streamEvents',
   method: 'get',
   path: '/v1/events',
   tag: 'Events',
@@ -87,6 +89,12 @@ export function eventRoutes({ records, answers, log, closing, streams }: EventDe
   async function resumePoint(headers: z.output<typeof EventHeaders>): Promise<number | undefined> {
     const id = headers['last-event-id'];
     if (id === undefined) return undefined;
+    if (await records.isLostChange(Number(id))) {
+      throw invalidField(
+        'Last-Event-ID',
+        'is of an event that a restore of the service has taken back; connect without it',
+      );
+    }
     if (Number(id) <= (await records.lastChange())) return Number(id);
     throw invalidField('Last-Event-ID', 'is newer than the newest event; connect without it');
   }

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import type { Context } from 'hono';
-import { FerryError, notFound } from '../domain/errors.js';
+import { FerryError, notFound, trustUndecided } from '../domain/errors.js';
 import { firmwareNameProblem } from '../domain/names.js';
 import { quotaExceeded, type FirmwareLimits } from '../domain/policy.js';
 import { isSignedBy, type SignedFirmware } from '../firmware/signature.js';
@@ -121,8 +121,11 @@ export class FirmwareIntake {
     const { name, productKey } = parsed.data;
     if (name !== undefined) this.checkName(name);
     if (productKey !== undefined) narrowed(c, productKey);
-    if (productKey !== undefined && !(await records.getProduct(productKey)))
-      throw notFound(`The product ${productKey}`);
+    if (productKey !== undefined) {
+      const product = await records.getProduct(productKey);
+      if (!product) throw notFound(`The product ${productKey}`);
+      if (product.trustUndecided) throw trustUndecided(productKey);
+    }
     // A repeat of an upload that was the last to fit is answered, not refused.
     const used = await records.countFirmware();
     if (request === 'new' && used >= limits.firmwareMax) throw quotaExceeded(used, limits.firmwareMax);

@@ -18,6 +18,7 @@ const UploadSchema = FirmwareFields.extend({
 }).openapi('FirmwareUpload');
 
 const addFirmware = operation({
+  id: 'addFirmware',
   method: 'post',
   path: '/v1/firmware',
   tag: 'Firmware',
@@ -40,11 +41,13 @@ const addFirmware = operation({
     'firmware-quota-exceeded',
     'firmware-version-exists',
     'firmware-signature-invalid',
+    'trust-undecided',
     'idempotency-key-reused',
   ],
 });
 
 const listFirmware = operation({
+  id: 'listFirmware',
   method: 'get',
   path: '/v1/firmware',
   tag: 'Firmware',
@@ -57,6 +60,7 @@ const listFirmware = operation({
 });
 
 const getFirmware = operation({
+  id: 'getFirmware',
   method: 'get',
   path: '/v1/firmware/{id}',
   tag: 'Firmware',
@@ -69,6 +73,7 @@ const getFirmware = operation({
 });
 
 const deleteFirmware = operation({
+  id: 'deleteFirmware',
   method: 'delete',
   path: '/v1/firmware/{id}',
   tag: 'Firmware',

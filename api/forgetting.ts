@@ -10,6 +10,7 @@ import { ForgettingSchema } from './schemas.js';
 const OLDER_THAN_MS_MIN = 24 * 3_600_000;
 
 const forget = operation({
+  id: 'forgetRecords',
   method: 'post',
   path: '/v1/records/forget',
   tag: 'Service',

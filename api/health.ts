@@ -6,7 +6,12 @@ import type { ReadinessAnswer } from './schemas.js';
 const CHECK_MS = 3_000;
 
 /** What orchestrators and monitoring ask; open, so it names parts and nothing else. */
-export function healthRoutes({ readiness, metrics, log }: Pick<ApiDeps, 'readiness' | 'metrics' | 'log'>) {
+export function healthRoutes({
+  readiness,
+  metrics,
+  version,
+  log,
+}: Pick<ApiDeps, 'readiness' | 'metrics' | 'version' | 'log'>) {
   async function isUp(part: string, check: () => Promise<unknown>): Promise<boolean> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise((_, reject) => {
@@ -24,7 +29,7 @@ export function healthRoutes({ readiness, metrics, log }: Pick<ApiDeps, 'readine
   }
 
   const router = newRouter();
-  router.get('/healthz', (c) => c.json({ status: 'ok' }));
+  router.get('/healthz', (c) => c.json({ status: 'ok', version }));
   router.get('/readyz', async (c) => {
     const checks = Object.entries(readiness).map(
       async ([part, check]) => [part, (await isUp(part, check)) ? 'up' : 'down'] as const,

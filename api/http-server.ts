@@ -4,13 +4,14 @@ import type { Socket } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
 import { getRequestListener } from '@hono/node-server';
 import { FerryError } from '../domain/errors.js';
+import { belowBase } from './base-path.js';
 import type { Api } from './api.js';
 import type { ApiLog } from './deps.js';
 import type { DownloadHandler } from './downloads.js';
 import { internalProblem, problemOf } from './problem.js';
 
 interface HttpServerDeps {
-  readonly api: Pick<Api, 'app'>;
+  readonly api: Pick<Api, 'app' | 'basePath'>;
   readonly downloads: DownloadHandler;
   readonly log: ApiLog;
   /** Certificate and key: it speaks HTTPS only. */
@@ -62,6 +63,7 @@ export function createHttpServer({ api, downloads, log, tls }: HttpServerDeps): 
     },
   });
   const answer: RequestListener = (request, response) => {
+    request.url = belowBase(request.url ?? '/', api.basePath);
     if (!downloads(request, response)) void listener(request, response);
   };
   if (!tls) return knowingSilent(createServer(answer), 'connection');

@@ -14,12 +14,16 @@ export const IdempotencyHeaders = z.object({
     .string()
     .regex(/^[\x21-\x7e]{1,128}$/, 'must be 1 to 128 printable ASCII characters without blanks')
     .optional()
-    .openapi({ description: 'Repeats with the same key and body answer what the first request created.' }),
+    .openapi({
+      description:
+        'Repeats with the same key, route and body, by the same token, answer what the first request created.',
+    }),
 });
 
 /**
- * The request's idempotency, if it asks for one. The fingerprint covers route and body, so that a key is never taken
- * for another request.
+ * The request's idempotency, if it asks for one. Keys are each principal's own: what somebody else has created is not
+ * answered, whatever key they chose. The fingerprint covers route and body, so that a key is never taken for another
+ * request.
  *
  * @param body plain JSON, with whatever stands for a streamed file
  */
@@ -29,7 +33,8 @@ export function idempotencyOf(c: Context<ApiEnv>, body: unknown): Idempotency | 
   const key = parsed.data[KEY];
   if (key === undefined) return undefined;
   const request = `${c.req.method} ${c.req.path}\n${canonical(body)}`;
-  return { key, fingerprint: createHash('sha256').update(request).digest('hex') };
+  // The key has no blanks, so that no two of them become the same.
+  return { key: `${c.get('principal').id} ${key}`, fingerprint: createHash('sha256').update(request).digest('hex') };
 }
 
 /** Says in the answer whether an earlier request had created it. */

@@ -14,6 +14,8 @@ const BODY_BYTES_MAX = 8 * 1024 * 1024;
 
 /** A route of `/v1` as it is written down: with who may use it and every refusal it can answer. */
 interface Operation extends Pick<RouteConfig, 'summary' | 'description' | 'request' | 'responses'> {
+  /** Generated clients name their methods by it: it never changes. */
+  readonly id: string;
   readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete';
   readonly path: `/v1/${string}`;
   readonly tag: string;
@@ -31,7 +33,7 @@ interface Operation extends Pick<RouteConfig, 'summary' | 'description' | 'reque
  * the handler's type.
  */
 export function operation<const O extends Operation>(described: O): O {
-  const { tag, permission, scope, action, problems, request, responses, ...rest } = described;
+  const { id, tag, permission, scope, action, problems, request, responses, ...rest } = described;
   const allProblems: ErrorCode[] = [...problems, 'internal'];
   const middleware: MiddlewareHandler<ApiEnv>[] = [];
   if (permission !== null) {
@@ -43,9 +45,11 @@ export function operation<const O extends Operation>(described: O): O {
   if (request?.body) {
     allProblems.push('request-too-large', 'unsupported-media-type');
     if (!request.body.content['multipart/form-data']) middleware.push(limitBody);
+    if (Object.keys(request.body.content).join() === JSON_TYPE) middleware.push(requireJson);
   }
   return createRoute({
     ...rest,
+    operationId: id,
     ...(request && { request }),
     responses: { ...responses, ...problemResponses(allProblems) },
     tags: [tag],
@@ -70,6 +74,20 @@ export function mountUnvalidated(
   router.openAPIRegistry.registerPath(documented);
   router.on([route.method], [patternOf(route.path)], ...middleware, handler);
 }
+
+const JSON_TYPE = 'application/json';
+
+/** A body of another type would be taken for none, and what it asks for would be left out. */
+const requireJson: MiddlewareHandler<ApiEnv> = async (c, next) => {
+  const hasBody = c.req.raw.body !== null && c.req.header('content-length') !== '0';
+  if (hasBody && !/^application\/([\w.-]+\+)?json\s*(;|$)/i.test(c.req.header('content-type') ?? '')) {
+    throw new FerryError(
+      'unsupported-media-type',
+      'Send the body as JSON, with the header "Content-Type: application/json".',
+    );
+  }
+  await next();
+};
 
 const limitBody: MiddlewareHandler<ApiEnv> = bodyLimit({
   maxSize: BODY_BYTES_MAX,
@@ -97,6 +115,12 @@ function problemResponses(codes: readonly ErrorCode[]): RouteConfig['responses']
 /** A success with a JSON body. */
 export const json = <T extends z.ZodType>(schema: T, description: string) => ({
   description,
+  content: { 'application/json': { schema } },
+});
+
+/** A JSON request body that may be left out: all of its members are optional. */
+export const optionalJsonBody = <T extends z.ZodType>(schema: T) => ({
+  required: false as const,
   content: { 'application/json': { schema } },
 });
 

@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
 import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
-import { APPROVAL_TIMEOUT_MS, shardDevices, UNCONFIRMED_STARTS_MAX } from '../domain/policy.js';
+import { APPROVAL_TIMEOUT_MS, DEVICE_RUN_EVENTS_MAX, shardDevices, UNCONFIRMED_STARTS_MAX } from '../domain/policy.js';
 import type { Approval } from '../domain/update-task.js';
 import type { DeviceUpdateRecord, Records, TaskRecord } from '../records/records.js';
 import type { batchUpdate } from '../workflows/batch-update.js';
@@ -8,6 +8,7 @@ import { decideUpdate, endSignal } from '../workflows/messages.js';
 import { taskRunOptions, type TaskOrigin } from '../workflows/task-input.js';
 import type { verification } from '../workflows/verification.js';
 import type { ApiLog } from './deps.js';
+import { cancelDeviceRun } from './device-run.js';
 
 export interface OutboxDeps {
   readonly records: Pick<
@@ -79,7 +80,7 @@ export function createOutbox({ records, client, log }: OutboxDeps): Outbox {
       await records.delivered(taskId, 'end');
     }
     const cancels = await records.undeliveredDeviceCancels(ROUND_MAX);
-    for (const update of cancels) if (update.taskId === taskId) await cancelDeviceRun(update);
+    for (const update of cancels) if (update.taskId === taskId) await cancelRunOf(update);
   }
 
   /** The run must take it, so this waits for a worker: not for ever, since others wait behind. */
@@ -103,6 +104,7 @@ export function createOutbox({ records, client, log }: OutboxDeps): Outbox {
         devicesTotal: counts.total,
         shardDevices: shardDevices(counts.total),
         unconfirmedStartsMax: UNCONFIRMED_STARTS_MAX,
+        deviceRunEventsMax: DEVICE_RUN_EVENTS_MAX,
         ...(task.needsApproval && { approval: { startedBy: task.startedBy, timeoutMs: APPROVAL_TIMEOUT_MS } }),
         ...(await originOf(task)),
       }),
@@ -134,11 +136,10 @@ export function createOutbox({ records, client, log }: OutboxDeps): Outbox {
     };
   }
 
-  /** By its run: the device may have another task's run under the same workflow id by now. */
-  async function cancelDeviceRun({ id, workflowId, runId }: DeviceUpdateRecord): Promise<void> {
-    if (runId === null) return;
-    await unlessClosed(client.workflow.getHandle(workflowId, runId).cancel());
-    await records.deviceCancelDelivered(id);
+  async function cancelRunOf(update: DeviceUpdateRecord): Promise<void> {
+    if (update.runId === null) return;
+    await cancelDeviceRun(client, update);
+    await records.deviceCancelDelivered(update.id);
   }
 
   return { deliver, deliverAll };

@@ -9,6 +9,7 @@ import { narrowed, Scope } from './scope.js';
 import { OverviewSchema } from './schemas.js';
 
 const getOverview = operation({
+  id: 'getOverview',
   method: 'get',
   path: '/v1/overview',
   tag: 'Overview',

@@ -13,6 +13,7 @@ import { narrowed, Scope } from './scope.js';
 import { pageOf, ProductSchema, VersionsSchema } from './schemas.js';
 
 const createProduct = operation({
+  id: 'createProduct',
   method: 'post',
   path: '/v1/products',
   tag: 'Products',
@@ -26,6 +27,7 @@ const createProduct = operation({
 });
 
 const getProduct = operation({
+  id: 'getProduct',
   method: 'get',
   path: '/v1/products/{productKey}',
   tag: 'Products',
@@ -38,6 +40,7 @@ const getProduct = operation({
 });
 
 const changeProduct = operation({
+  id: 'changeProduct',
   method: 'patch',
   path: '/v1/products/{productKey}',
   tag: 'Products',
@@ -51,6 +54,7 @@ const changeProduct = operation({
 });
 
 const setBatchRules = operation({
+  id: 'setBatchRules',
   method: 'put',
   path: '/v1/products/{productKey}/batch-rules',
   tag: 'Products',
@@ -66,6 +70,7 @@ const setBatchRules = operation({
 });
 
 const deleteProduct = operation({
+  id: 'deleteProduct',
   method: 'delete',
   path: '/v1/products/{productKey}',
   tag: 'Products',
@@ -81,6 +86,7 @@ const deleteProduct = operation({
 });
 
 const listProducts = operation({
+  id: 'listProducts',
   method: 'get',
   path: '/v1/products',
   tag: 'Products',
@@ -93,6 +99,7 @@ const listProducts = operation({
 });
 
 const listVersions = operation({
+  id: 'listVersions',
   method: 'get',
   path: '/v1/products/{productKey}/versions',
   tag: 'Products',

@@ -8,6 +8,7 @@ import {
   publicKeyProblem,
   signatureProblem,
   versionProblem,
+  type NameRule,
 } from '../domain/names.js';
 import { FailureCause } from '../domain/causes.js';
 import { POLICY_BOUNDS, VERIFICATION_DEVICES_MAX } from '../domain/policy.js';
@@ -15,6 +16,7 @@ import { DeviceUpdateStatus } from '../domain/device-update.js';
 import { Role } from '../domain/roles.js';
 import { TaskStatus } from '../domain/update-task.js';
 import { ProtocolSchema } from './schemas.js';
+import { wholeNumber, type NumberBounds } from './whole-number.js';
 
 /* What the API is asked: every object is strict, so that a mistyped field is named instead of ignored. */
 
@@ -24,17 +26,39 @@ export const REGISTERED_DEVICES_MAX = 10_000;
 export const LISTED_DEVICES_MAX = 100_000;
 const SOURCE_VERSIONS_MAX = 100;
 
-/** A text under one of the domain's name rules, which answers the broken rule as a sentence. */
-const ruled = (problem: (text: string) => string | undefined) =>
-  z.string().superRefine((text, context) => {
-    const message = problem(text);
-    if (message !== undefined) context.addIssue({ code: 'custom', message });
-  });
+/** A text under one of the domain's name rules, which answers the broken rule as a sentence; OpenAPI shows its pattern. */
+const ruled = (rule: NameRule) =>
+  z
+    .string()
+    .superRefine((text, context) => {
+      const message = rule(text);
+      if (message !== undefined) context.addIssue({ code: 'custom', message });
+    })
+    .openapi({ pattern: rule.pattern.source });
+
+/** A whole number of a query; undefined: the standard one. */
+const numberParameter = ({ standard, ...bounds }: NumberBounds & { readonly standard: number }) =>
+  wholeNumber(bounds)
+    .default(standard)
+    .openapi({ type: 'integer', minimum: bounds.min, maximum: bounds.max, default: standard });
 
 const deviceName = ruled(deviceNameProblem);
 const version = ruled(versionProblem);
 const moduleName = ruled(moduleProblem);
 const id = z.string().min(1).max(64);
+
+/** Names that people give, and what they say: shown as text, so without what would not show. */
+const plainText = (max: number) =>
+  z
+    .string()
+    .trim()
+    .max(max)
+    .regex(/^[^\p{C}]*$/u, 'must not have control or formatting characters');
+/** Blanks at its ends do not count. */
+const plainName = (max: number) =>
+  plainText(max)
+    .min(1)
+    .openapi({ pattern: /^[^\p{C}]*[^\p{C}\s][^\p{C}]*$/u.source });
 
 export const ProductParams = z.strictObject({ productKey: z.string() });
 export const TrustedKeyParams = z.strictObject({ productKey: z.string(), keyId: z.string() });
@@ -43,13 +67,7 @@ export const IdParams = z.strictObject({ id: z.string() });
 export const TaskDeviceParams = z.strictObject({ id: z.string(), deviceName: z.string() });
 
 export const PageQuery = z.strictObject({
-  limit: z.coerce
-    .number({ error: 'must be a number' })
-    .int()
-    .min(1)
-    .max(500)
-    .default(50)
-    .openapi({ type: 'integer', minimum: 1, maximum: 500, default: 50 }),
+  limit: numberParameter({ min: 1, max: 500, standard: 50 }),
   cursor: z.string().min(1).max(1_000).optional().openapi({ description: '`nextCursor` of the page before.' }),
 });
 
@@ -73,13 +91,7 @@ export const TasksQuery = PageQuery.extend({
 });
 export const VersionsQuery = z.strictObject({ module: moduleName.default(DEFAULT_MODULE) });
 export const TimelineQuery = z.strictObject({
-  points: z.coerce
-    .number({ error: 'must be a number' })
-    .int()
-    .min(1)
-    .max(500)
-    .default(60)
-    .openapi({ type: 'integer', minimum: 1, maximum: 500, default: 60, description: 'Spans of time at most.' }),
+  points: numberParameter({ min: 1, max: 500, standard: 60 }).openapi({ description: 'Spans of time at most.' }),
 });
 const deviceUpdateFilter = {
   status: z.enum(DeviceUpdateStatus).optional(),
@@ -93,7 +105,7 @@ export const DeviceUpdatesCsvQuery = z.strictObject(deviceUpdateFilter);
 export const CreateProduct = z
   .strictObject({
     productKey: ruled(productKeyProblem).optional().openapi({ description: 'Generated if absent.' }),
-    name: z.string().trim().min(1).max(64),
+    name: plainName(64),
   })
   .openapi('CreateProduct');
 
@@ -134,6 +146,9 @@ export const PolicyRequest = z
     notificationsMax: bounded(POLICY_BOUNDS.notificationsMax),
     stallTimeoutMs: bounded(POLICY_BOUNDS.stallTimeoutMs),
     confirmationTimeoutMs: bounded(POLICY_BOUNDS.confirmationTimeoutMs),
+    offlineMidUpdateMs: bounded(POLICY_BOUNDS.offlineMidUpdateMs).openapi({
+      description: 'How long a device that leaves in mid-update is waited for, within the overall time; 0: not at all.',
+    }),
     overallTimeoutMs: bounded(POLICY_BOUNDS.overallTimeoutMs),
     soakMs: bounded(POLICY_BOUNDS.soakMs),
     reconnectGraceMs: bounded(POLICY_BOUNDS.reconnectGraceMs),
@@ -174,7 +189,9 @@ export const Reinitiate = z
 
 /** The fields of a firmware upload, beside its `file`. The name has a rule and a code of its own. */
 export const FirmwareFields = z.strictObject({
-  name: z.string(),
+  name: z
+    .string()
+    .openapi({ minLength: 1, description: 'Chinese characters, English letters, digits and underscores.' }),
   productKey: ruled(productKeyProblem),
   version,
   module: moduleName.default('default'),
@@ -184,17 +201,9 @@ export const FirmwareFields = z.strictObject({
     .openapi({ description: 'Detached Ed25519 signature in base64; needed where the product has trusted keys.' }),
 });
 
-/** Names of people and programs, and what they say: shown as text, so without what would not show. */
-const plainText = (max: number) =>
-  z
-    .string()
-    .trim()
-    .max(max)
-    .regex(/^[^\p{C}]*$/u, 'must not have control or formatting characters');
-
 export const CreateToken = z
   .strictObject({
-    name: plainText(64).min(1).openapi({ description: 'Of the person or program: what the audit log says.' }),
+    name: plainName(64).openapi({ description: 'Of the person or program: what the audit log says.' }),
     role: z.enum(Role),
     productKey: z.string().optional().openapi({ description: 'The only product that it is good for; else all.' }),
     expiresAt: z.iso.datetime({ error: 'must be a time such as 2030-01-31T12:00:00Z' }).optional(),
@@ -208,10 +217,22 @@ const auditFilter = {
   productKey: z.string().optional(),
 };
 export const AuditQuery = PageQuery.extend(auditFilter);
+export const AuditChainQuery = z.strictObject({
+  before: z.iso.datetime({ offset: true }).openapi({ description: 'Only entries that are older than this time.' }),
+});
+export const ArchiveAudit = z
+  .strictObject({
+    id: z.int().min(1).openapi({ description: 'Of the last entry of the archive.' }),
+    hash: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/, 'must be the hash of that entry')
+      .openapi({ description: 'Of the same entry.' }),
+  })
+  .openapi('ArchiveAudit');
 export const AuditCsvQuery = z.strictObject(auditFilter);
 
 export const Decide = z
-  .strictObject({ remark: plainText(500).default('').openapi({ description: 'Why.' }) })
+  .strictObject({ remark: plainText(500).optional().openapi({ description: 'Why.' }) })
   .openapi('Decide');
 
 export const RotateSecret = z

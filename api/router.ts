@@ -30,15 +30,52 @@ export function fieldProblems({ issues }: Pick<ZodError, 'issues'>, target: stri
     if (issue.code === 'unrecognized_keys') {
       return issue.keys.map((key) => ({ field: [...path, key].join('.'), message: 'is not known here' }));
     }
-    return [{ field: path.join('.') || (target === 'json' ? 'body' : target), message: sentence(issue.message) }];
+    return [{ field: path.join('.') || (target === 'json' ? 'body' : target), message: sentence(issue) }];
   });
 }
 
-/** Our own messages stand; zod's are put into the same words. */
-function sentence(message: string): string {
-  if (message.endsWith('received undefined')) return 'is required';
-  return message
-    .replace(/^Invalid (input|option): expected /, 'must be ')
-    .replace(/^Too (big|small): expected \w+ to (be|have) /, (_, _size, verb: string) => `must ${verb} `)
-    .replace(', received ', ', not ');
+/** Our own messages stand; zod's are put into the words of all others, by the rule that was broken. */
+function sentence(issue: ZodError['issues'][number]): string {
+  if (!/^(Invalid|Too (big|small))\b/.test(issue.message)) return issue.message;
+  switch (issue.code) {
+    case 'invalid_type':
+      return typeSentence(issue.expected, issue.message);
+    case 'invalid_value':
+      return `must be ${alternatives(issue.values.map(String))}`;
+    case 'too_small':
+      return limitSentence(issue.origin, 'at least', Number(issue.minimum));
+    case 'too_big':
+      return limitSentence(issue.origin, 'at most', Number(issue.maximum));
+    default:
+      return 'has a form that is not known here';
+  }
 }
+
+const TYPES: Readonly<Record<string, string>> = {
+  string: 'a text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'an object',
+};
+
+function typeSentence(expected: string, message: string): string {
+  if (message.endsWith('received undefined')) return 'is required';
+  return `must be ${TYPES[expected] ?? expected}`;
+}
+
+const UNITS: Readonly<Record<string, readonly [one: string, many: string]>> = {
+  string: ['character', 'characters'],
+  array: ['entry', 'entries'],
+};
+
+function limitSentence(origin: string, bound: 'at least' | 'at most', limit: number): string {
+  const unit = UNITS[origin];
+  if (!unit) return `must be ${bound} ${limit}`;
+  if (bound === 'at least' && limit === 1) return 'must not be empty';
+  return `must have ${bound} ${limit} ${limit === 1 ? unit[0] : unit[1]}`;
+}
+
+const alternatives = (words: readonly string[]): string =>
+  words.length < 2 ? words.join() : `${words.slice(0, -1).join(', ')} or ${words.at(-1) ?? ''}`;

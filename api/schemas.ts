@@ -3,12 +3,16 @@ import { ErrorCode } from '../domain/errors.js';
 import { FailureCause } from '../domain/causes.js';
 import { DeviceUpdateStatus } from '../domain/device-update.js';
 import { Role } from '../domain/roles.js';
+import { SIGN_IN_REFUSALS, type SignInRefusal } from '../domain/sign-in-refusals.js';
 import { TaskStatus } from '../domain/update-task.js';
 
 /*
  * What the API answers, as schemas: OpenAPI shows them, the routes are type-checked against them, and the client's types
  * are inferred from them. Times are ISO 8601 in UTC.
  */
+
+/** Of a schema with a name of its own: `nullable()` would say that it is an object and null at once. */
+const orNull = <T extends z.ZodType>(schema: T) => z.union([schema, z.null()]);
 
 const time = z.iso.datetime();
 const count = z.int().min(0);
@@ -63,6 +67,10 @@ export const ProductSchema = z
     trustedKeys: z
       .array(TrustedKeySchema)
       .openapi({ description: 'Firmware must be signed by one of these; none: unsigned firmware is taken.' }),
+    trustUndecided: z.boolean().openapi({
+      description:
+        'The records were rebuilt, which does not tell the trusted keys: no firmware is taken until they are set, to none for any firmware.',
+    }),
     verificationSuccessesMin: count.openapi({
       description:
         'A batch needs that so many devices have succeeded in verifications of its firmware; 0: none needs to.',
@@ -83,7 +91,10 @@ export const WorkflowSchema = z
 
 export const WaitingForSchema = z
   .object({
-    what: z.enum(['its-turn', 'firmware-file', 'online', 'query', 'response', 'progress', 'confirmation', 'soak']),
+    what: z.enum([
+      ...(['its-turn', 'firmware-file', 'online', 'query', 'response', 'progress'] as const),
+      ...(['return', 'confirmation', 'soak'] as const),
+    ]),
     since: time,
     until: time.nullable(),
     then: z.string().openapi({ description: 'What happens then.' }),
@@ -104,7 +115,7 @@ export const DeviceUpdateSchema = z
     detail: z.string().nullable(),
     attempt: z.int(),
     notifications: count,
-    waitingFor: WaitingForSchema.nullable(),
+    waitingFor: orNull(WaitingForSchema),
     createdAt: time,
     notifiedAt: time.nullable(),
     startedAt: time.nullable().openapi({ description: 'Its first progress report.' }),
@@ -127,8 +138,22 @@ export const DeviceSchema = z
     online: z.boolean(),
     lastSeenAt: time.nullable(),
     revokedAt: time.nullable().openapi({ description: 'Since then it may not sign in.' }),
+    lastRefusedSignIn: z
+      .object({
+        at: time,
+        reason: z.enum(Object.keys(SIGN_IN_REFUSALS) as [SignInRefusal, ...SignInRefusal[]]),
+        address: z.string().openapi({ description: 'Where it came from.' }),
+      })
+      .nullable()
+      .openapi({ description: 'The latest sign-in in its name that was refused, and why; the client is never told.' }),
+    nameClash: z
+      .object({ at: time, addresses: z.array(z.string()) })
+      .nullable()
+      .openapi({
+        description: 'When two units that use this name last took the connection from each other, and from where.',
+      }),
     createdAt: time,
-    currentUpdate: DeviceUpdateSchema.nullable(),
+    currentUpdate: orNull(DeviceUpdateSchema),
   })
   .openapi('Device');
 
@@ -210,6 +235,7 @@ export const PolicySchema = z
     notificationsMax: z.int(),
     stallTimeoutMs: z.int(),
     confirmationTimeoutMs: z.int(),
+    offlineMidUpdateMs: z.int(),
     overallTimeoutMs: z.int(),
     soakMs: z.int(),
     reconnectGraceMs: z.int(),
@@ -309,7 +335,7 @@ export const VersionsSchema = z
       z.object({
         version: z.string().nullable().openapi({ description: 'Null: these devices have not reported one.' }),
         devices: count,
-        claimedBy: ConflictSchema.nullable().openapi({ description: 'The open batch that updates this version.' }),
+        claimedBy: orNull(ConflictSchema).openapi({ description: 'The open batch that updates this version.' }),
       }),
     ),
   })
@@ -328,7 +354,7 @@ export const BatchPreviewSchema = z
       description:
         'Source versions of another scheme than the firmware’s: whether it is a downgrade for them is not known.',
     }),
-    refusal: ProblemSchema.nullable().openapi({ description: 'Why it would be refused, apart from conflicts.' }),
+    refusal: orNull(ProblemSchema).openapi({ description: 'Why it would be refused, apart from conflicts.' }),
   })
   .openapi('BatchPreview');
 
@@ -407,8 +433,16 @@ export const AuditVerificationSchema = z
     entries: count.openapi({ description: 'Entries that are as they were written.' }),
     lastHash: z.string(),
     fault: z.object({ id: z.int(), problem: z.string() }).nullable(),
+    archived: z
+      .object({ id: z.int(), hash: z.string(), archivedAt: time })
+      .nullable()
+      .openapi({ description: 'The last entry of what was archived: the log begins after it.' }),
   })
   .openapi('AuditVerification');
+
+export const AuditArchivedSchema = z
+  .object({ id: z.int(), archivedAt: time, deleted: count.openapi({ description: 'Entries that are deleted now.' }) })
+  .openapi('AuditArchived');
 
 export const ReadinessSchema = z
   .object({
@@ -420,6 +454,7 @@ export const ReadinessSchema = z
 export type TokenAnswer = z.infer<typeof TokenSchema>;
 export type NewTokenAnswer = z.infer<typeof NewTokenSchema>;
 export type AuditEntryAnswer = z.infer<typeof AuditEntrySchema>;
+export type AuditArchivedAnswer = z.infer<typeof AuditArchivedSchema>;
 export type AuditVerificationAnswer = z.infer<typeof AuditVerificationSchema>;
 export type Problem = z.infer<typeof ProblemSchema>;
 export type ProductAnswer = z.infer<typeof ProductSchema>;

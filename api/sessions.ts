@@ -4,6 +4,7 @@ import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
 import { FerryError, invalidField } from '../domain/errors.js';
 import type { Records } from '../records/records.js';
 import { iso } from './answers.js';
+import { basePathOf } from './base-path.js';
 import { digest, Permission, type Credentials, type SignInFailures } from './auth.js';
 import type { LiveStreams } from './live-streams.js';
 import type { ApiEnv, Principal, SignedIn } from './deps.js';
@@ -53,7 +54,8 @@ export type Sessions = ReturnType<typeof createSessions>;
 export function createSessions(deps: SessionDeps) {
   const { records, credentials, failures, streams, secureCookie, now } = deps;
   const publicHost = deps.publicUrl === undefined ? undefined : hostOf(deps.publicUrl);
-  const attributes = { httpOnly: true, sameSite: 'Strict', path: '/', secure: secureCookie } as const;
+  const path = basePathOf(deps.publicUrl) || '/';
+  const attributes = { httpOnly: true, sameSite: 'Strict', path, secure: secureCookie } as const;
 
   function draft(principal: Principal) {
     const secret = newSecret();
@@ -136,6 +138,7 @@ const refused = (field: 'token' | 'link', message: string): FerryError =>
   new FerryError('unauthorized', `The ${field} ${message}.`, { errors: [{ field, message }] });
 
 const postSession = operation({
+  id: 'signIn',
   method: 'post',
   path: '/v1/session',
   tag: 'Session',
@@ -151,6 +154,7 @@ const postSession = operation({
 });
 
 const getSession = operation({
+  id: 'getSession',
   method: 'get',
   path: '/v1/session',
   tag: 'Session',
@@ -162,6 +166,7 @@ const getSession = operation({
 });
 
 const deleteSession = operation({
+  id: 'signOut',
   method: 'delete',
   path: '/v1/session',
   tag: 'Session',

@@ -6,7 +6,7 @@ import { Permission } from './auth.js';
 import type { ApiDeps, ApiEnv } from './deps.js';
 import { idempotencyOf, IdempotencyHeaders, markReplay } from './idempotency.js';
 import { newId } from './ids.js';
-import { json, jsonBody, operation } from './operation.js';
+import { json, jsonBody, operation, optionalJsonBody } from './operation.js';
 import { CreateBatchUpdate, CreateVerification, IdParams, Reinitiate } from './requests.js';
 import { newRouter } from './router.js';
 import { Scope } from './scope.js';
@@ -15,6 +15,7 @@ import { BatchPreviewSchema, TaskSchema } from './schemas.js';
 const accepted = { 202: json(TaskSchema, 'The task; its workflow is started') };
 
 const createVerification = operation({
+  id: 'createVerification',
   method: 'post',
   path: '/v1/firmware/{id}/verifications',
   tag: 'Tasks',
@@ -29,6 +30,7 @@ const createVerification = operation({
     'not-found',
     'firmware-deleted',
     'firmware-signature-invalid',
+    'trust-undecided',
     'devices-invalid',
     'downgrade-not-allowed',
     'idempotency-key-reused',
@@ -36,6 +38,7 @@ const createVerification = operation({
 });
 
 const createBatchUpdate = operation({
+  id: 'createBatchUpdate',
   method: 'post',
   path: '/v1/firmware/{id}/batch-updates',
   tag: 'Tasks',
@@ -51,6 +54,7 @@ const createBatchUpdate = operation({
     'firmware-not-verified',
     'firmware-not-proven',
     'firmware-signature-invalid',
+    'trust-undecided',
     'update-task-conflict',
     'devices-invalid',
     'downgrade-not-allowed',
@@ -60,6 +64,7 @@ const createBatchUpdate = operation({
 });
 
 const reinitiateTask = operation({
+  id: 'reinitiateTask',
   method: 'post',
   path: '/v1/tasks/{id}/reinitiate',
   tag: 'Tasks',
@@ -70,7 +75,7 @@ const reinitiateTask = operation({
   request: {
     params: IdParams,
     headers: IdempotencyHeaders,
-    body: { content: { 'application/json': { schema: Reinitiate } } },
+    body: optionalJsonBody(Reinitiate),
   },
   responses: accepted,
   problems: [
@@ -79,6 +84,7 @@ const reinitiateTask = operation({
     'firmware-not-verified',
     'firmware-not-proven',
     'firmware-signature-invalid',
+    'trust-undecided',
     'update-task-conflict',
     'task-not-ended',
     'nothing-to-reinitiate',
@@ -89,6 +95,7 @@ const reinitiateTask = operation({
 });
 
 const previewBatchUpdate = operation({
+  id: 'previewBatchUpdate',
   method: 'post',
   path: '/v1/firmware/{id}/batch-updates/preview',
   tag: 'Tasks',

@@ -21,6 +21,7 @@ import { narrowed, Scope } from './scope.js';
 import { DeviceUpdateSchema, pageOf, TaskDetailSchema, TaskSchema, TimelineSchema } from './schemas.js';
 
 const listTasks = operation({
+  id: 'listTasks',
   method: 'get',
   path: '/v1/tasks',
   tag: 'Tasks',
@@ -33,6 +34,7 @@ const listTasks = operation({
 });
 
 const getTask = operation({
+  id: 'getTask',
   method: 'get',
   path: '/v1/tasks/{id}',
   tag: 'Tasks',
@@ -45,6 +47,7 @@ const getTask = operation({
 });
 
 const getTimeline = operation({
+  id: 'getTimeline',
   method: 'get',
   path: '/v1/tasks/{id}/timeline',
   tag: 'Tasks',
@@ -58,6 +61,7 @@ const getTimeline = operation({
 });
 
 const listDeviceUpdates = operation({
+  id: 'listDeviceUpdates',
   method: 'get',
   path: '/v1/tasks/{id}/devices',
   tag: 'Tasks',
@@ -70,6 +74,7 @@ const listDeviceUpdates = operation({
 });
 
 const exportDeviceUpdates = operation({
+  id: 'exportDeviceUpdates',
   method: 'get',
   path: '/v1/tasks/{id}/devices.csv',
   tag: 'Tasks',
@@ -82,6 +87,7 @@ const exportDeviceUpdates = operation({
 });
 
 const cancelTask = operation({
+  id: 'cancelTask',
   method: 'post',
   path: '/v1/tasks/{id}/cancel',
   tag: 'Tasks',
@@ -95,6 +101,7 @@ const cancelTask = operation({
 });
 
 const endVerification = operation({
+  id: 'endVerification',
   method: 'post',
   path: '/v1/tasks/{id}/end',
   tag: 'Tasks',
@@ -108,6 +115,7 @@ const endVerification = operation({
 });
 
 const cancelDeviceUpdate = operation({
+  id: 'cancelDeviceUpdate',
   method: 'post',
   path: '/v1/tasks/{id}/devices/{deviceName}/cancel',
   tag: 'Tasks',

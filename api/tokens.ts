@@ -13,6 +13,7 @@ import { Scope } from './scope.js';
 import { NewTokenSchema, pageOf, TokenSchema, type TokenAnswer } from './schemas.js';
 
 const createToken = operation({
+  id: 'createToken',
   method: 'post',
   path: '/v1/tokens',
   tag: 'Tokens',
@@ -27,6 +28,7 @@ const createToken = operation({
 });
 
 const listTokens = operation({
+  id: 'listTokens',
   method: 'get',
   path: '/v1/tokens',
   tag: 'Tokens',
@@ -39,6 +41,7 @@ const listTokens = operation({
 });
 
 const revokeToken = operation({
+  id: 'revokeToken',
   method: 'delete',
   path: '/v1/tokens/{id}',
   tag: 'Tokens',

@@ -25,15 +25,17 @@ const changing = {
 } as const;
 
 const putTrustedKeys = operation({
+  id: 'putTrustedKeys',
   ...changing,
   method: 'put',
   path: '/v1/products/{productKey}/trusted-keys',
   summary: 'Set the public keys by one of which the firmware of a product must be signed',
-  description: FIRST_KEY,
+  description: `${FIRST_KEY} An empty list is a decision too: the product takes any firmware.`,
   request: { params: ProductParams, body: jsonBody(TrustKeys) },
 });
 
 const addTrustedKey = operation({
+  id: 'addTrustedKey',
   ...changing,
   method: 'post',
   path: '/v1/products/{productKey}/trusted-keys',
@@ -43,6 +45,7 @@ const addTrustedKey = operation({
 });
 
 const deleteTrustedKey = operation({
+  id: 'deleteTrustedKey',
   ...changing,
   method: 'delete',
   path: '/v1/products/{productKey}/trusted-keys/{keyId}',

@@ -10,6 +10,7 @@ const WorkflowHistorySchema = z
   .openapi('WorkflowHistory', { description: 'A history in Temporal’s own JSON, as its UI downloads it.' });
 
 const readHistory = operation({
+  id: 'getWorkflowHistory',
   method: 'get',
   path: '/v1/workflow-history',
   tag: 'Tasks',
@@ -19,7 +20,10 @@ const readHistory = operation({
   request: {
     query: z.strictObject({
       workflowId: z.string().min(1).max(1_000).openapi({ description: '`workflow.id` of a task or a device update.' }),
-      runId: z.string().min(1).max(100).optional().openapi({ description: 'The newest run if absent.' }),
+      runId: z
+        .uuid({ error: 'must be the id of a run, a UUID' })
+        .optional()
+        .openapi({ description: 'The newest run if absent.' }),
     }),
   },
   responses: { 200: json(WorkflowHistorySchema, 'The history') },

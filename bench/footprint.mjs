@@ -20,8 +20,9 @@ const children = [];
 const ferry = (args, env = {}) => {
   const child = spawn(process.execPath, [join(ROOT, 'bin', 'ferry.mjs'), ...args], {
     env: { ...process.env, FERRY_TOKEN: TOKEN, FERRY_ADMIN_TOKEN: TOKEN, FERRY_DATA_DIR: join(folder, 'data'), ...env },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
+  child.stderr.pipe(process.stderr);
   children.push(child);
   return child;
 };
@@ -43,11 +44,10 @@ try {
   const startedAt = performance.now();
   const any = { FERRY_HTTP_PORT: '0', FERRY_MQTT_PORT: '0', FERRY_TEMPORAL_PORT: '0', FERRY_TEMPORAL_UI_PORT: '0' };
   const service = ferry(['up'], { ...any, FERRY_LOG_LEVEL: 'warn' });
-  const stdout = service.stdout;
-  stdout.setMaxListeners(0);
+  service.stdout.resume();
   const [, url, mqttUrl] = await new Promise((resolve, reject) => {
     let text = '';
-    stdout.on('data', (piece) => {
+    service.stderr.on('data', (piece) => {
       text += piece;
       const found = /(http:\S+)\/v1\n\s+MQTT\s+(\S+)/.exec(text);
       if (found) resolve(found);

@@ -11,6 +11,7 @@ import { cellsOf, tableOf, writeResult } from './lib/stats.js';
 import { publishByBareAedes, runNotification, runResend } from './notification/notification.js';
 import { runReads } from './reads/reads.js';
 import { runRetention } from './retention/retention.js';
+import { runSoak } from './soak/soak.js';
 import { reportsToBareAedes, reportsToFerry } from './reports/reports.js';
 
 /* `npm run bench -- [1 1b 2 3 4 5 6 7 8] [--runs N] [--size small|full] [--profile] [--devices N,N]`; numbers as in docs/performance.md. */
@@ -148,9 +149,21 @@ const benches: Readonly<
       return Object.fromEntries(Object.entries(results).map(([name, figures]) => [name, cellsOf(figures)]));
     },
   },
+  soak: {
+    title: 'soak: the same devices updated again and again, and what the service holds meanwhile',
+    run: () => {
+      const looks = { stillLooks: of(1, 5), restSeconds: of(0, 10) };
+      return compare({ Ferry: () => runSoak({ batches: of(6, 300), devices: of(20, 200), ...looks }) });
+    },
+  },
 };
 
-for (const name of positionals.length === 0 ? Object.keys(benches) : positionals) {
+/** Runs for most of an hour: only when it is named. */
+const BY_NAME_ONLY = ['soak'];
+
+const named =
+  positionals.length > 0 ? positionals : Object.keys(benches).filter((name) => !BY_NAME_ONLY.includes(name));
+for (const name of named) {
   const bench = benches[name];
   if (!bench) throw new Error(`There is no bench ${name}: ${Object.keys(benches).join(', ')}`);
   const cells = await bench.run();

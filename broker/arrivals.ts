@@ -42,7 +42,9 @@ export class Arrivals {
     const { clientId, username, password } = packet;
     const claim = parseSignIn({ clientId, username, password: password?.toString('latin1') });
     if (claim) this.#claims.set(client, deviceId(claim.device));
-    const signIn = await this.#authenticator.authenticate(client.conn as Socket, claim, username);
+    const signIn = isSpoken(packet)
+      ? await this.#authenticator.authenticate(client.conn as Socket, claim)
+      : ReturnCode.BAD_CREDENTIALS; // which aedes refuses by another code, before it asks for this one
     // aedes keeps the packet as long as the connection; nobody asks for these any more.
     Object.assign(packet, { username: undefined, password: undefined });
     if (isGone(client)) return false;
@@ -100,6 +102,9 @@ export class Arrivals {
     delete packet.will;
   }
 }
+
+/** Whether the broker speaks that version of MQTT. */
+const isSpoken = ({ protocolVersion }: ConnectPacket): boolean => protocolVersion === 3 || protocolVersion === 4;
 
 export const isGone = ({ closed, conn }: Client): boolean => closed || conn.destroyed;
 

@@ -42,6 +42,9 @@ export class Connection {
   isAdmitted = false;
   /** The device's being online was passed on. */
   announced = false;
+  #timesOnline = 0;
+  /** It is subscribed by its session only, and has done nothing on this connection yet. */
+  #isRestoredOnly = false;
 
   constructor(
     readonly client: Client,
@@ -53,10 +56,40 @@ export class Connection {
     this.deviceId = deviceId(device);
   }
 
-  /** The session is in place: what the device has sent meanwhile is handled from now on. */
-  admit(): void {
+  /**
+   * The session is in place: what the device has sent meanwhile is handled from now on.
+   *
+   * @param earlier resolves when what the device has sent on its earlier connections is handled: until then this
+   *   connection's messages wait, or an old report would overwrite a new one
+   */
+  admit(earlier?: Promise<void>): void {
     this.isAdmitted = true;
-    this.#next();
+    if (earlier) void earlier.then(() => this.#next());
+    else this.#next();
+  }
+
+  /** Another one each time that the device becomes reachable. */
+  get onlineId(): string {
+    return this.#timesOnline < 2 ? this.id : `${this.id}/${this.#timesOnline}`;
+  }
+
+  /** The device's being online is passed on. */
+  announce(): void {
+    this.announced = true;
+    this.#timesOnline++;
+  }
+
+  /**
+   * The device has subscribed to its notifications earlier, in a session that was kept. SDKs are ready for them only
+   * after their own SUBSCRIBE or first message: until then they acknowledge what comes, and drop it.
+   */
+  get isRestoredOnly(): boolean {
+    return this.#isRestoredOnly && !this.systemSubscribed;
+  }
+
+  /** The device is ready: it has sent something, or has had time enough. */
+  ready(): void {
+    this.#isRestoredOnly = false;
   }
 
   /** @param presence resolves when the records know of the connection, or can't now; not kept longer */
@@ -87,9 +120,10 @@ export class Connection {
     return !this.client.closed && !this.#hasEnded;
   }
 
-  /** Connected, and subscribed to its notifications. */
+  /** Connected, subscribed to its notifications, and ready for them. */
   get isReachable(): boolean {
-    return this.isOpen && this.#grantedQos(notificationTopic(this.device)) !== undefined;
+    const isSubscribed = this.#grantedQos(notificationTopic(this.device)) !== undefined;
+    return this.isOpen && isSubscribed && !this.isRestoredOnly;
   }
 
   mayAddFilter(filter: string): boolean {
@@ -97,6 +131,9 @@ export class Connection {
   }
 
   addFilter(filter: string, qos: number): void {
+    // The session's come before it is in place.
+    if (!this.isAdmitted) this.#isRestoredOnly = true;
+    else if (this.#isRestoredOnly && filterCovers(filter, notificationTopic(this.device))) this.ready();
     (this.#filters ??= new Map()).set(filter, qos === 0 ? 0 : 1);
   }
 

@@ -13,6 +13,8 @@ export interface DeviceLink {
   publishNotification(device: DeviceKey, payload: string): Promise<boolean>;
   /** Connected and subscribed to its notifications now. */
   isReachable(device: DeviceKey): boolean;
+  /** What the device is reachable by now: another id each time that it becomes reachable; undefined while it is not. */
+  onlineId(device: DeviceKey): string | undefined;
   /** Ends its connection and its session: the secret that it has signed in by is good no more. */
   cutOff(device: DeviceKey): Promise<void>;
 }

@@ -2,7 +2,7 @@ import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import type { SignalDefinition } from '@temporalio/common';
 import { deviceUpdateWorkflowId, type DeviceKey } from '../domain/ids.js';
 
-/** The run of one device update: a later run of the same device is never meant. */
+/** The run of one device update, as far as it is known. */
 export interface DeviceUpdateRun extends DeviceKey {
   readonly runId: string | null;
 }
@@ -11,7 +11,7 @@ export interface DeviceUpdateRun extends DeviceKey {
 export interface DeviceUpdateSignals {
   /**
    * Resolves once the engine has stored the signal, or with `ended` if the run is over: a late report is normal.
-   * Rejects when the engine can't be reached: then the report must not be acknowledged.
+   * Rejects when the engine can't be reached: then the run has to be told again.
    */
   send<Message>(
     run: DeviceUpdateRun,
@@ -20,8 +20,19 @@ export interface DeviceUpdateSignals {
   ): Promise<'delivered' | 'ended'>;
 }
 
-/** A device waits for its acknowledgement meanwhile; it sends the report again when there is none. */
+/** Nothing waits for it but what is told next. */
 const DELIVERY_TIMEOUT_MS = 10_000;
+
+/** gRPC's codes of an engine that does not answer, or takes nothing now. */
+const AWAY_CODES: readonly unknown[] = [1, 4, 8, 14]; // CANCELLED, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, UNAVAILABLE
+
+/** Whether nobody can be told at present, rather than this run never. */
+export function isEngineAway(error: unknown): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if ('code' in cause && AWAY_CODES.includes(cause.code)) return true;
+  }
+  return false;
+}
 
 /** Signals to Temporal. */
 export function createDeviceUpdateSignals(
@@ -30,14 +41,20 @@ export function createDeviceUpdateSignals(
 ): DeviceUpdateSignals {
   return {
     async send(run, signal, message) {
-      const handle = client.workflow.getHandle(deviceUpdateWorkflowId(run), run.runId ?? undefined);
-      try {
-        await client.withDeadline(Date.now() + timeoutMs, () => handle.signal(signal, message));
-        return 'delivered';
-      } catch (error) {
-        if (error instanceof WorkflowNotFoundError) return 'ended';
-        throw error;
-      }
+      const tell = async (runId: string | undefined) => {
+        const handle = client.workflow.getHandle(deviceUpdateWorkflowId(run), runId);
+        try {
+          await client.withDeadline(Date.now() + timeoutMs, () => handle.signal(signal, message));
+          return 'delivered';
+        } catch (error) {
+          if (error instanceof WorkflowNotFoundError) return 'ended';
+          throw error;
+        }
+      };
+      const answer = await tell(run.runId ?? undefined);
+      // The update may go on in another run than the recorded one: it was reset, or continued as a new one. A message
+      // names its task, so that a run of the device's next update leaves it alone.
+      return answer === 'ended' && run.runId !== null ? tell(undefined) : answer;
     },
   };
 }

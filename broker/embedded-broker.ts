@@ -8,6 +8,7 @@ import type { DeviceKey } from '../domain/ids.js';
 import type { Records } from '../records/records.js';
 import { Arrivals, isGone } from './arrivals.js';
 import type { Connection, Message, OutgoingLimits } from './connection.js';
+import { answerUnknownProtocols, UNACCEPTABLE_VERSION } from './unknown-protocols.js';
 import { Crowd } from './crowd.js';
 import type { DeviceLink } from './device-link.js';
 import type { Gateway, Uplink } from './gateway.js';
@@ -16,6 +17,7 @@ import { DEFAULT_BROKER_LIMITS, type BrokerLimits } from './limits.js';
 import { addressOf, plainListener, secureListener, type Listener, type TlsContext } from './listeners.js';
 import type { BrokerMetrics } from './metrics.js';
 import { PacketWatch } from './packet-limit.js';
+import { NameClashes } from './name-clashes.js';
 import { Paces } from './pace.js';
 import { Presence } from './presence.js';
 import { SessionStore } from './session-store.js';
@@ -27,9 +29,9 @@ export interface EmbeddedBrokerOptions {
   readonly port: number | null;
   /** Devices connect by TLS too. */
   readonly tls?: BrokerTls | undefined;
-  readonly records: Pick<Records, 'deviceSecret' | 'allDevicesDisconnected'>;
+  readonly records: Pick<Records, 'deviceSecret' | 'signInRefused' | 'nameClashed' | 'allDevicesDisconnected'>;
   readonly gateway: Gateway;
-  readonly metrics: Pick<BrokerMetrics, 'connections'>;
+  readonly metrics: Pick<BrokerMetrics, 'connections' | 'signInsRefused'>;
   readonly log: Pick<Logger, 'warn'>;
   readonly limits?: Partial<BrokerLimits> | undefined;
   /** Epoch milliseconds. */
@@ -95,7 +97,10 @@ class DeviceBroker implements EmbeddedBroker {
   readonly #connections = new Map<string, Connection>();
   /** Ended connections whose last words are still being handled. */
   readonly #departing = new Set<Promise<void>>();
+  /** By device, the latest of those. */
+  readonly #departures = new Map<string, Promise<void>>();
   readonly #presence: Presence;
+  readonly #nameClashes: NameClashes;
 
   constructor(private readonly options: EmbeddedBrokerOptions) {
     this.#limits = { ...DEFAULT_BROKER_LIMITS, ...options.limits };
@@ -109,6 +114,7 @@ class DeviceBroker implements EmbeddedBroker {
       },
     };
     this.#arrivals = new Arrivals({ ...options, irregularities, limits: this.#limits, outgoing, now: this.#now });
+    this.#nameClashes = new NameClashes({ ...options, irregularities, now: this.#now });
     this.#presence = new Presence({ ...options, presentOf: (id) => this.#connections.get(id) });
     this.#paces = new Paces(this.#limits.messagesPerSecond);
     this.#aedes = new Aedes({
@@ -129,7 +135,10 @@ class DeviceBroker implements EmbeddedBroker {
       authenticate: (client, _username, _password, done) => {
         const refusal = this.#arrivals.refusalOf(client);
         if (refusal) done(refusal, null);
-        else done(null, true);
+        else {
+          this.#noteTakeOver(client);
+          done(null, true);
+        }
       },
       authorizePublish: (client, packet, done) => this.#publish(client, packet, done),
       authorizeSubscribe: (client, subscription, done) => done(null, this.#grant(client, subscription)),
@@ -169,7 +178,11 @@ class DeviceBroker implements EmbeddedBroker {
       isReachable: (device) => this.#connections.get(deviceId(device))?.isReachable ?? false,
       publishNotification: async (device, payload) => {
         const connection = this.#connections.get(deviceId(device));
-        return connection ? connection.send({ topic: notificationTopic(device), payload }, 1) : false;
+        return connection?.isReachable ? connection.send({ topic: notificationTopic(device), payload }, 1) : false;
+      },
+      onlineId: (device) => {
+        const connection = this.#connections.get(deviceId(device));
+        return connection?.isReachable ? connection.onlineId : undefined;
       },
       cutOff: (device) => this.#cutOff(device),
     };
@@ -220,7 +233,9 @@ class DeviceBroker implements EmbeddedBroker {
   #accept(socket: Socket): void {
     socket.setNoDelay(true);
     socket.setKeepAlive(true, TCP_KEEP_ALIVE_MS);
-    this.#clients.set(socket, this.#aedes.handle(socket));
+    const client = this.#aedes.handle(socket);
+    this.#clients.set(socket, client);
+    answerUnknownProtocols(client, socket);
     this.#packets.begin(socket);
   }
 
@@ -241,13 +256,40 @@ class DeviceBroker implements EmbeddedBroker {
     this.#arrivals.over(client);
     const connection = this.#arrivals.connectionOf(client);
     if (!connection || isGone(client)) return;
-    // aedes takes over too [MQTT-3.1.4-2], but loses count when two connections cross.
-    this.#connections.get(connection.deviceId)?.client.close();
+    const earlier = this.#takeOver(connection);
     this.#connections.set(connection.deviceId, connection);
-    connection.admit();
+    connection.admit(earlier);
     this.options.metrics.connections.inc();
     connection.arrives(this.#presence.connected(connection));
     this.#announce(connection);
+    if (connection.isRestoredOnly) this.#announceLater(connection);
+  }
+
+  /** While the earlier connection is still open: aedes ends it before it lets the new one in. */
+  #noteTakeOver(client: Client): void {
+    const connection = this.#arrivals.connectionOf(client);
+    const before = connection && this.#connections.get(connection.deviceId);
+    if (!connection || !before?.isOpen) return;
+    const addresses = [before.client, client].map(({ conn }) => addressOf(conn as Socket));
+    this.#nameClashes.tookOver(connection.device, addresses);
+  }
+
+  /** @returns resolves when all that the device has sent on earlier connections is handled; undefined: it is */
+  #takeOver({ deviceId: id }: Connection): Promise<void> | undefined {
+    const before = this.#connections.get(id);
+    const departure = this.#departures.get(id);
+    if (!before) return departure;
+    // aedes takes over too [MQTT-3.1.4-2], but loses count when two connections cross.
+    before.client.close();
+    return Promise.all([before.settled(), departure]).then(() => undefined);
+  }
+
+  /** A device that sleeps again at once says nothing at all; one that waits for its update without a word gets it. */
+  #announceLater(connection: Connection): void {
+    setTimeout(() => {
+      connection.ready();
+      this.#announce(connection);
+    }, this.#limits.restoredSessionMs).unref();
   }
 
   #depart(connection: Connection): void {
@@ -258,8 +300,12 @@ class DeviceBroker implements EmbeddedBroker {
     const departure = connection
       .settled()
       .then(() => this.#presence.disconnected(connection))
-      .finally(() => this.#departing.delete(departure));
+      .finally(() => {
+        this.#departing.delete(departure);
+        if (this.#departures.get(connection.deviceId) === departure) this.#departures.delete(connection.deviceId);
+      });
     this.#departing.add(departure);
+    this.#departures.set(connection.deviceId, departure);
   }
 
   /**
@@ -280,12 +326,13 @@ class DeviceBroker implements EmbeddedBroker {
   /** Once each time that the device becomes reachable, after the records know that it is connected, if they can. */
   #announce(connection: Connection): void {
     if (connection.announced || !connection.isReachable) return;
-    connection.announced = true;
+    connection.announce();
     void connection.presence.then(() => this.options.gateway.deviceOnline(connection));
   }
 
   #broken(client: Client, error: Error): void {
-    if ('errorCode' in error || error instanceof Unacknowledged) return; // counted already
+    const isOtherVersion = 'errorCode' in error && error.errorCode === UNACCEPTABLE_VERSION;
+    if (('errorCode' in error && !isOtherVersion) || error instanceof Unacknowledged) return; // counted already
     this.#note('protocol-error', client, error.message);
   }
 
@@ -308,6 +355,10 @@ class DeviceBroker implements EmbeddedBroker {
     packet.topic = CONSUMED_TOPIC;
     packet.payload = NOTHING;
     packet.retain = false;
+    if (connection.isRestoredOnly) {
+      connection.ready();
+      this.#announce(connection);
+    }
     connection.inTurn(() =>
       this.#receive(connection, uplink).then(
         (answers) => this.#unbroken(connection, () => this.#acknowledge(connection, packet, answers, done)),

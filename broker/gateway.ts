@@ -4,13 +4,13 @@ import { notified, onlineBackoffMs, progressOf } from '../domain/device-update.j
 import { misfit } from '../domain/fitness.js';
 import type { DeviceKey } from '../domain/ids.js';
 import type { OpenDeviceUpdate, Records } from '../records/records.js';
-import { failureSignal, fetchedSignal, progressSignal, versionSignal } from '../workflows/messages.js';
+import { fetchedSignal, progressSignal } from '../workflows/messages.js';
 import type { Message } from './connection.js';
-import type { DeviceLink } from './device-link.js';
 import type { DeviceUpdateSignals } from './device-update-signals.js';
 import { createIrregularities, type Irregularities, type Irregularity } from './irregularities.js';
 import type { BrokerMetrics } from './metrics.js';
-import { OnlineSignals, type OnlineConnection, type OnlineRetry } from './online-signals.js';
+import { NewsTeller } from './news-teller.js';
+import { OnlineSignals, type OnlineConnection, type OnlineRetry, type SweptLink } from './online-signals.js';
 import {
   formatClockReply,
   formatEmptyReply,
@@ -25,7 +25,7 @@ import {
   type FirmwareQuery,
   type ProgressReport,
 } from './payloads.js';
-import { tellEach } from './tell-each.js';
+import { tellEach, type Told } from './tell-each.js';
 import {
   clockReplyTopic,
   deviceId,
@@ -48,7 +48,7 @@ export interface GatewayDeps {
     | 'progressReported'
     | 'recordDeviceUpdate'
     | 'signalled'
-    | 'unsignalledFailures'
+    | 'untoldNews'
     | 'untoldProgress'
     | 'versionReported'
   >;
@@ -65,7 +65,7 @@ export interface GatewayDeps {
 }
 
 const NO_ANSWERS: readonly Message[] = [];
-/** Runs told in one sweep. */
+/** Updates read at once. */
 const SWEEP_MAX = 500;
 
 /** How old news must be before a run is told of it. */
@@ -93,19 +93,21 @@ export interface Uplink {
 export class Gateway {
   readonly irregularities: Irregularities;
   readonly #online: OnlineSignals;
+  readonly #news: NewsTeller;
   readonly #now: () => number;
 
   constructor(private readonly deps: GatewayDeps) {
     this.#now = deps.now ?? Date.now;
     this.irregularities = createIrregularities(deps);
     this.#online = new OnlineSignals({ ...deps, now: this.#now, retry: deps.onlineRetry });
+    this.#news = new NewsTeller({ ...deps, now: this.#now });
   }
 
   /**
    * Handles one message. Resolves, with the answers to send, once everything that it changes is durable: then it may be
    * acknowledged. What is malformed, foreign or stale changes nothing and is acknowledged too.
    *
-   * @throws what records or engine throw: the message must not be acknowledged, so that the device sends it again
+   * @throws what the records throw: the message must not be acknowledged, so that the device sends it again
    */
   received(device: DeviceKey, uplink: Uplink): Promise<readonly Message[]> {
     const kind = uplinkKind(uplink.topic, device);
@@ -130,18 +132,23 @@ export class Gateway {
   }
 
   /**
-   * Tells the engine what it was not told: failures that came while it was away, `online` signals that were held back
-   * or lost. To be called every few seconds.
+   * Tells the engine what it was not told: what came while it was away, `online` signals that were held back or lost.
+   * To be called every few seconds.
    *
    * @throws what records or engine throw, once all that could be told is told
    */
-  async sweep(link: Pick<DeviceLink, 'isReachable'>): Promise<void> {
-    const [failures, online] = await Promise.allSettled([this.#tellFailures(), this.#online.sweep(link)]);
-    for (const result of [failures, online]) if (result.status === 'rejected') throw result.reason;
+  async sweep(link: SweptLink): Promise<void> {
+    const [news, online] = await Promise.allSettled([this.tellNews(), this.#online.sweep(link)]);
+    for (const result of [news, online]) if (result.status === 'rejected') throw result.reason;
   }
 
-  async #tellFailures(): Promise<void> {
-    await tellEach(await this.deps.records.unsignalledFailures(SWEEP_MAX), (update) => this.#tellFailure(update));
+  /**
+   * Tells runs of failures and of target versions that they do not know of. It happens at each such report anyway.
+   *
+   * @throws what records or engine throw, once all that could be told is told
+   */
+  tellNews(): Promise<void> {
+    return this.#news.tell();
   }
 
   /**
@@ -153,8 +160,16 @@ export class Gateway {
   async tellProgress({ startedMs, hundredMs } = this.deps.tellAfter ?? TELL_AFTER): Promise<void> {
     const nowMs = this.#now();
     const before = { startedBeforeMs: nowMs - startedMs, hundredBeforeMs: nowMs - hundredMs };
-    const untold = await this.deps.records.untoldProgress(before, SWEEP_MAX);
-    await tellEach(untold, (update) => this.#tellProgressOf(update));
+    let failure: Told['failure'];
+    for (let afterId = 0; ;) {
+      const untold = await this.deps.records.untoldProgress(before, SWEEP_MAX, afterId);
+      const told = await tellEach(untold, (update) => this.#tellProgressOf(update));
+      failure ??= told.failure;
+      const last = untold.at(-1);
+      if (told.isEngineAway || untold.length < SWEEP_MAX || !last) break;
+      afterId = last.record.id;
+    }
+    if (failure) throw failure.error;
   }
 
   async #tellProgressOf({ record }: OpenDeviceUpdate): Promise<void> {
@@ -185,7 +200,7 @@ export class Gateway {
     }
   }
 
-  /** [design: succeeded] only the target version, and a fall-back from it, are worth a signal. */
+  /** Only the target version, and a fall-back from it, are news for the run. */
   async #versionReported(device: DeviceKey, { topic, payload }: Uplink): Promise<readonly Message[]> {
     const report = parseVersionReport(payload);
     if (!report) return this.#irregular('malformed-payload', device, topic);
@@ -193,21 +208,13 @@ export class Gateway {
     const update = await this.deps.records.versionReported(device, { ...report, atMs });
     if (!update) return [];
     if (update === 'too-many-modules') return this.#irregular(update, device, report.module);
-    // Noted by the records: it fell back within the soak time.
-    await this.#tellFailure(update);
-    // Once: a device that reports at each of its connections must not grow its run's history for a soak time of weeks.
-    if (update.firmware.version !== report.version || update.targetSignalled) return [];
-    const { record, policy } = update;
-    const { version } = report;
-    const told = { taskId: record.taskId, version, atMs, progress: progressOf(record) };
-    await this.deps.signals.send(record, versionSignal, told);
-    if (policy.soakMs > 0) await this.deps.records.signalled(record.id, 'target', atMs);
+    if (update.newsAtMs !== null) this.#news.wake();
     return [];
   }
 
   #progressReported(device: DeviceKey, { topic, payload }: Uplink): Promise<readonly Message[]> | readonly Message[] {
     const report = parseProgressReport(payload);
-    if (!report) return this.#irregular('malformed-payload', device, topic);
+    if (!report) return this.#showedLife(device, topic);
     if (report.step < 0) return this.#failureReported(device, report);
     const { module, step } = report;
     return this.deps.records
@@ -215,7 +222,13 @@ export class Gateway {
       .then((isRecorded) => (isRecorded ? NO_ANSWERS : this.#irregular('stale-report', device, `step ${step}`)));
   }
 
-  /** Noted first, so that it is not lost with the engine away; the run ends the update, and the record follows it. */
+  /** What it reports can't be read; that it is at its update can. */
+  async #showedLife(device: DeviceKey, topic: string): Promise<readonly Message[]> {
+    await this.deps.records.progressReported(device, { module: null, step: 0, atMs: this.#now() });
+    return this.#irregular('malformed-payload', device, topic);
+  }
+
+  /** The run ends the update, and the record follows it. */
   async #failureReported(device: DeviceKey, report: ProgressReport): Promise<readonly Message[]> {
     const cause = causeOfStep(report.step);
     if (cause === undefined) return this.#irregular('stale-report', device, `step ${report.step}`);
@@ -224,17 +237,8 @@ export class Gateway {
     const update = await this.deps.records.failureReported(device, failure);
     // Without an update that it was notified of, it is an earlier one's failure, come late.
     if (!update) return this.#irregular('stale-report', device, `step ${report.step}`);
-    await this.#tellFailure(update);
+    if (update.newsAtMs !== null) this.#news.wake();
     return [];
-  }
-
-  async #tellFailure({ record, reportedFailure, failureSignalled }: OpenDeviceUpdate): Promise<void> {
-    if (!reportedFailure || failureSignalled) return;
-    await this.deps.signals.send(record, failureSignal, {
-      ...{ taskId: record.taskId, ...reportedFailure },
-      progress: progressOf(record),
-    });
-    await this.deps.records.signalled(record.id, 'failure', this.#now());
   }
 
   async #firmwareQueried(device: DeviceKey, { topic, payload }: Uplink): Promise<readonly Message[]> {
@@ -251,7 +255,7 @@ export class Gateway {
     const query = parseFirmwareQuery(payload);
     if (!query) return this.#irregular('malformed-payload', device, topic);
     const update = await this.#fetch(device, query);
-    const id = typeof query.id === 'number' ? query.id : this.#now();
+    const id = typeof query.id === 'string' ? this.#now() : query.id;
     const reply = update
       ? formatNotification(update.firmware, this.deps.downloadUrl(update), id)
       : formatOldEmptyReply(id);
@@ -277,7 +281,9 @@ export class Gateway {
     const isTold = record.notifiedAtMs !== null && atMs - record.notifiedAtMs < onlineBackoffMs(record.notifications);
     if (isTold) return update;
     const told = { taskId: record.taskId, atMs, progress: progressOf(record) };
-    if ((await signals.send(record, fetchedSignal, told)) === 'ended') return undefined;
+    // Without the engine there is nothing for it now: it asks again, or is notified once the engine is back.
+    const answer = await signals.send(record, fetchedSignal, told).catch(() => 'untold' as const);
+    if (answer !== 'delivered') return undefined;
     // Progress counts from here on, and the run writes its record only at its own next step.
     await records.recordDeviceUpdate(record.taskId, device, notified(record, atMs), record.runId);
     return update;

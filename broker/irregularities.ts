@@ -19,12 +19,15 @@ export const Irregularity = {
   TOO_FAST: 'too-fast', // its messages are taken later
   SLOW_READER: 'slow-reader', // does not take, or acknowledge, what is sent to it
   CERTIFICATE_REFUSED: 'certificate-refused', // of another device, or not ours
+  NAME_CLASH: 'name-clash', // two units use one device name, and push each other out
   PROTOCOL_ERROR: 'protocol-error', // what is no MQTT, or breaks its rules
   UNACKNOWLEDGED: 'unacknowledged', // records or engine were away: the device sends it again
 } as const;
 export type Irregularity = (typeof Irregularity)[keyof typeof Irregularity];
 
 export interface Irregularities {
+  /** Counts it only. */
+  count(kind: Irregularity): void;
   /**
    * Counts it, and logs it once for this subject.
    *
@@ -46,6 +49,7 @@ export function createIrregularities({
 }): Irregularities {
   const logged = new RecentMap<string, true>(SUBJECTS_MAX);
   return {
+    count: (kind) => metrics.irregularities.inc({ kind }),
     note(kind, subject, detail) {
       metrics.irregularities.inc({ kind });
       const key = `${kind} ${subject}`;

@@ -18,6 +18,8 @@ export interface BrokerLimits {
   readonly inFlightMax: number;
   /** Of a device; faster ones are taken later, as long as it stays connected. */
   readonly messagesPerSecond: number;
+  /** How long a device with a kept session may say nothing before what it has subscribed to earlier counts. */
+  readonly restoredSessionMs: number;
   /** How a device's secret may have signed. */
   readonly signMethods: readonly SignIn['algorithm'][];
 }
@@ -33,5 +35,6 @@ export const DEFAULT_BROKER_LIMITS: BrokerLimits = {
   queuedBytesMax: 1024 * 1024,
   inFlightMax: 64,
   messagesPerSecond: 50,
+  restoredSessionMs: 3_000,
   signMethods: ['md5', 'sha1', 'sha256'],
 };

@@ -8,6 +8,8 @@ export interface BrokerMetrics {
   readonly messages: { inc(labels: { kind: string }): void };
   /** Devices that are signed in now. */
   readonly connections: { inc(): void; dec(): void };
+  /** Sign-ins that were refused, by reason. */
+  readonly signInsRefused: { inc(labels: { reason: string }): void };
 }
 
 /** The broker's metrics, registered for `/metrics`. */
@@ -21,6 +23,12 @@ export function createBrokerMetrics(registry: Registry): BrokerMetrics {
       registers,
     }),
     messages: countedWhenRead({ name: 'ferry_mqtt_messages_total', help: 'Messages from devices', registers }),
+    signInsRefused: new Counter({
+      name: 'ferry_mqtt_sign_ins_refused_total',
+      help: 'Sign-ins of devices that were refused, by reason',
+      labelNames: ['reason'],
+      registers,
+    }),
     connections: new Gauge({ name: 'ferry_mqtt_connections', help: 'Devices that are signed in', registers }),
   };
 }

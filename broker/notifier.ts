@@ -22,5 +22,6 @@ export function createNotifier({ link, downloadUrl, now = Date.now }: NotifierDe
       return link.publishNotification(record, formatNotification(firmware, downloadUrl(update), now()));
     },
     isReachable: (device: DeviceKey): boolean => link.isReachable(device),
+    onlineId: (device: DeviceKey): string | undefined => link.onlineId(device),
   };
 }

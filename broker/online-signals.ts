@@ -2,12 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { onlineBackoffMs, progressOf } from '../domain/device-update.js';
 import type { DeviceKey } from '../domain/ids.js';
+import { RecentMap } from '../domain/recent-map.js';
 import { Turns } from '../domain/turns.js';
 import type { OpenDeviceUpdate, Records } from '../records/records.js';
 import { onlineSignal } from '../workflows/messages.js';
 import type { DeviceLink } from './device-link.js';
 import type { DeviceUpdateSignals } from './device-update-signals.js';
-import { tellEach } from './tell-each.js';
+import { tellEachOrThrow } from './tell-each.js';
 
 /** How an `online` signal is tried again while records or engine are away. */
 export interface OnlineRetry {
@@ -23,14 +24,23 @@ const DEFAULT_RETRY: OnlineRetry = { firstDelayMs: 1_000, delayMsMax: 30_000 };
 const AT_ONCE_MAX = 40;
 /** Updates looked at in one sweep. */
 const SWEEP_MAX = 500;
+/** How long the engine has to carry out what it was told before that counts as lost. */
+const LOST_AFTER_MS = 30_000;
+/** Updates of which it is known what connection their run was last told of. */
+const REMEMBERED_MAX = 50_000;
 
 /** A connection of a device that can be notified on it. */
 export interface OnlineConnection {
   readonly device: DeviceKey;
+  /** Another one each time that the device becomes reachable. */
+  readonly onlineId: string;
   readonly isOpen: boolean;
   /** Aborted when it has ended. */
   readonly ended: AbortSignal;
 }
+
+/** What a sweep needs of the way to devices. */
+export type SweptLink = Pick<DeviceLink, 'isReachable'> & Partial<Pick<DeviceLink, 'onlineId'>>;
 
 export interface OnlineSignalsDeps {
   readonly records: Pick<Records, 'openDeviceUpdate' | 'signalled' | 'pendingOnlineUpdates'>;
@@ -44,6 +54,8 @@ export interface OnlineSignalsDeps {
 export class OnlineSignals {
   readonly #retry: OnlineRetry;
   readonly #turns = new Turns(AT_ONCE_MAX);
+  /** By update, the connection that its run was last told of. */
+  readonly #told = new RecentMap<number, string>(REMEMBERED_MAX);
 
   constructor(private readonly deps: OnlineSignalsDeps) {
     this.#retry = deps.retry ?? DEFAULT_RETRY;
@@ -75,29 +87,41 @@ export class OnlineSignals {
     const update = await this.deps.records.openDeviceUpdate(connection.device, null);
     const isTold = (update?.onlineSignalledAtMs ?? -Infinity) >= sinceMs;
     if (!update || isTold) return 0;
-    const heldBackMs = await this.#signal(update);
+    const heldBackMs = await this.#signal(update, connection.onlineId);
     // A pending one is the sweep's; one that is notified has a time limit for its response.
     return update.record.status === 'upgrading' ? heldBackMs : 0;
   }
 
   /**
-   * Sends what was held back or lost: open, begun, pending updates of devices that can be reached.
+   * Sends what was held back or lost: open, begun, pending updates of devices that can be reached. What was sent a
+   * moment ago is not lost: a busy engine just has not carried it out yet.
    *
    * @throws what records or engine throw, once all that could be sent is sent
    */
-  async sweep(link: Pick<DeviceLink, 'isReachable'>): Promise<void> {
+  async sweep(link: SweptLink): Promise<void> {
     const updates = await this.deps.records.pendingOnlineUpdates(SWEEP_MAX);
-    const reachable = updates.filter(({ record }) => link.isReachable(record));
-    await tellEach(reachable, (update) => this.#signal(update));
+    const due = updates.flatMap((update) => {
+      const { record, onlineSignalledAtMs } = update;
+      if (!link.isReachable(record)) return [];
+      const onlineId = link.onlineId?.(record);
+      const told = this.#told.get(record.id);
+      const isOfAnother = told !== undefined && onlineId !== undefined && told !== onlineId;
+      const isLost = this.deps.now() - (onlineSignalledAtMs ?? -Infinity) >= LOST_AFTER_MS;
+      return isLost || isOfAnother ? [{ update, onlineId }] : [];
+    });
+    await tellEachOrThrow(due, ({ update, onlineId }) => this.#signal(update, onlineId));
   }
 
   /** @returns ms for which it is held back; 0 when it was sent */
-  async #signal({ record, onlineSignals, onlineSignalledAtMs }: OpenDeviceUpdate): Promise<number> {
+  async #signal(update: OpenDeviceUpdate, connectionId: string | undefined): Promise<number> {
+    const { record, onlineSignals, onlineSignalledAtMs } = update;
     const { records, signals, now } = this.deps;
     const atMs = now();
     const untilMs = (onlineSignalledAtMs ?? -Infinity) + onlineBackoffMs(onlineSignals);
     if (atMs < untilMs) return untilMs - atMs;
-    await signals.send(record, onlineSignal, { taskId: record.taskId, atMs, progress: progressOf(record) });
+    const { id, taskId } = record;
+    await signals.send(record, onlineSignal, { taskId, atMs, connectionId, progress: progressOf(record) });
+    if (connectionId !== undefined) this.#told.set(id, connectionId);
     await records.signalled(record.id, 'online', atMs);
     return 0;
   }

@@ -1,6 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { PROJECT_FOLDER } from '../worker/paths.js';
+import { VERSION } from '../worker/paths.js';
 import { processIo } from './io.js';
 import { runCli } from './program.js';
 
@@ -13,6 +11,8 @@ process.umask(0o077);
 // `ferry tasks | head` closes the pipe early: that is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
 
-const { version } = JSON.parse(readFileSync(join(PROJECT_FOLDER, 'package.json'), 'utf8')) as { version: string };
-process.exitCode = await runCli(process.argv.slice(2), processIo(), { version });
+// Nobody hears of it any more: the service goes on, and what it is told to do is done.
+process.stderr.on('error', () => undefined);
+
+process.exitCode = await runCli(process.argv.slice(2), processIo(), { version: VERSION });
 setTimeout(() => process.exit(), LINGER_MS).unref();

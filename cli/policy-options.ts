@@ -14,6 +14,7 @@ export function addPolicyOptions(command: Command, defaults: { readonly offline:
   duration('--response-timeout', 'after a notification, until it is sent again; doubled each time [5m]');
   duration('--stall-timeout', 'while upgrading, without any progress report [30m]');
   duration('--confirmation-timeout', 'after step 100, until the new version is reported [15m]');
+  duration('--offline-mid-update', 'how long a device that leaves in mid-update is waited for; 0s: not at all [24h]');
   duration('--overall-timeout', 'from the first progress to the end [24h]');
   duration('--soak', 'after the new version is reported, how long it must keep it to succeed [0s]');
   duration('--reconnect-grace', 'after a reconnection in mid-update, before a new notification [15s]');
@@ -31,6 +32,7 @@ export interface PolicyOptions {
   readonly responseTimeout?: number;
   readonly stallTimeout?: number;
   readonly confirmationTimeout?: number;
+  readonly offlineMidUpdate?: number;
   readonly overallTimeout?: number;
   readonly soak?: number;
   readonly reconnectGrace?: number;
@@ -44,6 +46,7 @@ const OPTIONS = {
   notificationsMax: ['notifications', '--notifications'],
   stallTimeoutMs: ['stallTimeout', '--stall-timeout'],
   confirmationTimeoutMs: ['confirmationTimeout', '--confirmation-timeout'],
+  offlineMidUpdateMs: ['offlineMidUpdate', '--offline-mid-update'],
   overallTimeoutMs: ['overallTimeout', '--overall-timeout'],
   soakMs: ['soak', '--soak'],
   reconnectGraceMs: ['reconnectGrace', '--reconnect-grace'],

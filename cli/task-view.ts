@@ -78,7 +78,7 @@ export function taskText(task: TaskAnswer & Partial<Pick<TaskDetailAnswer, 'fail
       'policy',
       `offline ${durationText(policy.offlineTimeoutMs)}, response ${durationText(policy.responseTimeoutMs)} × ` +
         `${policy.notificationsMax}, stall ${durationText(policy.stallTimeoutMs)}, confirmation ` +
-        `${durationText(policy.confirmationTimeoutMs)}, overall ${durationText(policy.overallTimeoutMs)}, soak ${durationText(policy.soakMs)}`,
+        `${durationText(policy.confirmationTimeoutMs)}, offline in mid-update ${durationText(policy.offlineMidUpdateMs)}, overall ${durationText(policy.overallTimeoutMs)}, soak ${durationText(policy.soakMs)}`,
     ],
     ['workflow', task.workflow.url ?? task.workflow.id],
   ]);

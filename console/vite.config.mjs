@@ -10,7 +10,8 @@ const folder = dirname(fileURLToPath(import.meta.url));
 /** The console, as the API serves it (api/console.ts): everything hashed, nothing from elsewhere. */
 export default defineConfig({
   root: folder,
-  base: '/',
+  // Relative: the server says below which path it is reached (api/console.ts).
+  base: './',
   plugins: [react()],
   // The server puts the nonce of each answer here.
   html: { cspNonce: '__FERRY_NONCE__' },

@@ -43,5 +43,6 @@ const CAUSES_BY_STEP: Readonly<Record<number, FailureCause>> = {
   [-4]: 'extraction-failed',
 };
 
-/** The cause that a negative step stands for, or undefined for any other number. */
-export const causeOfStep = (step: number): FailureCause | undefined => CAUSES_BY_STEP[step];
+/** The cause that a negative step stands for, also one without a name of its own; undefined for any other number. */
+export const causeOfStep = (step: number): FailureCause | undefined =>
+  CAUSES_BY_STEP[step] ?? (step < 0 ? 'update-failed' : undefined);

@@ -34,6 +34,12 @@ export interface DeviceUpdateState {
   readonly lastProgressAtMs: number | null;
   /** The first report of step 100. */
   readonly hundredAtMs: number | null;
+  /** The latest time at which Ferry is known to have sent it bytes of its firmware. */
+  readonly lastDownloadAtMs: number | null;
+  /** In mid-update: since when it was offline, the last time that it was; it is back if anything came from it later. */
+  readonly awaySinceMs: number | null;
+  /** In mid-update: when it came back from that. */
+  readonly backAtMs: number | null;
   /** The first report of the target version, while the soak time runs. */
   readonly targetReportedAtMs: number | null;
   readonly endedAtMs: number | null;
@@ -52,6 +58,9 @@ export const initialState = (begunAtMs: number | null): DeviceUpdateState => ({
   startedAtMs: null,
   lastProgressAtMs: null,
   hundredAtMs: null,
+  lastDownloadAtMs: null,
+  awaySinceMs: null,
+  backAtMs: null,
   targetReportedAtMs: null,
   endedAtMs: null,
 });
@@ -105,12 +114,64 @@ export function progressed(state: DeviceUpdateState, step: number, atMs: number)
   };
 }
 
+/** The latest thing that came from a device in mid-update, or went to it. */
+const lastSignMs = ({ startedAtMs, lastProgressAtMs, lastDownloadAtMs, backAtMs }: DeviceUpdateState): number =>
+  Math.max(startedAtMs ?? 0, lastProgressAtMs ?? 0, lastDownloadAtMs ?? 0, backAtMs ?? 0);
+
+/** Whether it left in mid-update and has given no sign of life since. */
+export const isAway = (state: DeviceUpdateState): boolean =>
+  state.status === 'upgrading' && state.awaySinceMs !== null && lastSignMs(state) <= state.awaySinceMs;
+
+/** The device is offline in mid-update: it is waited for. */
+export function left(state: DeviceUpdateState, sinceMs: number): DeviceUpdateState {
+  return state.status === 'upgrading' ? { ...state, awaySinceMs: Math.max(sinceMs, lastSignMs(state)) } : state;
+}
+
+/** A device that had left in mid-update is back: its time limits begin anew. */
+export function returned(state: DeviceUpdateState, atMs: number): DeviceUpdateState {
+  return isAway(state) ? { ...state, backAtMs: Math.max(atMs, (state.awaySinceMs ?? 0) + 1) } : state;
+}
+
+/** Ferry sends the device bytes of its firmware: a sign of life, and no progress. */
+export function downloading(state: DeviceUpdateState, atMs: number): DeviceUpdateState {
+  return isOpen(state.status) ? { ...state, lastDownloadAtMs: Math.max(state.lastDownloadAtMs ?? 0, atMs) } : state;
+}
+
 /**
  * A report's time as the run takes it: not before the update began, not after now. A clock that jumped must neither
  * end an update at once nor put its end off.
  */
 export const plausibleTime = (atMs: number, state: DeviceUpdateState, nowMs: number): number =>
   Math.min(Math.max(atMs, state.begunAtMs ?? atMs), nowMs);
+
+/** After this time a device has forgotten an update that ended without its word. */
+const LATE_WORD_MS = 24 * 3_600_000;
+/** A device that is told of an update needs a moment to leave what it is doing. */
+const LATE_STEP_MS = 10_000;
+
+/**
+ * Whether a report is about the device's update before this one. Reports name no update: a device that was in the
+ * middle of one which an operator or a time limit ended has still to say how it ended for the device itself. Its next
+ * last word (a failure, or step 100), when it comes before any progress of the present update, is that one. So are
+ * percentages beyond the earlier ones, in the first moments after the notification.
+ *
+ * @param current notified, without any progress yet
+ */
+export function isLateWord(
+  earlier: DeviceUpdateState,
+  current: DeviceUpdateState,
+  report: { readonly step: number | 'failure'; readonly atMs: number; readonly isSameVersion: boolean },
+): boolean {
+  const { startedAtMs, hundredAtMs, endedAtMs, outcome, cause, step } = earlier;
+  const wasInTheMiddle = startedAtMs !== null && hundredAtMs === null && endedAtMs !== null;
+  const hadNoLastWord = outcome === null || cause === 'stalled';
+  if (!wasInTheMiddle || !hadNoLastWord || report.atMs - endedAtMs > LATE_WORD_MS) return false;
+  if (report.step === 'failure') return true;
+  // The same firmware again: the device goes on with it, and its percentages are those of the present update.
+  if (report.isSameVersion) return false;
+  const sinceNotifiedMs = report.atMs - (current.notifiedAtMs ?? report.atMs);
+  return report.step >= 100 || (report.step > (step ?? 0) && sinceNotifiedMs < LATE_STEP_MS);
+}
 
 /** What the records saw of the device's progress; the run may not have been told of all of it. */
 export type RecordedProgress = Pick<DeviceUpdateState, 'step' | 'startedAtMs' | 'lastProgressAtMs' | 'hundredAtMs'>;
@@ -175,9 +236,20 @@ export function cancelled(state: DeviceUpdateState, atMs: number, detail: string
   return isOpen(state.status) ? { ...state, status: 'cancelled', detail, endedAtMs: atMs } : state;
 }
 
+/**
+ * Its run was terminated. That is an operator's cancellation, unless the engine did it.
+ *
+ * @param reason the engine's own
+ */
+export function terminated(state: DeviceUpdateState, atMs: number, reason: string | undefined): DeviceUpdateState {
+  if (reason === undefined) return cancelled(state, atMs, 'Its run was terminated in Temporal.');
+  return failed(state, 'update-failed', atMs, `Temporal itself has ended its run: ${reason} Re-initiate it.`);
+}
+
 /** What an open device update waits for: with a clock and a consequence [design: every wait has a clock]. */
 export interface WaitingFor {
-  readonly what: 'its-turn' | 'firmware-file' | 'online' | 'query' | 'response' | 'progress' | 'confirmation' | 'soak';
+  readonly what:
+    'its-turn' | 'firmware-file' | 'online' | 'query' | 'response' | 'progress' | 'return' | 'confirmation' | 'soak';
   readonly sinceMs: number;
   /** Null while the run has not begun: its clocks start with it. */
   readonly untilMs: number | null;
@@ -219,7 +291,7 @@ export function waitingFor(
   if (!isOpen(state.status)) return undefined;
   if (state.begunAtMs === null) return waitingForItsTurn(createdAtMs);
   if (state.targetReportedAtMs !== null) return waitingWhileSoaking(state.targetReportedAtMs, policy);
-  if (state.status === 'upgrading') return waitingWhileUpgrading(state, policy);
+  if (state.status === 'upgrading') return waitingWhileUpgrading(state, policy, protocol);
   if (state.status === 'notified') return waitingForResponse(state, policy);
   const untilMs = state.begunAtMs + policy.offlineTimeoutMs;
   if (state.detail !== null) {
@@ -250,28 +322,63 @@ function waitingForItsTurn(sinceMs: number): WaitingFor {
 
 function waitingForResponse(state: DeviceUpdateState, policy: UpdatePolicy): WaitingFor {
   const sinceMs = state.notifiedAtMs ?? 0;
-  const untilMs = sinceMs + responseTimeoutMs(policy, state.silences);
+  const limitMs = responseTimeoutMs(policy, state.silences);
   const then = state.silences + 1 >= policy.notificationsMax ? 'fails as no-response' : 'notified again';
-  const text = `silent since its notification of ${time(sinceMs)}; ${then} on ${time(untilMs)}`;
+  const downloadAtMs = state.lastDownloadAtMs ?? 0;
+  if (downloadAtMs <= sinceMs) {
+    const untilMs = sinceMs + limitMs;
+    const text = `silent since its notification of ${time(sinceMs)}; ${then} on ${time(untilMs)}`;
+    return { what: 'response', sinceMs, untilMs, then, text };
+  }
+  // A device that only ever downloads, and never reports, must not be waited for without an end.
+  const overallMs = sinceMs + Math.max(policy.overallTimeoutMs, limitMs);
+  const untilMs = Math.min(downloadAtMs + limitMs, overallMs);
+  const text = `downloading, at the latest on ${time(downloadAtMs)}, but silent since its notification of ${time(sinceMs)}; ${then} on ${time(untilMs)}`;
   return { what: 'response', sinceMs, untilMs, then, text };
 }
 
-function waitingWhileUpgrading(state: DeviceUpdateState, policy: UpdatePolicy): WaitingFor {
-  const startedAtMs = state.startedAtMs ?? 0;
-  const overallMs = startedAtMs + policy.overallTimeoutMs;
+function waitingWhileUpgrading(state: DeviceUpdateState, policy: UpdatePolicy, protocol: DeviceProtocol): WaitingFor {
+  const overallMs = (state.startedAtMs ?? 0) + policy.overallTimeoutMs;
+  if (isAway(state)) return waitingForItsReturn(state, policy, overallMs);
+  const isWaitedFor = protocol === 'mqtt' && policy.offlineMidUpdateMs > 0;
+  const ifOnline = isWaitedFor ? ' if it is online then' : '';
   if (state.hundredAtMs !== null) {
-    const untilMs = Math.min(state.hundredAtMs + policy.confirmationTimeoutMs, overallMs);
-    const text = `reported step 100 at ${time(state.hundredAtMs)}; succeeds when it reports the target version; fails as version-unconfirmed on ${time(untilMs)}`;
+    const fromMs = Math.max(state.hundredAtMs, state.backAtMs ?? 0);
+    const untilMs = Math.min(fromMs + policy.confirmationTimeoutMs, overallMs);
+    const text = `reported step 100 at ${time(state.hundredAtMs)}; succeeds when it reports the target version; fails as version-unconfirmed on ${time(untilMs)}${ifOnline}`;
     return {
       ...{ what: 'confirmation', sinceMs: state.hundredAtMs, untilMs },
-      ...{ then: 'fails as version-unconfirmed', text },
+      ...{ then: `fails as version-unconfirmed${ifOnline}`, text },
     };
   }
-  const sinceMs = state.lastProgressAtMs ?? startedAtMs;
-  const untilMs = Math.min(sinceMs + policy.stallTimeoutMs, overallMs);
-  const text = `upgrading, last progress at ${time(sinceMs)}; goes on with its next report; fails as stalled on ${time(untilMs)}`;
-  return { what: 'progress', sinceMs, untilMs, then: 'fails as stalled', text };
+  const sinceMs = lastSignMs(state);
+  const { notifiedAtMs, startedAtMs } = state;
+  // One that was notified again in mid-update has as much time to answer as at first.
+  const isResent = isWaitedFor && (notifiedAtMs ?? 0) > (startedAtMs ?? 0);
+  const answeredMs = isResent ? (notifiedAtMs ?? 0) + policy.responseTimeoutMs : 0;
+  const untilMs = Math.min(Math.max(sinceMs + policy.stallTimeoutMs, answeredMs), overallMs);
+  const text = `upgrading, last progress at ${time(state.lastProgressAtMs ?? startedAtMs ?? 0)}${laterSigns(state)}; goes on with its next report; fails as stalled on ${time(untilMs)}${ifOnline}`;
+  return { what: 'progress', sinceMs, untilMs, then: `fails as stalled${ifOnline}`, text };
 }
+
+/** What the device did after its last progress. */
+function laterSigns({ lastProgressAtMs, lastDownloadAtMs, backAtMs }: DeviceUpdateState): string {
+  const isLater = (atMs: number | null): atMs is number => atMs !== null && atMs > (lastProgressAtMs ?? 0);
+  const back = isLater(backAtMs) ? `, back online on ${time(backAtMs)}` : '';
+  return isLater(lastDownloadAtMs) ? `${back}, downloading on ${time(lastDownloadAtMs)}` : back;
+}
+
+function waitingForItsReturn(state: DeviceUpdateState, policy: UpdatePolicy, overallMs: number): WaitingFor {
+  const sinceMs = state.awaySinceMs ?? 0;
+  const untilMs = Math.min(sinceMs + policy.offlineMidUpdateMs, overallMs);
+  const fails = `fails as ${causeOfAbsence(state)}`;
+  const text = `offline in mid-update since ${time(sinceMs)}; goes on when it is back; ${fails} on ${time(untilMs)}`;
+  return { what: 'return', sinceMs, untilMs, then: `goes on when it is back; else ${fails}`, text };
+}
+
+/** Why an update fails whose device left in mid-update and did not come back. */
+export const causeOfAbsence = ({ hundredAtMs }: DeviceUpdateState): FailureCause =>
+  hundredAtMs === null ? 'offline-expired' : 'version-unconfirmed';
 
 function waitingWhileSoaking(sinceMs: number, policy: UpdatePolicy): WaitingFor {
   const untilMs = sinceMs + policy.soakMs;

@@ -18,6 +18,7 @@ export const ErrorCode = {
   FIRMWARE_VERSION_EXISTS: 'firmware-version-exists',
   FIRMWARE_IN_USE: 'firmware-in-use',
   FIRMWARE_SIGNATURE_INVALID: 'firmware-signature-invalid',
+  TRUST_UNDECIDED: 'trust-undecided',
   FIRMWARE_DELETED: 'firmware-deleted',
   FIRMWARE_NOT_VERIFIED: 'firmware-not-verified',
   FIRMWARE_NOT_PROVEN: 'firmware-not-proven',
@@ -35,6 +36,7 @@ export const ErrorCode = {
   TOKEN_EXISTS: 'token-exists',
   TOO_MANY_REQUESTS: 'too-many-requests',
   IDEMPOTENCY_KEY_REUSED: 'idempotency-key-reused',
+  REGISTRATION_CHANGED: 'registration-changed',
   METHOD_NOT_ALLOWED: 'method-not-allowed',
   UNSUPPORTED_MEDIA_TYPE: 'unsupported-media-type',
   REQUEST_TOO_LARGE: 'request-too-large',
@@ -78,4 +80,18 @@ export const storageUnavailable = (reason: string): FerryError =>
   new FerryError(
     'storage-unavailable',
     `Nothing of this request is kept, since the disk can't be written (${reason}). Free space in the data folder and try again; Ferry goes on by itself.`,
+  );
+
+/** The refusal of a write for which another program has locked the database for too long. */
+export const storageLocked = (): FerryError =>
+  new FerryError(
+    'storage-unavailable',
+    'Nothing of this request is kept, since another program holds the database locked, such as a sqlite3 shell or a copier. End that program and try again; Ferry goes on by itself.',
+  );
+
+/** A rebuild does not know whether the firmware of a product must be signed, and by whom. */
+export const trustUndecided = (productKey: string): FerryError =>
+  new FerryError(
+    'trust-undecided',
+    `Product ${productKey} was rebuilt, and nobody has decided yet whose firmware it takes. Set its keys by "ferry product trust ${productKey} FILE", or say that it takes any firmware by "ferry product trust ${productKey} --any"; over HTTP: PUT /v1/products/${productKey}/trusted-keys, with no keys for any firmware.`,
   );

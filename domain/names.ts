@@ -24,7 +24,14 @@ export function firmwareNameProblem(name: string, charactersMax: number): string
   return undefined;
 }
 
-const rule = (pattern: RegExp, sentence: string) => (text: string) => (pattern.test(text) ? undefined : sentence);
+/** Answers the broken rule as a sentence; undefined: the text keeps it. */
+export interface NameRule {
+  (text: string): string | undefined;
+  readonly pattern: RegExp;
+}
+
+const rule = (pattern: RegExp, sentence: string): NameRule =>
+  Object.assign((text: string) => (pattern.test(text) ? undefined : sentence), { pattern });
 
 export const productKeyProblem = rule(PRODUCT_KEY, 'must be 1 to 32 English letters, digits, "_" or "-"');
 export const deviceNameProblem = rule(

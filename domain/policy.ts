@@ -38,6 +38,11 @@ export interface UpdatePolicy {
   readonly stallTimeoutMs: number;
   /** After step 100: how long until the target version must be reported. */
   readonly confirmationTimeoutMs: number;
+  /**
+   * In mid-update: how long a device that left is waited for, within the overall time; 0 is not at all. While it is
+   * away, neither the stall time nor the confirmation time ends the update.
+   */
+  readonly offlineMidUpdateMs: number;
   /** From the first progress to the end. */
   readonly overallTimeoutMs: number;
   /** After the target version was reported: how long the device must go on running it to succeed; 0 is not at all. */
@@ -59,6 +64,7 @@ const BATCH_POLICY: UpdatePolicy = {
   notificationsMax: 3,
   stallTimeoutMs: 30 * MINUTE_MS,
   confirmationTimeoutMs: 15 * MINUTE_MS,
+  offlineMidUpdateMs: 24 * HOUR_MS,
   overallTimeoutMs: 24 * HOUR_MS,
   soakMs: 0,
   reconnectGraceMs: 15 * SECOND_MS,
@@ -77,6 +83,7 @@ export const POLICY_BOUNDS = {
   notificationsMax: { min: 1, max: 20 },
   stallTimeoutMs: { min: SECOND_MS, max: 30 * DAY_MS },
   confirmationTimeoutMs: { min: SECOND_MS, max: 30 * DAY_MS },
+  offlineMidUpdateMs: { min: 0, max: 90 * DAY_MS },
   overallTimeoutMs: { min: SECOND_MS, max: 90 * DAY_MS },
   soakMs: { min: 0, max: 30 * DAY_MS },
   reconnectGraceMs: { min: 0, max: HOUR_MS },
@@ -100,9 +107,15 @@ export function resolvePolicy(kind: keyof typeof DEFAULT_POLICY, set: Partial<Up
 }
 
 /** A policy as it was stored or sent to a run: those of older releases lack what came later. */
-export type StoredPolicy = Omit<UpdatePolicy, 'soakMs'> & Partial<Pick<UpdatePolicy, 'soakMs'>>;
+export type StoredPolicy = Omit<UpdatePolicy, Later> & Partial<Pick<UpdatePolicy, Later>>;
+type Later = 'soakMs' | 'offlineMidUpdateMs';
 
-export const wholePolicy = (stored: StoredPolicy): UpdatePolicy => ({ ...stored, soakMs: stored.soakMs ?? 0 });
+/** What a policy lacks has the meaning that it had before there was a word for it. */
+export const wholePolicy = (stored: StoredPolicy): UpdatePolicy => ({
+  ...stored,
+  soakMs: stored.soakMs ?? 0,
+  offlineMidUpdateMs: stored.offlineMidUpdateMs ?? 0,
+});
 
 /** A task that nobody has approved by then counts as rejected. */
 export const APPROVAL_TIMEOUT_MS = 30 * DAY_MS;
@@ -115,5 +128,10 @@ const SHARDS_WANTED = 200;
 /** How many devices each shard of a batch has: its run starts them at a pace and follows them [design: workflows]. */
 export const shardDevices = (devicesTotal: number): number =>
   Math.min(SHARD_DEVICES.most, Math.max(SHARD_DEVICES.least, Math.ceil(devicesTotal / SHARDS_WANTED)));
+/**
+ * Events after which a device's run goes on under a new run, long before Temporal ends it for their number (51,200): a
+ * wake-up costs it 14, a look at its time limit 6.
+ */
+export const DEVICE_RUN_EVENTS_MAX = 4_000;
 /** Child starts that a shard has under way, not yet confirmed by the server, at once. */
 export const UNCONFIRMED_STARTS_MAX = 40;

@@ -17,11 +17,27 @@ export interface ChainFault {
   readonly problem: string;
 }
 
+/** An entry that others follow. */
+export interface ChainLink {
+  readonly id: number;
+  readonly hash: string;
+}
+
 /** Checks entries as they come, in the order of the chain. */
 export class ChainCheck {
   checked = 0;
-  #lastId = 0;
-  lastHash = CHAIN_BEGIN;
+  #lastId: number;
+  lastHash: string;
+
+  /** @param after the entry before the first: what the log has archived up to there is not checked again */
+  constructor(after: ChainLink = { id: 0, hash: CHAIN_BEGIN }) {
+    this.#lastId = after.id;
+    this.lastHash = after.hash;
+  }
+
+  get lastId(): number {
+    return this.#lastId;
+  }
 
   /** @returns the first fault, if there is one */
   next(entry: AuditEntry): ChainFault | undefined {

@@ -3,6 +3,7 @@ import type { FailureCause } from '../domain/causes.js';
 import type { FerryError } from '../domain/errors.js';
 import type { DeviceKey, TaskKind } from '../domain/ids.js';
 import type { FirmwareLimits, UpdatePolicy } from '../domain/policy.js';
+import type { SignInRefusal } from '../domain/sign-in-refusals.js';
 import type { Role } from '../domain/roles.js';
 import type { Approval, FirmwareStatus, PauseCause, TaskCounts, TaskStatus } from '../domain/update-task.js';
 
@@ -28,8 +29,12 @@ export interface Page<T> {
   readonly nextCursor: string | null;
 }
 
+/** Name of the setting that holds the key that signs download URLs. */
+export const DOWNLOAD_URL_KEY = 'download-url-key';
+
 /** Makes a creation repeatable: the same key answers what it created; with another fingerprint it is refused. */
 export interface Idempotency {
+  /** Unique over all who ask. */
   readonly key: string;
   /** Of route and body: the same key with another fingerprint is `idempotency-key-reused`. */
   readonly fingerprint: string;
@@ -53,13 +58,15 @@ export interface Product {
   readonly name: string;
   /** Its firmware must be signed by one of these; none: unsigned firmware is taken. */
   readonly trustedKeys: readonly TrustedKey[];
+  /** A rebuild does not know what it trusted: no firmware is taken until somebody decides (`trustKeys`). */
+  readonly trustUndecided: boolean;
   /** A batch needs that so many devices have succeeded in verifications of its firmware; 0: none needs to. */
   readonly verificationSuccessesMin: number;
   readonly createdAtMs: number;
 }
 
 /** It trusts no key yet, and batches need no success of a verification. */
-export type NewProduct = Omit<Product, 'trustedKeys' | 'verificationSuccessesMin'>;
+export type NewProduct = Omit<Product, 'trustedKeys' | 'trustUndecided' | 'verificationSuccessesMin'>;
 
 /** What of a product can be changed. */
 export type ProductChange = Partial<Pick<Product, 'name' | 'verificationSuccessesMin'>>;
@@ -78,6 +85,22 @@ export interface InstalledVersion {
   readonly reportedAtMs: number;
 }
 
+/** A sign-in in a device's name that was refused. */
+export interface RefusedSignIn {
+  readonly reason: SignInRefusal;
+  /** Where it came from. */
+  readonly address: string;
+  readonly atMs: number;
+}
+
+/** Two units that use one device name have taken the connection from each other. */
+export interface NameClash {
+  /** The latest time. */
+  readonly atMs: number;
+  /** Where the two came from: the same address twice behind one router. */
+  readonly addresses: readonly string[];
+}
+
 export interface Device extends DeviceKey {
   readonly protocol: DeviceProtocol;
   /** Of the module `default`; null until the device has reported one. */
@@ -88,6 +111,10 @@ export interface Device extends DeviceKey {
   readonly lastSeenAtMs: number | null;
   /** Since then it may not sign in. */
   readonly revokedAtMs: number | null;
+  /** The latest one. */
+  readonly refusedSignIn: RefusedSignIn | null;
+  /** The latest one. */
+  readonly nameClash: NameClash | null;
   readonly createdAtMs: number;
   /** The open device update that holds the device, if any. */
   readonly currentUpdate: DeviceUpdateRecord | null;
@@ -229,15 +256,27 @@ export interface OpenDeviceUpdate {
   readonly kind: TaskKind;
   readonly sourceVersions: readonly string[];
   readonly isDeviceRevoked: boolean;
+  /** Null while it is online, and of a device that was never seen. */
+  readonly offlineSinceMs: number | null;
   /** The engine knows of the reported failure. */
   readonly failureSignalled: boolean;
-  /** The engine knows that the soak time has begun. */
+  /** The engine knows that the device has reported the target version. */
   readonly targetSignalled: boolean;
+  /** The first report of the target version. */
+  readonly targetHeardAtMs: number | null;
+  /** Since when the engine has to be told of a failure or of the target version; null: it knows all. */
+  readonly newsAtMs: number | null;
   /** What the device has reported; the run ends the update. */
   readonly reportedFailure: ReportedFailure | null;
   /** `online` signals sent so far, and the latest: a flapping device is held back (domain `onlineBackoffMs`). */
   readonly onlineSignals: number;
   readonly onlineSignalledAtMs: number | null;
+}
+
+/** A place in the order of untold news. */
+export interface NewsPlace {
+  readonly newsAtMs: number;
+  readonly id: number;
 }
 
 export interface DeviceUpdateFilter {
@@ -379,6 +418,12 @@ export interface AuditEntry extends AuditDraft {
   /** Hex SHA-256 over the previous entry's hash and this entry (records/audit-chain.ts). */
   readonly hash: string;
 }
+/** The last entry of what was archived and deleted: the log goes on from its hash. */
+export interface AuditAnchor {
+  readonly entryId: number;
+  readonly hash: string;
+  readonly archivedAtMs: number;
+}
 export interface AuditFilter {
   readonly actor?: string | undefined;
   readonly action?: string | undefined;
@@ -426,7 +471,10 @@ export type BookkeepingFault =
       readonly sourceVersion: string;
       /** The open batch that holds the version instead, if any. */
       readonly heldBy: string | null;
-    };
+    }
+  | { readonly kind: 'failure-counts-wrong'; readonly taskId: string }
+  | { readonly kind: 'device-counts-wrong'; readonly productKey: string }
+  | { readonly kind: 'version-counts-wrong'; readonly productKey: string };
 
 /** What one piece of forgetting has removed. */
 export interface Forgotten {
@@ -453,7 +501,8 @@ export interface Records {
   /** Newest first. */
   listProducts(page: PageRequest): Promise<Page<Product>>;
   /**
-   * From now on, firmware must be signed by one of these. Nobody else changes them in between.
+   * From now on, firmware must be signed by one of these; with none of them, any firmware is taken. Either decides what
+   * a rebuild has left undecided. Nobody else changes them in between.
    *
    * @param change the new ones, made of those before; what it throws changes nothing
    * @throws FerryError `not-found`
@@ -463,7 +512,8 @@ export interface Records {
   /**
    * All of them or none. A replay answers the devices as they were registered, secrets included.
    *
-   * @throws FerryError `not-found` (product), `device-exists` with the names in `extra.deviceNames`
+   * @throws FerryError `not-found` (product), `device-exists` with the names in `extra.deviceNames`,
+   *   `registration-changed` for a replay after the secret of one of them was replaced
    */
   registerDevices(
     productKey: string,
@@ -490,6 +540,14 @@ export interface Records {
   deleteDevice(key: DeviceKey): Promise<Device>;
   /** For the sign-in of the broker; undefined for an unknown device, and for a revoked one. */
   deviceSecret(key: DeviceKey): Promise<string | undefined>;
+  /**
+   * Notes on the device that a sign-in in its name was refused; a repeated one is noted every ten seconds.
+   *
+   * @returns the reason, as the records know it: the device may be unknown, or revoked
+   */
+  signInRefused(key: DeviceKey, refusal: RefusedSignIn): Promise<SignInRefusal>;
+  /** Notes on the device that two units use its name. */
+  nameClashed(key: DeviceKey, clash: NameClash): Promise<void>;
   /** The old secret is void from now on. @throws FerryError `not-found` */
   rotateDeviceSecret(key: DeviceKey, deviceSecret: string): Promise<Device>;
   /** @param revokedAtMs null restores it. @throws FerryError `not-found` */
@@ -497,9 +555,10 @@ export interface Records {
   /**
    * Seals every secret by the newest key, plain ones of older releases too.
    *
-   * @returns how many were not yet
+   * @returns how many were not yet; and whether all of them are sure to be so after a power cut too: only then may the
+   *   older keys be forgotten
    */
-  resealSecrets(): Promise<number>;
+  resealSecrets(): Promise<{ readonly resealed: number; readonly isDurable: boolean }>;
 
   // ── what devices report ───────────────────────────────────────────────────────────────────────
   /** The connection becomes the device's: an older one's end no longer counts. */
@@ -510,8 +569,9 @@ export interface Records {
   allDevicesDisconnected(): Promise<void>;
   /**
    * Records what the device runs; what is known already changes nothing. Answers its open, begun update of that
-   * module, if any. With a soak time, the first report of the target version begins it, and a report of another one
-   * after that is noted as failure `fell-back`. A device has at most 64 modules: one more changes nothing.
+   * module, if any; the first report of its target version is noted for the engine (`untoldNews`). With a soak time,
+   * that one begins it, and a report of another version after that is noted as failure `fell-back`. A device has at
+   * most 64 modules: one more changes nothing.
    */
   versionReported(
     key: DeviceKey,
@@ -519,7 +579,8 @@ export interface Records {
   ): Promise<OpenDeviceUpdate | 'too-many-modules' | undefined>;
   /**
    * Applies a percentage (domain `progressed`) to the open, begun update of that module, if the device was ever
-   * notified of it. The engine is told afterwards (`untoldProgress`). False when there is nothing to apply it to.
+   * notified of it. The engine is told afterwards (`untoldProgress`). False when there is nothing to apply it to, or
+   * when it is about the device's update before that one (domain `isLateWord`).
    */
   progressReported(
     key: DeviceKey,
@@ -527,15 +588,17 @@ export interface Records {
   ): Promise<boolean>;
   /**
    * Updates in progress of whose first progress, or step 100, the engine was not told: those that were reported before
-   * these times (epoch ms).
+   * these times (epoch ms). In the order of their ids, from after one on.
    */
   untoldProgress(
     before: { readonly startedBeforeMs: number; readonly hundredBeforeMs: number },
     limit: number,
+    afterId?: number,
   ): Promise<readonly OpenDeviceUpdate[]>;
   /**
    * Notes the failure that a device reports of its open, begun update, if it was ever notified of it; the first one
-   * stays. The update itself is ended by its run, which is signalled afterwards, or finds the note when it looks.
+   * stays. The update itself is ended by its run, which is told afterwards (`untoldNews`), or finds the note when it
+   * looks. Undefined when there is no such update, or when the failure is that of the update before (`isLateWord`).
    */
   failureReported(
     key: DeviceKey,
@@ -551,6 +614,8 @@ export interface Records {
     what: 'progress' | 'hundred' | 'target' | 'failure' | 'online',
     atMs: number,
   ): Promise<void>;
+  /** The device of an update is being sent its firmware; nothing when the update has ended. */
+  downloading(updateId: number, atMs: number): Promise<void>;
   /**
    * Open, begun, pending updates of devices that are online: their `online` signal may have been lost. Each call looks
    * at the next thousand open updates and answers those that have waited longest for a signal first; as many calls as
@@ -558,15 +623,18 @@ export interface Records {
    */
   pendingOnlineUpdates(limit: number): Promise<readonly OpenDeviceUpdate[]>;
 
-  /** Open updates with a failure that the engine does not know of yet. */
-  unsignalledFailures(limit: number): Promise<readonly OpenDeviceUpdate[]>;
+  /**
+   * Open updates with a failure, or a report of the target version, that the engine does not know of yet. The oldest
+   * news come first, from after those of an update on.
+   */
+  untoldNews(limit: number, after?: NewsPlace): Promise<readonly OpenDeviceUpdate[]>;
 
   // ── firmware ──────────────────────────────────────────────────────────────────────────────────
   /**
    * Adds it if the limits allow, decided within the transaction.
    *
    * @throws FerryError `not-found` (product), `firmware-quota-exceeded`, `firmware-version-exists`,
-   *   `firmware-signature-invalid` when it is not signed by a key that the product trusts by now
+   *   `firmware-signature-invalid` when it is not signed by a key that the product trusts by now; `trust-undecided`
    */
   addFirmware(
     firmware: NewFirmware,
@@ -587,7 +655,7 @@ export interface Records {
    * Records the task, its claims and its device updates (all pending) in one transaction.
    *
    * @throws FerryError `not-found` (firmware); `firmware-deleted`; `firmware-not-verified`, `firmware-not-proven` (batch);
-   *   `firmware-signature-invalid` when the product trusts its key no more;
+   *   `firmware-signature-invalid` when the product trusts its key no more; `trust-undecided`;
    *   `update-task-conflict` with `extra.conflicts: [{taskId, firmware: {id, name, version}, sourceVersions}]`;
    *   `devices-invalid` with `extra.devices: [{deviceName, problem}]` for listed devices that do not exist, are listed
    *   twice, are revoked, or (batch) run none of the source versions; `downgrade-not-allowed`; `no-target-devices`
@@ -671,8 +739,19 @@ export interface Records {
   addAudit(entry: AuditDraft): Promise<AuditEntry>;
   /** Newest first. */
   listAudit(filter: AuditFilter, page: PageRequest): Promise<Page<AuditEntry>>;
-  /** In the order of the chain, from after an id. */
+  /** In the order of the chain, from after an id; nothing that is archived. */
   auditChain(afterId: number, limit: number): Promise<readonly AuditEntry[]>;
+  /** Of the newest archive. */
+  auditAnchor(): Promise<AuditAnchor | undefined>;
+  /**
+   * The entries up to this one are archived elsewhere: from now on the log begins after it, and they may be deleted.
+   * Repeatable.
+   *
+   * @throws FerryError `not-found` when there is no such entry, or it has another hash
+   */
+  anchorAudit(entry: { readonly id: number; readonly hash: string }, atMs: number): Promise<AuditAnchor>;
+  /** Deletes some of what is archived. @returns how many entries; 0 when nothing is left */
+  dropArchivedAudit(entriesMax: number): Promise<number>;
 
   // ── requests of operators, and the outbox ─────────────────────────────────────────────────────
   /** @throws FerryError `not-found`, `task-not-open` */
@@ -700,8 +779,8 @@ export interface Records {
   /** Device updates of one shard that are still open, by place. */
   loadShard(taskId: string, fromOrdinal: number, toOrdinal: number): Promise<readonly DeviceUpdateRecord[]>;
   /**
-   * Stores the workflow's state of a device update. An ended one never changes; step and progress times never fall
-   * below what the gateway has recorded. Counts move in the same transaction.
+   * Stores the workflow's state of a device update. An ended one never changes; the step never falls below what the
+   * gateway has recorded, and its times of progress and of downloads stay. Counts move in the same transaction.
    *
    * @returns the record after the write
    */
@@ -734,7 +813,8 @@ export interface Records {
 
   // ── for a rebuild ─────────────────────────────────────────────────────────────────────────────
   /**
-   * Writes a task as its histories tell it, with its firmware, product and claims, counts included. A task that is there
+   * Writes a task as its histories tell it, with its firmware, product and claims, counts included. Whose signatures a
+   * new product trusts is undecided. A task that is there
    * already stays as it is.
    *
    * @returns false when it was there
@@ -748,7 +828,7 @@ export interface Records {
   endedTasksWithOpenUpdates(): Promise<readonly string[]>;
   /** Counts that are not what counting finds, and claims that are not where they should be. Looks at everything. */
   bookkeepingFaults(): Promise<readonly BookkeepingFault[]>;
-  /** @returns false when it can't be repaired: another task holds the claim */
+  /** @returns false when it can't be repaired: another task holds the claim, or has taken it meanwhile */
   repairBookkeeping(fault: BookkeepingFault, atMs: number): Promise<boolean>;
 
   // ── after a restore ───────────────────────────────────────────────────────────────────────────
@@ -760,6 +840,14 @@ export interface Records {
    *   Null when the engine is none of ours to restore.
    */
   engineRestored(change: number | null): Promise<void>;
+  /**
+   * These records are older than what was given out by them last, or were made anew. Nothing that was given out may be
+   * good for something else from now on: numbers of changes and of device updates go on far above all that were given,
+   * another key signs download URLs, and sessions and sign-in links end.
+   */
+  beginEra(atMs: number): Promise<void>;
+  /** Whether the number is of a change that the records have lost in that way: who has it can't go on from there. */
+  isLostChange(change: number): Promise<boolean>;
   /** The change number of a restore that the engine has not caught up with yet. */
   restorePoint(): Promise<number | undefined>;
   /** The engine knows what it missed: forgets the restore point. */
@@ -782,6 +870,9 @@ export interface Records {
     /** Device updates and tasks of this piece. */
     readonly rowsMax: number;
   }): Promise<Forgotten>;
+  /** When the last nightly run of forgetting began that has finished. */
+  lastRetention(): Promise<number | undefined>;
+  retentionFinished(begunAtMs: number): Promise<void>;
   /** What `forgetTasks` would remove, called until there is no more. */
   countForgettable(endedBeforeMs: number): Promise<Omit<Forgotten, 'more'>>;
   /** Throws if the database can't be read, or its last write has failed and can't be made up for. */

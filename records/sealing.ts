@@ -9,7 +9,7 @@ export interface Sealer {
   /**
    * A secret that is not sealed, as older releases have stored it, is answered as it is.
    *
-   * @throws Error when no key opens it, or it was changed
+   * @throws SealedByOtherKey when no key opens it; Error when it was changed
    */
   open(stored: string, owner: string): string;
   /** What everything that is sealed by the newest key begins with. */
@@ -19,10 +19,23 @@ export interface Sealer {
 export const SEALING_KEY_BYTES = 32;
 /** Blanks, which no device secret has: what is not sealed can't be taken for it. */
 const MARK = 'sealed v1';
+const KEY_ID_CHARACTERS = 8;
+/** With a mark of this length, before the secret itself, two secrets are sealed by the same key or are both plain. */
+export const SEALED_BY_CHARACTERS = `${MARK} `.length + KEY_ID_CHARACTERS;
+export const isSealed = (stored: string): boolean => stored.startsWith(`${MARK} `);
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
 
-const keyIdOf = (key: Buffer): string => createHash('sha256').update(key).digest('hex').slice(0, 8);
+/** What is sealed can't be opened, since its key is not among those that were given. */
+export class SealedByOtherKey extends Error {
+  override readonly name = 'SealedByOtherKey';
+
+  constructor(readonly keyId: string) {
+    super(`A device secret is sealed by key ${keyId}, which is not there.`);
+  }
+}
+
+const keyIdOf = (key: Buffer): string => createHash('sha256').update(key).digest('hex').slice(0, KEY_ID_CHARACTERS);
 
 /** For what opens the records without the keys: it gets no secrets. */
 export const NO_SECRETS: Sealer = {
@@ -58,10 +71,10 @@ export function createSealer(keys: readonly Buffer[]): Sealer {
       return `${mark}${sealed.toString('base64')}`;
     },
     open(stored, owner) {
-      if (!stored.startsWith(`${MARK} `)) return stored;
+      if (!isSealed(stored)) return stored;
       const [keyId = '', text = ''] = stored.slice(MARK.length + 1).split(' ');
       const key = byId.get(keyId);
-      if (!key) throw new Error(`A device secret is sealed by key ${keyId}, which is not there.`);
+      if (!key) throw new SealedByOtherKey(keyId);
       const bytes = Buffer.from(text, 'base64');
       const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, IV_BYTES))
         .setAAD(Buffer.from(owner))

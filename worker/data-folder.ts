@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { access, constants, mkdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
@@ -27,6 +28,23 @@ export async function claimDataFolder(path: string): Promise<() => void> {
       );
     }
     throw new StartupError(`The data folder ${path} can't be written (${code}). Set FERRY_DATA_DIR to one that can.`);
+  }
+}
+
+/** Whether a running service has claimed the data folder. Nothing is made where there is none. */
+export function isDataFolderClaimed(path: string): boolean {
+  const lock = join(path, 'claim.lock');
+  if (!existsSync(lock)) return false;
+  try {
+    const claim = new Database(lock, { timeout: 0, fileMustExist: true });
+    try {
+      claim.exec('BEGIN EXCLUSIVE; ROLLBACK');
+      return false;
+    } finally {
+      claim.close();
+    }
+  } catch (error) {
+    return (error as { code?: string }).code === 'SQLITE_BUSY';
   }
 }
 

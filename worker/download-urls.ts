@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { URL_CHARACTERS_MAX } from '../broker/payloads.js';
 import { createDownloadTokens, DOWNLOAD_PATH, type DownloadTokens } from '../firmware/download-token.js';
-import type { OpenDeviceUpdate, Records } from '../records/records.js';
+import { DOWNLOAD_URL_KEY, type OpenDeviceUpdate, type Records } from '../records/records.js';
 import type { Config } from './config.js';
 import { StartupError } from './startup-error.js';
 
@@ -25,7 +25,7 @@ export async function createDownloadUrls(
   { downloadUrlTtlMs }: Pick<Config, 'downloadUrlTtlMs'>,
   records: Pick<Records, 'setting'>,
 ): Promise<DownloadUrls> {
-  const key = await records.setting('download-url-key', () => randomBytes(KEY_BYTES).toString('base64url'));
+  const key = await records.setting(DOWNLOAD_URL_KEY, () => randomBytes(KEY_BYTES).toString('base64url'));
   const tokens = createDownloadTokens(Buffer.from(key, 'base64url'));
   let publishedAt = '';
   return {

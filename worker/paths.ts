@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 /** The project's folder, from a source file as well as from the built command. */
@@ -10,3 +10,8 @@ function findUp(folder: string): string {
   if (parent === folder) throw new Error('package.json was not found above the program');
   return findUp(parent);
 }
+
+/** Of this release, from package.json. */
+export const VERSION: string = (
+  JSON.parse(readFileSync(join(PROJECT_FOLDER, 'package.json'), 'utf8')) as { version: string }
+).version;

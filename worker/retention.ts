@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Cron } from 'croner';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Logger } from 'pino';
 import type { ForgettingReport } from '../api/deps.js';
@@ -11,7 +12,7 @@ export interface TimeOfDay {
 }
 
 export interface RetentionDeps {
-  readonly records: Pick<Records, 'forgetTasks' | 'countForgettable'>;
+  readonly records: Pick<Records, 'forgetTasks' | 'countForgettable' | 'lastRetention' | 'retentionFinished'>;
   /** Tasks that ended longer ago are forgotten every night; null: never. */
   readonly recordsDays: number | null;
   readonly at: TimeOfDay;
@@ -45,7 +46,11 @@ export function createRetention(deps: RetentionDeps) {
   const { records, recordsDays, at, metrics, log } = deps;
   const { now = Date.now, steadyMs = () => performance.now(), pause = interruptiblePause } = deps;
   const stopping = new AbortController();
-  let lookedAtMs: number | undefined;
+  const nightly = new Cron(`${at.minute} ${at.hour} * * *`, { paused: true });
+  /** When the last nightly run began, whether it has finished or not. */
+  let triedAtMs: number | undefined;
+  /** When the one began that has not finished yet. */
+  let unfinishedAtMs: number | undefined;
   let endedBeforeMs = 0;
   let running: Promise<void> | undefined;
 
@@ -82,20 +87,35 @@ export function createRetention(deps: RetentionDeps) {
       const isHeld = more && piece.tasks + piece.deviceUpdates === 0;
       if (more) await pause(isHeld ? HELD_MS : PAUSE_TIMES * (steadyMs() - begunMs), stopping.signal);
     }
-    if (!more) metrics.lastRun.setToCurrentTime();
+    if (!more) await finished();
     // Only what a stop had left over was asked for, and there was nothing.
     if (beforeMs === 0 && tasks + deviceUpdates === 0) return;
     const seconds = Math.round((steadyMs() - startedMs) / 1_000);
     log.info({ tasks, deviceUpdates, seconds, finished: !more }, 'records of ended tasks were forgotten');
   }
 
+  async function finished(): Promise<void> {
+    metrics.lastRun.setToCurrentTime();
+    if (unfinishedAtMs === undefined) return;
+    await records.retentionFinished(unfinishedAtMs);
+    unfinishedAtMs = undefined;
+  }
+
   return {
-    /** A job of the reconciler: begins when the time of day has come since the last look, also if the clock jumped. */
+    /**
+     * A job of the reconciler: begins when the time of day has come since the last run that finished, of this service
+     * or of an earlier start; so a night is made up for in which the service was down, or was stopped in mid-run.
+     */
     async tick(): Promise<void> {
       const atMs = now();
-      if (lookedAtMs === undefined) begin(0);
-      else if (recordsDays !== null && latest(at, atMs) > lookedAtMs) begin(atMs - recordsDays * DAY_MS);
-      lookedAtMs = atMs;
+      const isFirst = triedAtMs === undefined;
+      // Of a clock that was ahead: the next night counts.
+      triedAtMs = Math.min(triedAtMs ?? (await records.lastRetention()) ?? -Infinity, atMs);
+      if (recordsDays !== null && latest(nightly, atMs) > triedAtMs) {
+        triedAtMs = atMs;
+        unfinishedAtMs = atMs;
+        begin(atMs - recordsDays * DAY_MS);
+      } else if (isFirst) begin(0);
     },
 
     /** Begins it now, in the background. @returns what there is to forget */
@@ -114,13 +134,10 @@ export function createRetention(deps: RetentionDeps) {
   };
 }
 
-/** When that time of day was last. */
-function latest({ hour, minute }: TimeOfDay, nowMs: number): number {
-  const time = new Date(nowMs);
-  time.setHours(hour, minute, 0, 0);
-  if (time.getTime() > nowMs) time.setDate(time.getDate() - 1);
-  return time.getTime();
-}
+/** When that time of day was last: now at the latest. */
+const latest = (nightly: Cron, nowMs: number): number =>
+  // Answered is what was before a time.
+  nightly.previousRuns(1, new Date(nowMs + 1))[0]?.getTime() ?? -Infinity;
 
 async function interruptiblePause(ms: number, signal: AbortSignal): Promise<void> {
   await sleep(ms, undefined, { signal }).catch(() => undefined);

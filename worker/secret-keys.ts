@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import type { RefinementCtx } from 'zod';
 import { SEALING_KEY_BYTES } from '../records/sealing.js';
+import { requirePrivate, writeSecretFile } from './secret-file.js';
 import { StartupError } from './startup-error.js';
 
 /*
@@ -30,10 +31,17 @@ export function parseSecretKeys(text: string, context: RefinementCtx): Buffer[] 
  * @throws StartupError for a file that is damaged, or that others may read
  */
 export function readSecretKeys(path: string): Buffer[] {
-  if (!existsSync(path)) write(path, [newKey()]);
-  if ((statSync(path).mode & 0o077) !== 0) {
-    throw new StartupError(`${path} can be read by others. Allow it to its owner only: chmod 600 ${path}`);
-  }
+  if (!existsSync(path)) writeKeyFile(path, [newKey()]);
+  requirePrivate(path);
+  return parseKeyFile(path);
+}
+
+/**
+ * The keys in a file, which may be one of a backup.
+ *
+ * @throws StartupError for a file that is damaged
+ */
+export function parseKeyFile(path: string): Buffer[] {
   const lines = readFileSync(path, 'utf8')
     .split('\n')
     .filter((line) => line.trim() !== '');
@@ -47,19 +55,25 @@ export function readSecretKeys(path: string): Buffer[] {
 /** Adds a key before the others. @returns how many there are now */
 export function addSecretKey(path: string): number {
   const keys = [newKey(), ...readSecretKeys(path)];
-  write(path, keys);
+  writeKeyFile(path, keys);
   return keys.length;
 }
 
-/** After everything was sealed by the newest key. */
-export function keepNewestSecretKey(path: string): void {
-  const [newest, ...older] = readSecretKeys(path);
-  if (newest && older.length > 0) write(path, [newest]);
+/**
+ * Forgets the keys that are older than the one that everything is sealed by now. A key that was added since is not in
+ * use yet, and stays before it.
+ */
+export function forgetOlderSecretKeys(path: string, sealing: Buffer): void {
+  const keys = readSecretKeys(path);
+  const place = keys.findIndex((key) => key.equals(sealing));
+  if (place >= 0 && place < keys.length - 1) writeKeyFile(path, keys.slice(0, place + 1));
 }
 
-/** Whole or not at all: a half-written key would lose every device. */
-function write(path: string, keys: readonly Buffer[]): void {
-  const partial = `${path}.new`;
-  writeFileSync(partial, keys.map((key) => `${key.toString('base64')}\n`).join(''), { mode: 0o600, flush: true });
-  renameSync(partial, path);
-}
+/** All of the keys of both, each once: those of the first stay before the others. */
+export const unitedKeys = (first: readonly Buffer[], second: readonly Buffer[]): Buffer[] => [
+  ...first,
+  ...second.filter((key) => !first.some((other) => other.equals(key))),
+];
+
+export const writeKeyFile = (path: string, keys: readonly Buffer[]): void =>
+  writeSecretFile(path, keys.map((key) => `${key.toString('base64')}\n`).join(''));

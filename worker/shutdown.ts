@@ -1,7 +1,11 @@
 import type { Logger } from 'pino';
 
-/** A part that hangs must not keep the others from ending: all of it fits into the half minute that supervisors give. */
+/** A part that hangs must not keep the others from ending. */
 const LIMIT_MS = 10_000;
+/** All steps together: supervisors kill what has not ended after half a minute. */
+const TOTAL_MS = 22_000;
+/** Each step has this at least: the last ones, which close the records and end Temporal, must not be left out. */
+const LEAST_MS = 500;
 
 interface Step {
   readonly name: string;
@@ -13,6 +17,7 @@ interface Step {
 export class Shutdown {
   private readonly steps: Step[] = [];
   private ended: Promise<void> | undefined;
+  private deadlineMs = Infinity;
 
   constructor(private readonly log: Pick<Logger, 'debug' | 'warn'>) {}
 
@@ -26,7 +31,10 @@ export class Shutdown {
 
   /** Undoes everything, once, also when a step fails. */
   run(): Promise<void> {
-    this.ended ??= this.undoAll();
+    if (this.ended === undefined) {
+      this.deadlineMs = performance.now() + TOTAL_MS;
+      this.ended = this.undoAll();
+    }
     return this.ended;
   }
 
@@ -36,7 +44,8 @@ export class Shutdown {
 
   private async undo({ name, undo, limitMs }: Step): Promise<void> {
     try {
-      await within(limitMs, Promise.resolve(undo()));
+      const leftMs = Math.max(this.deadlineMs - performance.now(), LEAST_MS);
+      await within(Math.min(limitMs, leftMs), Promise.resolve(undo()));
       this.log.debug({ part: name }, 'stopped');
     } catch (error) {
       this.log.warn({ part: name, error: String(error) }, 'did not stop cleanly');
@@ -47,7 +56,7 @@ export class Shutdown {
 async function within(limitMs: number, work: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`not ended after ${limitMs / 1_000} s`)), limitMs);
+    timer = setTimeout(() => reject(new Error(`not ended after ${Math.round(limitMs) / 1_000} s`)), limitMs);
   });
   try {
     await Promise.race([work, late]);

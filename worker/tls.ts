@@ -26,7 +26,7 @@ const SETTLE_MS = 250;
 
 /** @throws StartupError for files that can't be read, or that are no pair */
 export async function openTls(files: TlsFiles, log: Pick<Logger, 'info' | 'error'>): Promise<ReloadingTls> {
-  let current = await read(files).catch((error: unknown) => {
+  let current = await readTls(files).catch((error: unknown) => {
     throw new StartupError(
       `FERRY_TLS_CERT, FERRY_TLS_KEY: ${error instanceof Error ? error.message : String(error)}. Make a set for trying out by "ferry tls create".`,
     );
@@ -36,7 +36,7 @@ export async function openTls(files: TlsFiles, log: Pick<Logger, 'info' | 'error
 
   async function reload(): Promise<void> {
     try {
-      const next = await read(files);
+      const next = await readTls(files);
       if (JSON.stringify(next) === JSON.stringify(current)) return;
       current = next;
       for (const exchange of listeners) exchange(current);
@@ -79,7 +79,24 @@ export async function openTls(files: TlsFiles, log: Pick<Logger, 'info' | 'error
   };
 }
 
-async function read({ cert, key, clientCa }: TlsFiles): Promise<SecureContextOptions> {
+/** Why the file can't be read, in words. */
+export async function fileProblem(path: string): Promise<string | undefined> {
+  try {
+    await readFile(path, 'utf8');
+    return undefined;
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? String(error);
+    const reasons: Readonly<Record<string, string>> = {
+      ENOENT: 'does not exist',
+      EACCES: 'may not be read by this user',
+      EISDIR: 'is a folder',
+    };
+    return `the file ${path} ${reasons[code] ?? `can't be read (${code})`}`;
+  }
+}
+
+/** @throws Error when they can't be read, or are no pair */
+export async function readTls({ cert, key, clientCa }: TlsFiles): Promise<SecureContextOptions> {
   const options = {
     cert: await readFile(cert, 'utf8'),
     key: await readFile(key, 'utf8'),

@@ -2,7 +2,6 @@ import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
 import { createApi } from '../api/api.js';
 import { createDownloadHandler } from '../api/downloads.js';
 import { closeHttpServer, createHttpServer } from '../api/http-server.js';
@@ -18,22 +17,25 @@ import type { FirmwareStore } from '../firmware/store.js';
 import { openLocalStore } from '../firmware/local-store.js';
 import { adminToken } from './admin-token.js';
 import { createCatchUp } from './backup/catch-up.js';
-import { loadConfig, type Config } from './config.js';
+import { loadConfigToStart, type Config } from './config.js';
+import { trimmed } from './environment.js';
 import { claimDataFolder, requireNoHalfRestore } from './data-folder.js';
 import { createDoctor } from './doctor/doctor.js';
 import { createDownloadUrls } from './download-urls.js';
 import { watchIntegrity } from './intact-files.js';
 import { createLog, installSdkLog } from './log.js';
-import { PROJECT_FOLDER } from './paths.js';
+import { PROJECT_FOLDER, VERSION } from './paths.js';
 import { portTaken } from './ports.js';
 import { startReconciler } from './reconciler.js';
-import { openRecords } from './records.js';
-import { keepNewestSecretKey } from './secret-keys.js';
+import { openRecords, sealSecrets, secretKeysOf } from './records.js';
 import { openTls } from './tls.js';
+import { addRecordsMetrics, createDamageCounter, createServiceMetrics } from './service-metrics.js';
 import { Shutdown } from './shutdown.js';
 import { createRetention, createRetentionMetrics } from './retention.js';
 import { StartupError } from './startup-error.js';
 import { readHistory } from './temporal/history.js';
+import { tellTaskNews } from './task-news.js';
+import { createTerminatedByEngine } from './temporal/termination.js';
 import { startTemporal } from './temporal/temporal.js';
 import { createUptime } from './uptime.js';
 import { startWorkflowWorker, type WorkflowWorker } from './workflow-worker.js';
@@ -48,6 +50,10 @@ export interface Running {
   readonly temporalUiUrl: string | null;
   readonly temporalAddress: string;
   readonly adminToken: string;
+  /** Where the token is kept; null for one that the configuration says. */
+  readonly adminTokenFile: string | null;
+  /** Where browsers reach the console. */
+  readonly consoleUrl: string;
   /** The token was made at this start: it is to be shown once. */
   readonly adminTokenIsNew: boolean;
   /** A page that signs in once, made when the token is; to be shown once too. */
@@ -78,12 +84,12 @@ const IDEMPOTENCY_KEPT_MS = 24 * 3_600_000;
  * @throws StartupError with one message for whoever started it; nothing is left running then
  */
 export async function up(env: NodeJS.ProcessEnv, options: UpOptions = {}): Promise<Running> {
-  const config = loadConfig(env);
+  const config = await loadConfigToStart(env);
   const log = createLog(config.logLevel);
   const shutdown = new Shutdown(log);
   try {
     const onSlow = options.onSlow ?? ((message: string) => log.info(message));
-    return await unlessAborted(options.signal, start(config, { env, log, shutdown, onSlow }));
+    return await unlessAborted(options.signal, start(config, { env: trimmed(env), log, shutdown, onSlow }));
   } catch (error) {
     await shutdown.run();
     throw error;
@@ -118,29 +124,19 @@ interface Starting {
 /** From the ground up, so that each part finds what it needs; the shutdown goes the other way. */
 async function start(config: Config, { env, log, shutdown, onSlow }: Starting): Promise<Running> {
   installSdkLog(log);
-  const metrics = new Registry();
-  collectDefaultMetrics({ register: metrics, prefix: 'ferry_' });
+  const metrics = createServiceMetrics(VERSION);
 
   const releaseFolder = await claimDataFolder(config.dataDir);
   shutdown.add('data folder', releaseFolder);
   await requireNoHalfRestore(config.dataDir);
   const admin = await adminToken(config.paths.adminToken, config.adminToken);
-  const records = openRecords(config);
+  const secretKeys = secretKeysOf(config);
+  const records = openRecords(config, secretKeys);
   shutdown.add('records', () => records.close());
-  await sealSecrets(config, records, log);
-  const damagedFiles = new Counter({
-    name: 'ferry_firmware_files_damaged_total',
-    help: 'Stored firmware files found damaged',
-    registers: [metrics],
-  });
-  new Gauge({
-    name: 'ferry_tasks_paused',
-    help: 'Tasks that send nothing at present; alarm on it',
-    registers: [metrics],
-    async collect() {
-      this.set(await records.countTasks('paused'));
-    },
-  });
+  const resealed = await sealSecrets(config, records, secretKeys);
+  if (resealed > 0) log.info({ devices: resealed }, 'device secrets were sealed by the newest key');
+  const damagedFiles = createDamageCounter(metrics);
+  addRecordsMetrics(metrics, records);
   const pause = (sha256: string) =>
     records
       .pauseTasksOf(sha256, 'firmware-file-damaged', Date.now())
@@ -179,7 +175,16 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
     log,
   });
 
-  const doctor = createDoctor({ records, store, client, log, now: Date.now, watchMs: config.watchMs });
+  const terminatedByEngine = createTerminatedByEngine(client);
+  const doctor = createDoctor({
+    records,
+    store,
+    client,
+    terminatedByEngine,
+    log,
+    now: Date.now,
+    watchMs: config.watchMs,
+  });
 
   const retention = createRetention({ records, ...config.retention, metrics: createRetentionMetrics(metrics), log });
 
@@ -205,6 +210,7 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
       'workflow worker': () => requireWorking(later.worker),
     },
     metrics,
+    version: VERSION,
     consoleFolder: join(PROJECT_FOLDER, 'dist', 'console'),
     secureCookie: config.publicUrl?.startsWith('https:') ?? config.tls !== null,
     publicUrl: config.publicUrl,
@@ -252,8 +258,9 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
       records,
       publisher: {
         ...createNotifier({ link: broker.link, downloadUrl: downloads.urlFor }),
-        listeningSinceMs: () => uptime.sinceMs(),
+        listeningForMs: () => Date.now() - uptime.sinceMs(),
       },
+      terminatedByEngine,
       isIntact,
     },
   });
@@ -279,11 +286,17 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
   shutdown.add('retention', () => retention.stop());
   shutdown.add('reconciler', () => reconciler.stop(), RECONCILER_STOP_MS);
   const teller = startReconciler({ 'telling of progress': () => gateway.tellProgress() }, { intervalMs: TELL_MS, log });
-  const tellTheRest = () => teller.stop().then(() => gateway.tellProgress(TELL_NOW));
+  const tellTheRest = async () => {
+    await teller.stop();
+    await Promise.all([gateway.tellNews(), gateway.tellProgress(TELL_NOW)]);
+  };
   shutdown.add('telling of progress', tellTheRest, RECONCILER_STOP_MS);
 
+  const news = await tellTaskNews(records, log);
+  shutdown.add('news of tasks', () => news.stop());
+
   log.info(
-    { http: httpUrl, mqttPort: broker.port, mqttsPort: broker.tlsPort, temporal: temporal.address },
+    { version: VERSION, http: httpUrl, mqttPort: broker.port, mqttsPort: broker.tlsPort, temporal: temporal.address },
     'Ferry is up',
   );
   return {
@@ -293,18 +306,13 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
     temporalUiUrl: temporal.uiUrl,
     temporalAddress: temporal.address,
     adminToken: admin.token,
+    adminTokenFile: config.adminToken === undefined ? config.paths.adminToken : null,
+    consoleUrl: config.publicUrl ?? httpUrl,
     adminTokenIsNew: admin.isNew,
     signInUrl: admin.isNew ? `${config.publicUrl ?? httpUrl}${await createSignInPath(records, Date.now())}` : null,
     broken: brokenWorker(worker.running),
     stop: () => shutdown.run(),
   };
-}
-
-/** By the newest key, which is the only one that is kept afterwards. */
-async function sealSecrets({ paths, secretKeys }: Config, records: Records, log: Starting['log']): Promise<void> {
-  const resealed = await records.resealSecrets();
-  if (resealed > 0) log.info({ devices: resealed }, 'device secrets were sealed by the newest key');
-  if (secretKeys === undefined) keepNewestSecretKey(paths.secretKeys);
 }
 
 async function requireListening(broker: EmbeddedBroker | undefined): Promise<void> {

@@ -3,9 +3,11 @@ import {
   CancellationScope,
   ChildWorkflowCancellationType,
   ChildWorkflowFailure,
+  getExternalWorkflowHandle,
   isCancellation,
   ParentClosePolicy,
   setCurrentDetails,
+  setHandler,
   startChild,
   type ChildWorkflowHandle,
 } from '@temporalio/workflow';
@@ -15,9 +17,10 @@ import { deviceUpdateWorkflowId } from '../domain/ids.js';
 import { startCancellable } from './cancellable-start.js';
 import { describeOutcomes } from './descriptions.js';
 import type { deviceUpdate } from './device-update.js';
+import { deviceRunContinuedSignal, type ContinuedRun } from './messages.js';
 import { activities } from './proxies.js';
 import { tellStory } from './story.js';
-import { NO_OUTCOMES, searchAttributes, summaryOf, type OutcomeCounts, type TaskInput } from './task-input.js';
+import { NO_OUTCOMES, runSummary, searchAttributes, type OutcomeCounts, type TaskInput } from './task-input.js';
 
 /** A run that is cancelled must tell its records, and its parent must wait for that; so must one whose parent is gone. */
 export const CHILD_POLICIES = {
@@ -46,6 +49,7 @@ export async function runDevices(
   const ends: Promise<void>[] = [];
   const remaining = devices.values();
   let asked = 0;
+  cancelContinuedRuns(CancellationScope.current());
 
   const count = (end: keyof OutcomeCounts) => {
     counts = { ...counts, [end]: counts[end] + 1 };
@@ -76,15 +80,16 @@ async function startRun(
   input: TaskInput,
   device: ShardDevice,
 ): Promise<ChildWorkflowHandle<typeof deviceUpdate> | 'busy'> {
-  const { taskId, kind, productKey, firmware, policy } = input;
+  const { taskId, kind, productKey, firmware, policy, deviceRunEventsMax } = input;
+  const eventsMax = deviceRunEventsMax === undefined ? {} : { eventsMax: deviceRunEventsMax };
   const { deviceName, protocol, attempt } = device;
   try {
     return await startCancellable(() =>
       startChild<typeof deviceUpdate>('deviceUpdate', {
         workflowId: deviceUpdateWorkflowId({ productKey, deviceName }),
-        args: [{ taskId, kind, productKey, firmware, policy, deviceName, protocol, attempt }],
+        args: [{ taskId, kind, productKey, firmware, policy, deviceName, protocol, attempt, ...eventsMax }],
         typedSearchAttributes: searchAttributes(input, deviceName),
-        staticSummary: summaryOf(`${deviceName}: attempt ${attempt}, ${firmware.name} ${firmware.version}`),
+        staticSummary: runSummary({ deviceName, attempt, firmware }),
         ...CHILD_POLICIES,
       }),
     );
@@ -93,6 +98,25 @@ async function startRun(
     await endForeign(input, device, { kind: 'busy' });
     return 'busy';
   }
+}
+
+/**
+ * A cancellation reaches the run with which a child began, and is lost when that one has closed since: a child that goes
+ * on under a new run is cancelled by that.
+ */
+function cancelContinuedRuns(scope: CancellationScope): void {
+  const continued = new Map<string, ContinuedRun>();
+  const cancel = ({ workflowId, runId }: ContinuedRun): void => {
+    // One that has ended needs no cancellation; one that goes on once more tells it.
+    void CancellationScope.nonCancellable(() => getExternalWorkflowHandle(workflowId, runId).cancel()).catch(
+      () => undefined,
+    );
+  };
+  setHandler(deviceRunContinuedSignal, (run) => {
+    continued.set(run.workflowId, run);
+    if (scope.consideredCancelled) cancel(run);
+  });
+  scope.cancelRequested.catch(() => continued.forEach(cancel));
 }
 
 /** Follows a run to its end, whatever it is; the records have an outcome when it resolves. */
@@ -109,8 +133,7 @@ async function followRun(
     const cause = error instanceof ChildWorkflowFailure ? error.cause : undefined;
     if (cause instanceof ApplicationFailure && isFailureCause(cause.type)) return 'failed';
     if (cause instanceof TerminatedFailure) {
-      await endForeign(input, device, { kind: 'terminated' });
-      return 'cancelled';
+      return (await endForeign(input, device, { kind: 'terminated' })) ?? 'cancelled';
     }
     await endForeign(input, device, { kind: 'lost', reason: cause?.message ?? String(error) });
     return 'failed';
@@ -120,7 +143,7 @@ async function followRun(
 const isFailureCause = (type: string | null | undefined): boolean =>
   (Object.values(FailureCause) as string[]).includes(type ?? '');
 
-const endForeign = ({ taskId, productKey }: TaskInput, { deviceName }: ShardDevice, end: ForeignEnd): Promise<void> =>
+const endForeign = ({ taskId, productKey }: TaskInput, { deviceName }: ShardDevice, end: ForeignEnd) =>
   CancellationScope.nonCancellable(() =>
     activities.endDeviceUpdate({ taskId, productKey, deviceName }, end, Date.now()),
   );

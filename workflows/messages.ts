@@ -32,7 +32,10 @@ export interface VersionSignal extends Report {
   readonly version: string;
 }
 /** The device can be notified: its connection and subscription are in place. */
-export type OnlineSignal = Report;
+export interface OnlineSignal extends Report {
+  /** One connection is one reason to notify. Absent in histories of the first releases. */
+  readonly connectionId?: string | undefined;
+}
 /** The device asked for its update and was answered: as good as a notification. */
 export type FetchedSignal = Report;
 
@@ -48,6 +51,14 @@ export const endSignal = defineSignal('end');
 export const decideUpdate = defineUpdate<void, [Approval]>('decide');
 /** From a shard to its batch: the starts of all its devices' runs are asked for, the next shard may begin. */
 export const shardStartedSignal = defineSignal<[number]>('shardStarted');
+
+/** A device's run as its parent can reach it. */
+export interface ContinuedRun {
+  readonly workflowId: string;
+  readonly runId: string;
+}
+/** From a device's run to its parent: its history had become long, and it goes on under a new run. */
+export const deviceRunContinuedSignal = defineSignal<[ContinuedRun]>('deviceRunContinued');
 
 export interface DeviceUpdateView extends DeviceUpdateState {
   readonly waitingFor: WaitingFor | null;

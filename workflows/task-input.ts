@@ -2,6 +2,7 @@ import { defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/
 import type { DeviceProtocol } from '../domain/device-update.js';
 import { SEARCH_ATTRIBUTES, TASK_QUEUE, taskWorkflowId, type TaskKind } from '../domain/ids.js';
 import type { UpdatePolicy } from '../domain/policy.js';
+import type { Carried } from './device-update.js';
 
 /** What every run of a task needs to know of the firmware; the file itself travels as a URL in the notification. */
 export interface FirmwareInput {
@@ -39,6 +40,8 @@ export interface TaskInput {
   readonly devicesTotal: number;
   readonly shardDevices: number;
   readonly unconfirmedStartsMax: number;
+  /** Events after which a device's run goes on under a new run; absent in tasks of before it could. */
+  readonly deviceRunEventsMax?: number;
   /** Absent in tasks of the first release. */
   readonly origin?: TaskOrigin;
   /** Nothing is sent before a second operator has approved it. */
@@ -61,6 +64,10 @@ export interface DeviceUpdateInput {
   readonly attempt: number;
   readonly firmware: FirmwareInput;
   readonly policy: UpdatePolicy;
+  /** Events of its history after which it goes on under a new run. */
+  readonly eventsMax?: number;
+  /** Of a run that goes on where another one has stopped. */
+  readonly carried?: Carried;
 }
 
 /** What a task's run answers. */
@@ -102,6 +109,14 @@ export function searchAttributes(
 const SUMMARY_CHARACTERS_MAX = 100;
 
 export const summaryOf = (text: string): string => Array.from(text).slice(0, SUMMARY_CHARACTERS_MAX).join('');
+
+/** What the run of a device update is called in the Temporal UI. */
+export const runSummary = ({
+  deviceName,
+  attempt,
+  firmware,
+}: Pick<DeviceUpdateInput, 'deviceName' | 'attempt' | 'firmware'>): string =>
+  summaryOf(`${deviceName}: attempt ${attempt}, ${firmware.name} ${firmware.version}`);
 
 /** How a task's run is started: its workflow id is the business key, so that a second start is refused. */
 export function taskRunOptions(input: TaskInput) {

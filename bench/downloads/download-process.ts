@@ -37,7 +37,7 @@ async function ferry(): Promise<{ readonly answer: RequestListener; readonly pat
   const tokens = createDownloadTokens('key');
   const silent = () => undefined;
   const handler = createDownloadHandler({
-    records: { getDeviceUpdateById: () => Promise.resolve(update) },
+    records: { getDeviceUpdateById: () => Promise.resolve(update), downloading: () => Promise.resolve() },
     ...{ store, tokens, perMinute: 1e9 },
     log: { debug: silent, info: silent, warn: silent, error: silent } as never,
   });

@@ -15,6 +15,8 @@ export interface ReadyFleet {
   readonly load: Load;
   readonly firmwareId: string;
   readonly devices: readonly LoadDevice[];
+  /** Those of the verification. */
+  readonly pioneers: readonly LoadDevice[];
 }
 
 /** @param steps percentages that each device reports on its way; none: it stays silent when it is notified */
@@ -25,7 +27,7 @@ export async function readyFleet(service: Service, count: number, steps: readonl
   const goes = steps.length > 0;
   const inOrder = devices.toSorted((a, b) => (a.deviceName < b.deviceName ? -1 : 1));
   await load.connect(service.mqttUrl, goes ? [...pioneers, ...inOrder] : devices, steps);
-  return { load, devices, firmwareId: await verifiedFirmware(service, pioneers, goes) };
+  return { load, devices, pioneers, firmwareId: await verifiedFirmware(service, '2.0.0', pioneers, goes) };
 }
 
 /** Devices of a new product. */
@@ -50,16 +52,28 @@ async function register({ api }: Service, count: number, word = 'device'): Promi
 }
 
 /** By a verification: of devices that go through it, so that the service is warm, or of some that are not there. */
-async function verifiedFirmware({ api }: Service, pioneers: readonly LoadDevice[], goes: boolean): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'ferry-bench-firmware-'));
-  const file = join(folder, 'firmware.bin');
-  await writeFile(file, Buffer.alloc(10_240, 7));
-  const { id } = await api.addFirmware({ name: 'bench', productKey: PRODUCT, version: '2.0.0', file });
-  await rm(folder, { recursive: true });
+export async function verifiedFirmware(
+  service: Service,
+  version: string,
+  pioneers: readonly LoadDevice[],
+  goes: boolean,
+): Promise<string> {
+  const id = await addFirmware(service, version);
+  const { api } = service;
   const task = await api.createVerification(id, { deviceNames: pioneers.map(({ deviceName }) => deviceName) });
   await untilTask(api, task.id, (status) => status !== 'pending');
   if (!goes) await api.endVerification(task.id);
   await untilTask(api, task.id, (status) => status === 'completed');
+  return id;
+}
+
+/** @returns its id */
+async function addFirmware({ api }: Service, version: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'ferry-bench-firmware-'));
+  const file = join(folder, 'firmware.bin');
+  await writeFile(file, Buffer.alloc(10_240, 7));
+  const { id } = await api.addFirmware({ name: 'bench', productKey: PRODUCT, version, file });
+  await rm(folder, { recursive: true });
   return id;
 }
 

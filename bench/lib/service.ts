@@ -38,7 +38,8 @@ export class Service {
       process.execPath,
       [...profiling, ...nodeOptions, join(PROJECT_FOLDER, 'bin', 'ferry.mjs'), 'up'],
       {
-        stdio: ['ignore', 'pipe', 'inherit'],
+        // The addresses are told on standard error; the log would stand among the figures.
+        stdio: ['ignore', 'ignore', 'pipe'],
         env: {
           ...process.env,
           ...{ FERRY_HTTP_PORT: '0', FERRY_MQTT_PORT: '0', FERRY_TEMPORAL_PORT: '0', FERRY_TEMPORAL_UI_PORT: '0' },
@@ -49,7 +50,7 @@ export class Service {
     );
     const [, url = '', mqttUrl = ''] = await new Promise<RegExpExecArray>((resolve, reject) => {
       let text = '';
-      child.stdout.setEncoding('utf8').on('data', (piece: string) => {
+      child.stderr.setEncoding('utf8').on('data', (piece: string) => {
         text += piece;
         const found = /(http:\S+)\/v1\n\s+MQTT\s+(\S+)/.exec(text);
         if (found) resolve(found);

@@ -17,7 +17,9 @@ export async function runNotification({ devices }: { readonly devices: number })
     const { id } = await service.api.createBatchUpdate(firmwareId, { sourceVersions: ['1.0.0'] });
     const acceptedAtMs = nowMs();
     await untilTask(service.api, id, (_, { notified }) => notified === devices);
-    return await firstAndLast(load, { devices, sinceMs: acceptedAtMs });
+    const figures = await firstAndLast(load, { devices, sinceMs: acceptedAtMs });
+    await requireOneEach(service, id, devices);
+    return figures;
   } finally {
     await service.stop();
   }
@@ -53,10 +55,11 @@ export async function runResend({ devices }: { readonly devices: number }) {
   const service = await Service.start();
   try {
     const fleet = await readyFleet(service, devices, []);
-    await pendingBatch(service, fleet);
+    const id = await pendingBatch(service, fleet);
     const { sinceConnecting = [], sinceConnack = [] } = await fleet.load.ask({ do: 'arrive' });
     fleet.load.stop();
     if (sinceConnack.length !== devices) throw new Error(`Only ${sinceConnack.length} of ${devices} were notified`);
+    await requireOneEach(service, id, devices);
     return {
       'median ms from CONNACK': percentile(sinceConnack, 0.5),
       'p95 ms from CONNACK': percentile(sinceConnack, 0.95),
@@ -68,14 +71,21 @@ export async function runResend({ devices }: { readonly devices: number }) {
   }
 }
 
+/** One connection is one reason: no device may have got its notification twice. */
+async function requireOneEach({ api }: Service, taskId: string, devices: number): Promise<void> {
+  const { items } = await api.listDeviceUpdates(taskId, { limit: devices });
+  const repeated = items.filter(({ notifications }) => notifications > 1).length;
+  if (repeated > 0) throw new Error(`${repeated} of ${devices} devices were notified more than once`);
+}
+
 /** A batch of devices that are all away, each of whose runs waits for its device. */
-async function pendingBatch({ api }: Service, { load, firmwareId, devices }: ReadyFleet): Promise<void> {
+async function pendingBatch({ api }: Service, { load, firmwareId, devices }: ReadyFleet): Promise<string> {
   await load.ask({ do: 'close' });
   while ((await api.getOverview()).devices.online > 0) await sleep(LOOK_MS);
   const { id } = await api.createBatchUpdate(firmwareId, { sourceVersions: ['1.0.0'] });
   for (;;) {
     const { items } = await api.listDeviceUpdates(id, { limit: devices.length });
-    if (items.every(({ waitingFor }) => waitingFor?.what === 'online')) return;
+    if (items.every(({ waitingFor }) => waitingFor?.what === 'online')) return id;
     await sleep(LOOK_MS);
   }
 }

@@ -14,7 +14,7 @@ export const askedEveryRound = (
 ): Record<string, () => Promise<unknown>> => ({
   'round: outbox, tasks': () => records.undeliveredTasks(ROUND_MAX),
   'round: outbox, cancellations': () => records.undeliveredDeviceCancels(ROUND_MAX),
-  'round: failures to tell': () => records.unsignalledFailures(ROUND_MAX),
+  'round: news to tell': () => records.untoldNews(ROUND_MAX),
   'round: devices come online': () => records.pendingOnlineUpdates(ROUND_MAX),
   'round: paused files': () => records.pausedFiles(),
   'round: idempotency keys': () => records.forgetIdempotencyKeys(1),

@@ -33,17 +33,20 @@ export const backupCommand = (io: Io): Command =>
       }
     });
 
-function backupText(to: string, { counts, damaged, files, temporal }: Manifest): string {
+function backupText(to: string, { counts, damaged, files, keysElsewhere, temporal }: Manifest): string {
   const bytes = files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   const lines = [
     `Backed up to ${to}: ${plural(files.length, 'file')}, ${size(bytes)}.`,
     `  ${plural(counts.products, 'product')}, ${plural(counts.devices, 'device')}, firmware ${counts.firmware}, ` +
       `${plural(counts.tasks, 'update task')} (${counts.openTasks} open, with ${plural(counts.openDeviceUpdates, 'open device update')})`,
     ...(temporal === 'embedded' ? [] : [OUTSIDE]),
+    ...(keysElsewhere === true ? [KEYS_ELSEWHERE] : []),
     ...damaged.map(({ firmware, problem }) => `Left out: firmware ${firmware}: ${problem}.`),
   ];
   return `${lines.join('\n')}\n`;
 }
 
+const KEYS_ELSEWHERE =
+  'The key of the device secrets is not in it: keep FERRY_SECRET_KEY of the service as well, or no device can sign in after a restore.';
 const OUTSIDE =
   'The runs are not in it: they are in the Temporal at TEMPORAL_ADDRESS. Have that backed up too, before this.';

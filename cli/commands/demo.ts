@@ -6,11 +6,12 @@ import { createApiClient } from '../../api/client.js';
 import type { Running } from '../../worker/up.js';
 import { CAST } from '../demo/cast.js';
 import { demoEnvironment } from '../demo/environment.js';
-import { Screen } from '../demo/screen.js';
+import { INDENT, Screen } from '../demo/screen.js';
 import { STEPS, Story } from '../demo/story.js';
 import { aborted, interruption, type Io } from '../io.js';
 import { exampleText } from '../operating-command.js';
 import type { Fleet } from '../simulator/fleet.js';
+import { WaitingLine } from '../waiting-line.js';
 import { pairs } from '../table.js';
 import { CommandFailed, Interrupted } from '../usage-error.js';
 import type { StartService } from './up.js';
@@ -21,7 +22,9 @@ interface DemoOptions {
 
 export const demoCommand = (io: Io, start: StartService): Command =>
   new Command('demo')
-    .description('the whole job in about a minute: 30 simulated devices, a validation, a batch, failures, a second try')
+    .description(
+      'the whole job in about a minute, once Temporal is there: 30 simulated devices, a validation, a batch, failures, a second try',
+    )
     .option('--keep', 'leave the service and its devices running until Ctrl-C, and keep its data folder')
     .addHelpText('after', exampleText(['ferry demo', 'ferry demo --keep']))
     .action(async (options: DemoOptions) => {
@@ -48,7 +51,11 @@ async function perform(io: Io, { start, folder, signal, keep }: Stage): Promise<
     `Ferry: a firmware update for ${CAST.length} simulated devices, from the first upload to the last record`,
   );
   screen.next('Start the service: API, MQTT broker, Temporal and worker, in one process tree');
-  const running = await start(await demoEnvironment(io.env, join(folder, 'data')), signal);
+  const waiting = new WaitingLine(io.out, INDENT);
+  const running = await start(await demoEnvironment(io.env, join(folder, 'data')), {
+    signal,
+    onSlow: waiting.begin,
+  }).finally(() => waiting.end());
   let fleet: Fleet | undefined;
   try {
     screen.show(addresses(running));
@@ -63,10 +70,17 @@ async function perform(io: Io, { start, folder, signal, keep }: Stage): Promise<
     await Promise.race([story.tell(), interrupted(signal), broken(running)]);
     screen.show(`\n${addresses(running)}`);
     if (!keep) {
-      screen.say('These were the addresses; "npm run demo -- --keep" leaves it running.');
+      screen.say(
+        'These were the addresses; the service stops now.\n' +
+          'Next: "npm run demo -- --keep" leaves it running, to look around in the console; ' +
+          '"npm start" runs a service of your own, which keeps its data.',
+      );
       return;
     }
-    screen.say(`Token: ${running.adminToken}\nData: ${folder}\nRunning until Ctrl-C.`);
+    screen.say(
+      `Token: ${running.adminToken}\nData: ${folder}\n` +
+        'Next: open the console by its link, which signs in once. It runs until Ctrl-C.',
+    );
     await Promise.race([aborted(signal), broken(running)]);
   } finally {
     await fleet?.stop();
@@ -74,8 +88,9 @@ async function perform(io: Io, { start, folder, signal, keep }: Stage): Promise<
   }
 }
 
-const addresses = ({ httpUrl, mqttUrl, temporalUiUrl }: Running): string =>
+const addresses = ({ httpUrl, consoleUrl, signInUrl, mqttUrl, temporalUiUrl }: Running): string =>
   pairs([
+    ['Console', signInUrl ?? consoleUrl],
     ['API docs', `${httpUrl}/docs`],
     ['Temporal UI', temporalUiUrl],
     ['MQTT', mqttUrl],

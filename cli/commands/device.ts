@@ -2,6 +2,7 @@ import { Argument, Command, Option } from 'commander';
 import type { DeviceDetailAnswer, RegisteredDeviceAnswer, RegisteredDevicesAnswer } from '../../api/schemas.js';
 import { deviceSecretProblem } from '../../domain/names.js';
 import { secretsCsv } from '../../domain/secrets-csv.js';
+import { SIGN_IN_REFUSALS } from '../../domain/sign-in-refusals.js';
 import { csvPieces } from '../csv-pieces.js';
 import { readText } from '../input-file.js';
 import type { Io } from '../io.js';
@@ -169,10 +170,27 @@ function deviceText(device: DeviceDetailAnswer): string {
     ['online', device.online ? 'yes' : 'no'],
     ['last seen', localTime(device.lastSeenAt)],
     ...(device.revokedAt === null ? [] : ([['revoked', localTime(device.revokedAt)]] as const)),
+    ...signInTroubles(device),
     ['registered', localTime(device.createdAt)],
   ]);
   const { items } = device.history;
   return items.length === 0 ? facts : `${facts}\n\nUpdates, newest first:\n${historyTable(items)}`;
+}
+
+function signInTroubles({ lastRefusedSignIn: refused, nameClash }: DeviceDetailAnswer): [string, string][] {
+  const troubles: [string, string][] = [];
+  if (refused) {
+    const why = SIGN_IN_REFUSALS[refused.reason];
+    troubles.push(['last refused sign-in', `${why} at ${localTime(refused.at)}, from ${refused.address}`]);
+  }
+  if (nameClash) {
+    const from = [...new Set(nameClash.addresses)].join(' and ');
+    troubles.push([
+      'name clash',
+      `two units took the connection from each other at ${localTime(nameClash.at)}, from ${from}`,
+    ]);
+  }
+  return troubles;
 }
 
 const DEVICE = new Argument('<deviceName>', 'name of the device');

@@ -9,7 +9,7 @@ import { addPagingOptions, pageOf, pageText, type PagingOptions } from '../pagin
 import { localTime, plural } from '../printable.js';
 import { openSession } from '../session.js';
 import { pairs, table } from '../table.js';
-import { CommandFailed } from '../usage-error.js';
+import { CommandFailed, UsageError } from '../usage-error.js';
 
 export const productCommand = (io: Io): Command =>
   new Command('product')
@@ -49,10 +49,10 @@ const list = (io: Io, name = 'list'): Command =>
           text: (items) =>
             table(
               ['product', 'name', 'trusts', 'created'],
-              items.map(({ productKey, name, trustedKeys, createdAt }) => [
+              items.map(({ productKey, name, trustedKeys, trustUndecided, createdAt }) => [
                 productKey,
                 name,
-                trustedKeys.map(({ keyId }) => keyId).join(', ') || 'any firmware',
+                trustUndecided ? 'undecided' : trustedKeys.map(({ keyId }) => keyId).join(', ') || 'any firmware',
                 localTime(createdAt),
               ]),
             ),
@@ -123,13 +123,20 @@ const rulesText = ({ verificationSuccessesMin: least }: ProductAnswer): string =
 const trust = (io: Io): Command =>
   operatingCommand('trust', 'from now on, its firmware must be signed: by this key, or another one that it trusts', [
     'ferry product trust thermostat release.key.pub',
+    'ferry product trust thermostat --any',
   ])
     .addArgument(PRODUCT)
-    .argument('<file>', 'the public key, as "ferry keys generate" has made it')
-    .action(async (productKey: string, file: string, options: object) => {
-      const publicKey = await publicKeyIn(file);
+    .argument('[file]', 'the public key, as "ferry keys generate" has made it')
+    .option('--any', 'trust no key, and take any firmware: also decides it for a product of rebuilt records')
+    .action(async (productKey: string, file: string | undefined, options: { readonly any?: boolean }) => {
+      if ((file === undefined) !== (options.any === true)) {
+        throw new UsageError('Name the file of a public key, or --any to take any firmware.');
+      }
+      const publicKey = file === undefined ? undefined : await publicKeyIn(file);
       const session = openSession(io, options);
-      const product = await session.api.trustKey(productKey, publicKey);
+      const product = await (publicKey === undefined
+        ? session.api.setTrustedKeys(productKey, [])
+        : session.api.trustKey(productKey, publicKey));
       session.answer(product, () => trustText(product));
     });
 

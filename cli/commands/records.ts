@@ -10,6 +10,19 @@ import { UsageError } from '../usage-error.js';
 const REBUILD =
   "write the records anew from Temporal's histories, into an empty database; with the service stopped, configured as `up`";
 
+/** What the histories don't tell; the same list as in docs/reliability.md. */
+const LOST = `Not rebuilt, since no history tells it:
+  devices, with their secrets, versions and revocations: register them again, with their secrets
+  trusted keys: each product takes no firmware until they are set (ferry product trust KEY FILE), or
+    until you say that it takes any (ferry product trust KEY --any)
+  names of products: each has its key as its name; products without a task are gone
+  firmware that no task has used, and deleted firmware: add it again
+  tokens: make them again (ferry token create); the admin token of the data folder stays
+  audit log: it begins anew; sessions of the console, idempotency keys and download URLs are void
+  tasks that Temporal has forgotten, requests that no run had heard of, and pauses
+Do this before devices connect again. Then start the service.
+`;
+
 export const recordsCommand = (io: Io): Command =>
   new Command('records')
     .description('the records: what operators list, count and filter')
@@ -65,5 +78,5 @@ const rebuildCommand = (io: Io): Command =>
         );
       }
       for (const mismatch of mismatches) io.out.write(`only the end is known of ${mismatch}\n`);
-      io.out.write('Devices are in no history: register them again, with their secrets. Then start the service.\n');
+      io.out.write(LOST);
     });

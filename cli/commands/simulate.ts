@@ -4,7 +4,7 @@ import { aborted, interruption, type Io } from '../io.js';
 import { liveLine } from '../live-line.js';
 import { operatingCommand } from '../operating-command.js';
 import { openSession, type Session } from '../session.js';
-import { BEHAVIOURS } from '../simulator/behaviour.js';
+import { BEHAVIOUR_TEXTS } from '../simulator/behaviour.js';
 import { createFleet, type Fleet } from '../simulator/fleet.js';
 import { fleetLine } from '../simulator/fleet-line.js';
 import { draw, parseMixture, type Mixture } from '../simulator/mixture.js';
@@ -32,6 +32,7 @@ interface SimulateOptions {
   readonly reports: number;
   readonly stepDelay: number;
   readonly offlineTime: number;
+  readonly awayTime: number;
 }
 
 const EXAMPLES = [
@@ -39,6 +40,10 @@ const EXAMPLES = [
   'ferry simulate --devices 30 --product thermostat --behaviour ok=8,drops,silent --seed 7',
   'ferry simulate --devices 5 --product thermostat --behaviour stalls --prefix stalling-',
 ];
+
+const BEHAVIOUR_LINES = Object.entries(BEHAVIOUR_TEXTS)
+  .map(([name, text]) => `  ${name.padEnd(21)} ${text}`)
+  .join('\n');
 
 export const simulateCommand = (io: Io): Command =>
   operatingCommand('simulate', 'run simulated devices, which really connect, download and check digests', EXAMPLES)
@@ -63,7 +68,12 @@ export const simulateCommand = (io: Io): Command =>
         .argParser(parseDuration)
         .default(30_000, '30s'),
     )
-    .addHelpText('after', `\nBehaviours: ${BEHAVIOURS.join(', ')}\n`)
+    .addOption(
+      new Option('--away-time <duration>', 'how long away-in-mid-update devices are away')
+        .argParser(parseDuration)
+        .default(35 * 60_000, '35m'),
+    )
+    .addHelpText('after', `\nBehaviours:\n${BEHAVIOUR_LINES}\n`)
     .action(async (options: SimulateOptions) => {
       const session = openSession(io, options);
       const folder = options.state ?? rosterFolder(io.env);
@@ -103,6 +113,7 @@ function fleetOf(
       progressReports: options.reports,
       stepDelayMs: options.stepDelay,
       offlineMs: options.offlineTime,
+      awayMs: options.awayTime,
     },
     devices: deviceNames.map((deviceName) => ({
       deviceName,

@@ -1,15 +1,15 @@
 import { Command } from 'commander';
-import type { Running } from '../../worker/up.js';
+import type { Running, UpOptions } from '../../worker/up.js';
 import { aborted, interruption, type Io } from '../io.js';
 import { exampleText } from '../operating-command.js';
 import { CommandFailed } from '../usage-error.js';
+import { WaitingLine } from '../waiting-line.js';
 
 /** Starts the whole service in this process. */
-export type StartService = (env: NodeJS.ProcessEnv, signal: AbortSignal) => Promise<Running>;
+export type StartService = (env: NodeJS.ProcessEnv, options: UpOptions) => Promise<Running>;
 
 /** Loaded only when it is needed: the operating commands start fast without it. */
-export const startService: StartService = async (env, signal) =>
-  (await import('../../worker/up.js')).up(env, { signal });
+export const startService: StartService = async (env, options) => (await import('../../worker/up.js')).up(env, options);
 
 export const upCommand = (io: Io, start: StartService): Command =>
   new Command('up')
@@ -25,34 +25,48 @@ export const upCommand = (io: Io, start: StartService): Command =>
     });
 
 async function runUntil(signal: AbortSignal, io: Io, start: StartService): Promise<void> {
-  const running = await start(io.env, signal).catch((error: unknown) => {
-    if (signal.aborted) return undefined;
-    throw error;
-  });
+  const waiting = new WaitingLine(io.err);
+  const running = await start(io.env, { signal, onSlow: waiting.begin })
+    .catch((error: unknown) => {
+      if (signal.aborted) return undefined;
+      throw error;
+    })
+    .finally(() => waiting.end());
   if (!running) {
-    io.out.write('\nStopped before it was ready.\n');
+    io.err.write('\nStopped before it was ready.\n');
     return;
   }
   try {
-    io.out.write(banner(running));
+    io.err.write(banner(running, { withSecrets: io.err.isTTY === true }));
     const broken = await Promise.race([running.broken, aborted(signal)]);
     if (broken) throw new CommandFailed(`The service stops: ${broken.message}`);
-    io.out.write('\nStopping; a second Ctrl-C ends it at once.\n');
+    io.err.write('\nStopping; a second Ctrl-C ends it at once.\n');
   } finally {
     await running.stop();
   }
 }
 
-export function banner(running: Running): string {
-  const { httpUrl, mqttUrl, mqttsUrl, temporalUiUrl, adminToken, adminTokenIsNew, signInUrl } = running;
+/**
+ * Where everything is. It goes to the terminal, beside the log, which is on standard output.
+ *
+ * @param withSecrets a person sees it: what is written elsewhere may be kept, and read by others
+ */
+export function banner(running: Running, { withSecrets }: { readonly withSecrets: boolean }): string {
+  const { httpUrl, consoleUrl, mqttUrl, mqttsUrl, temporalUiUrl, signInUrl } = running;
+  const token = tokenLine(running, withSecrets);
   const lines = [
-    ['Console', signInUrl === null ? httpUrl : `${signInUrl}   (signs in once, within a day)`],
+    ['Console', signInUrl === null || !withSecrets ? consoleUrl : `${signInUrl}   (signs in once, within a day)`],
     ['API docs', `${httpUrl}/docs`],
     ['API', `${httpUrl}/v1`],
     ['MQTT', mqttUrl],
     ...(mqttsUrl === null || mqttsUrl === mqttUrl ? [] : [['MQTT by TLS', mqttsUrl]]),
     ...(temporalUiUrl === null ? [] : [['Temporal UI', temporalUiUrl]]),
-    ...(adminTokenIsNew ? [['Admin token', `${adminToken}   (shown this once; kept in the data folder)`]] : []),
+    ...(token === undefined ? [] : [['Admin token', token]]),
   ];
   return `\nFerry is ready.\n\n${lines.map(([name = '', value = '']) => `  ${name.padEnd(12)}${value}`).join('\n')}\n\n`;
+}
+
+function tokenLine({ adminToken, adminTokenIsNew, adminTokenFile }: Running, withSecrets: boolean): string | undefined {
+  if (withSecrets && adminTokenIsNew) return `${adminToken}   (shown this once; kept in the data folder)`;
+  return withSecrets || adminTokenFile === null ? undefined : `in the file ${adminTokenFile}`;
 }

@@ -45,6 +45,22 @@ const CARRY_OUT: Readonly<Record<Behaviour, (update: Update) => Promise<UpdateEn
     throw new UpdateFailed(-4, 'The flash can not be written.');
   },
 
+  restarts: ok,
+  unacknowledged: ok,
+
+  quiet(update) {
+    update.keepQuiet();
+    return ok(update);
+  },
+
+  async 'away-in-mid-update'(update) {
+    await update.downloadBetween(0, HALF);
+    await update.loseConnections(update.timing.awayMs);
+    await update.downloadBetween(HALF, 100);
+    update.check();
+    return update.install(update.notification.version);
+  },
+
   silent: () => Promise.resolve('silent'),
 
   async stalls(update) {

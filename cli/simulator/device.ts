@@ -45,6 +45,8 @@ export class SimulatedDevice implements UpdatingDevice {
   private coming: Promise<void> | undefined;
   private running: RunningUpdate | undefined;
   private updatesBegun = 0;
+  /** The latest notification, and the connection that it came on. */
+  private pushed: { readonly push: string; readonly on: object } | undefined;
   /** Offline until its time or a call. */
   private isAway = false;
 
@@ -126,7 +128,7 @@ export class SimulatedDevice implements UpdatingDevice {
   async reportStep(step: number, notification: Notification, desc?: string): Promise<void> {
     // A failure is worth an acknowledgement in every flavour; percentages come again.
     const qos = step < 0 ? 1 : this.flavour.progressQos;
-    await this.send(this.messages.progress(step, notification, desc), qos);
+    await this.send(this.messages.progress(step, notification, desc), this.reportQos(qos));
   }
 
   async reboot(version: string): Promise<void> {
@@ -161,11 +163,12 @@ export class SimulatedDevice implements UpdatingDevice {
 
   private async connectOnce(): Promise<void> {
     this.ground.signal.throwIfAborted();
+    const on = {};
     const connection = await Connection.open({
       mqttUrl: this.ground.mqttUrl,
       triple: this.triple,
       flavour: this.flavour,
-      onMessage: (topic, payload) => this.received(topic, payload),
+      onMessage: (topic, payload) => this.received(topic, payload, on),
       onClose: (closed) => this.lost(closed),
       signal: this.ground.signal,
     });
@@ -173,10 +176,14 @@ export class SimulatedDevice implements UpdatingDevice {
     this.tell({ kind: 'connected' });
     await connection.subscribe(this.flavour.subscribes(this.triple.productKey, this.deviceName));
     this.ground.sending();
-    await connection.publish(this.messages.inform(this.version), 1);
+    await connection.publish(this.messages.inform(this.version), this.reportQos(1));
     this.tell({ kind: 'informed', version: this.version });
     if (this.flavour.asksTime) await connection.publish(this.messages.time(), 0);
     if (this.flavour.queries) await connection.publish(this.messages.query(), 0);
+  }
+
+  private reportQos(qos: 0 | 1): 0 | 1 {
+    return this.behaviour === Behaviour.UNACKNOWLEDGED ? 0 : qos;
   }
 
   /** Doubled at each failure, and never the same for two devices: no herd comes back at once. */
@@ -199,10 +206,13 @@ export class SimulatedDevice implements UpdatingDevice {
   private async send(message: Message, qos: 0 | 1): Promise<void> {
     for (;;) {
       this.ground.signal.throwIfAborted();
-      if (!this.connection) await this.comeOnline();
+      await this.comeOnline();
+      // It may be gone again: then the report is not sent, and it comes online once more.
+      const connection = this.connection;
+      if (!connection) continue;
       this.ground.sending();
       try {
-        await this.connection?.publish(message, qos);
+        await connection.publish(message, qos);
         return;
       } catch (error) {
         if (!(error instanceof ConnectionLost)) throw error;
@@ -210,16 +220,20 @@ export class SimulatedDevice implements UpdatingDevice {
     }
   }
 
-  private received(topic: string, payload: Buffer): void {
+  /** @param on the same for all that comes on one connection */
+  private received(topic: string, payload: Buffer, on: object): void {
     const notification = parseNotification(topic, payload);
     if (!notification || this.ground.signal.aborted) return;
     const { version } = notification;
+    if (topic.startsWith('/ota/device/upgrade/')) this.notePush(notification, on);
     if (version === this.version) {
       this.tell({ kind: 'ignored', version, reason: 'it runs this version' });
-      this.send(this.messages.inform(version), 1).catch(ignoreEnd);
+      this.send(this.messages.inform(version), this.reportQos(1)).catch(ignoreEnd);
       return;
     }
-    if (version === this.running?.notification.version && notification.sign === this.running.notification.sign) {
+    const isSame =
+      version === this.running?.notification.version && notification.sign === this.running.notification.sign;
+    if (isSame && this.behaviour !== Behaviour.RESTARTS) {
       this.tell({ kind: 'ignored', version, reason: 'it is carrying out this update' });
       return;
     }
@@ -232,6 +246,13 @@ export class SimulatedDevice implements UpdatingDevice {
       .finally(() => {
         if (this.running === running) this.running = undefined;
       });
+  }
+
+  /** One connection is one reason to be notified: a second push on it is one too many, unless the device was silent. */
+  private notePush({ version, sign }: Notification, on: object): void {
+    const push = `${version} ${sign}`;
+    if (this.pushed?.push === push && this.pushed.on === on) this.tell({ kind: 'renotified', version });
+    this.pushed = { push, on };
   }
 
   private async carryOut({ notification, abort }: RunningUpdate): Promise<void> {

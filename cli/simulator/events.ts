@@ -20,6 +20,7 @@ export const DeviceEventKind = {
   INFORMED: 'informed', // its version report was acknowledged
   NOTIFIED: 'notified',
   IGNORED: 'ignored', // a notification of the update that it is carrying out already
+  RENOTIFIED: 'renotified', // of the update that it is carrying out, or has just carried out, on the same connection
   PROGRESS: 'progress', // a percentage was sent
   RESUMED: 'resumed', // the download goes on with a Range
   DOWNLOADED: 'downloaded', // completely, digest right

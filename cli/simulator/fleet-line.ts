@@ -8,12 +8,15 @@ const TOLD: readonly DeviceEventKind[] = [
   'stalled',
   'kept-old-version',
   'abandoned',
-  'refused',
-  'unreachable',
+  'renotified',
 ];
 
-/** `online 30 of 30 · updating 4 · succeeded 12 · failed 2`. */
-export function fleetLine({ devices, online, updating, events }: FleetCounts): string {
+/** `online 30 of 30 · updating 4 · succeeded 12 · failed 2`, and which devices have no connection, and why. */
+export function fleetLine(counts: FleetCounts): string {
+  const { devices, online, updating, unreachable, refused, connectProblem, events } = counts;
   const told = TOLD.filter((kind) => events[kind] > 0).map((kind) => `${kind} ${events[kind]}`);
+  if (refused > 0) told.push(`refused ${refused}`);
+  if (unreachable > 0) told.push(`unreachable ${unreachable}`);
+  if (connectProblem !== undefined) told.push(connectProblem);
   return [`online ${online} of ${devices}`, `updating ${updating}`, ...told].join(' · ');
 }

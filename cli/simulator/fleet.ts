@@ -35,6 +35,12 @@ export interface FleetCounts {
   readonly updating: number;
   /** Reports handed to a connection, each attempt counted. */
   readonly reportsSent: number;
+  /** Devices whose last try to connect did not reach the broker. */
+  readonly unreachable: number;
+  /** Devices whose last try to sign in was refused. */
+  readonly refused: number;
+  /** The broker's address and the cause of the last try that failed. */
+  readonly connectProblem: string | undefined;
   /** How often each kind of event has happened. */
   readonly events: Readonly<Record<DeviceEventKind, number>>;
 }
@@ -46,12 +52,17 @@ export class Fleet {
   private readonly devices = new Map<string, SimulatedDevice>();
   private readonly abort = new AbortController();
   private reportsSent = 0;
+  private readonly broker: string;
+  /** Of devices that are not connected since. */
+  private readonly failedTries = new Map<string, 'unreachable' | 'refused'>();
+  private connectProblem: string | undefined;
   private readonly happened = new Map<DeviceEventKind, number>();
 
   constructor(options: FleetOptions) {
     // Every pause of every device listens to it.
     setMaxListeners(0, this.abort.signal);
     this.events.setMaxListeners(0);
+    this.broker = withoutCredentials(options.mqttUrl);
     const ground = this.ground(options);
     options.devices.forEach(({ deviceName, deviceSecret, version, behaviour, flavour }, place) => {
       const spoken = flavour ?? flavourOf(place);
@@ -79,6 +90,9 @@ export class Fleet {
       online: count('connected') - count('disconnected'),
       updating: count('notified') - ends,
       reportsSent: this.reportsSent,
+      unreachable: this.countFailedTries('unreachable'),
+      refused: this.countFailedTries('refused'),
+      connectProblem: this.failedTries.size === 0 ? undefined : this.connectProblem,
       events: Object.fromEntries(Object.values(DeviceEventKind).map((kind) => [kind, count(kind)])) as Record<
         DeviceEventKind,
         number
@@ -118,6 +132,19 @@ export class Fleet {
     await Promise.all(deviceNames.map((name) => this.device(name).comeBack()));
   }
 
+  private noteConnecting({ deviceName, kind, reason = '' }: DeviceEvent): void {
+    if (kind === 'connected') this.failedTries.delete(deviceName);
+    if (kind !== 'unreachable' && kind !== 'refused') return;
+    this.failedTries.set(deviceName, kind);
+    this.connectProblem = `${this.broker}: ${reason}`;
+  }
+
+  private countFailedTries(kind: 'unreachable' | 'refused'): number {
+    let count = 0;
+    for (const last of this.failedTries.values()) if (last === kind) count++;
+    return count;
+  }
+
   private device(name: string): SimulatedDevice {
     const device = this.devices.get(name);
     if (!device) throw new RangeError(`The fleet has no device ${name}`);
@@ -137,11 +164,14 @@ export class Fleet {
       },
       tell: (event) => {
         this.happened.set(event.kind, (this.happened.get(event.kind) ?? 0) + 1);
+        this.noteConnecting(event);
         this.events.emit('event', event);
       },
     };
   }
 }
+
+const withoutCredentials = (url: string): string => url.replace(/\/\/[^/@]*@/, '//');
 
 const flavourOf = (place: number): Flavour => FLAVOURS[place % FLAVOURS.length] ?? FLAVOURS[0];
 

@@ -5,7 +5,7 @@ export type Mixture = readonly { readonly behaviour: Behaviour; readonly weight:
 
 /** The mixture called `mix`: mostly healthy, with every way of going wrong. */
 export const MIX: Mixture = [
-  { behaviour: Behaviour.OK, weight: 60 },
+  { behaviour: Behaviour.OK, weight: 52 },
   { behaviour: Behaviour.SLOW, weight: 10 },
   { behaviour: Behaviour.DROPS, weight: 6 },
   { behaviour: Behaviour.OFFLINE_THEN_ONLINE, weight: 6 },
@@ -15,6 +15,10 @@ export const MIX: Mixture = [
   { behaviour: Behaviour.SILENT, weight: 2 },
   { behaviour: Behaviour.STALLS, weight: 2 },
   { behaviour: Behaviour.STAYS_ON_OLD_VERSION, weight: 2 },
+  { behaviour: Behaviour.RESTARTS, weight: 2 },
+  { behaviour: Behaviour.UNACKNOWLEDGED, weight: 2 },
+  { behaviour: Behaviour.QUIET, weight: 2 },
+  { behaviour: Behaviour.AWAY_IN_MID_UPDATE, weight: 2 },
   { behaviour: Behaviour.BUSY, weight: 1 },
 ];
 

@@ -12,6 +12,8 @@ export interface Timing {
   readonly slowFactor: number;
   /** How long a dropped device is away. */
   readonly dropMs: number;
+  /** How long a device is away in mid-update; longer than the stall time. */
+  readonly awayMs: number;
   /** How long a device that leaves after its first version report is away; Infinity: until it is called. */
   readonly offlineMs: number;
   /** The first wait before a lost connection is tried again; doubled at each failure, with jitter. */
@@ -26,6 +28,7 @@ export const DEFAULT_TIMING: Timing = {
   rebootMs: 2_000,
   slowFactor: 5,
   dropMs: 3_000,
+  awayMs: 35 * 60_000,
   offlineMs: 30_000,
   reconnectMs: 1_000,
   reconnectMaxMs: 30_000,

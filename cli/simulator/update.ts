@@ -33,6 +33,7 @@ export class UpdateFailed extends Error {
 /** One update on one device: the acts that behaviours are made of. Aborting its signal ends it anywhere. */
 export class Update {
   private readonly download: FirmwareDownload;
+  private isQuiet = false;
   /** Delays are this many times as long. */
   private slowness = 1;
 
@@ -49,6 +50,11 @@ export class Update {
     return percentages(this.device.timing.progressReports).filter((step) => step < 100);
   }
 
+  /** From now on it reports no percentages. */
+  keepQuiet(): void {
+    this.isQuiet = true;
+  }
+
   slowDown(factor: number): void {
     this.slowness = factor;
   }
@@ -63,6 +69,7 @@ export class Update {
 
   async report(step: number): Promise<void> {
     this.signal.throwIfAborted();
+    if (this.isQuiet) return;
     await this.device.reportStep(step, this.notification);
     this.signal.throwIfAborted();
     this.device.tell({ kind: 'progress', step, version: this.notification.version });
@@ -94,9 +101,9 @@ export class Update {
   }
 
   /** Loses both connections in mid-download; the next piece comes by a Range. */
-  async loseConnections(): Promise<void> {
+  async loseConnections(awayMs = this.timing.dropMs): Promise<void> {
     this.download.interrupt();
-    await this.device.dropConnection(this.timing.dropMs);
+    await this.device.dropConnection(awayMs);
     this.device.tell({ kind: 'resumed', bytes: this.download.received });
   }
 

@@ -9,6 +9,7 @@ const LIMITS = [
   { field: 'responseTimeoutMs', unit: 'minutes' },
   { field: 'stallTimeoutMs', unit: 'minutes' },
   { field: 'confirmationTimeoutMs', unit: 'minutes' },
+  { field: 'offlineMidUpdateMs', unit: 'hours' },
   { field: 'overallTimeoutMs', unit: 'hours' },
   { field: 'soakMs', unit: 'minutes' },
 ] as const;

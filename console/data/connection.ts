@@ -1,4 +1,5 @@
 import { useSyncExternalStore } from 'react';
+import { BASE_PATH } from '../app/base-path.js';
 
 /** Whether the server answers. What notices first says so; from then on its health is asked for until it is back. */
 const PROBE_MS = 1_500;
@@ -24,7 +25,7 @@ export function serverIsAway(): void {
 async function probe(): Promise<void> {
   while (isAway) {
     await new Promise((resolve) => setTimeout(resolve, PROBE_MS));
-    const response = await fetch('/healthz', { cache: 'no-store' }).catch(() => undefined);
+    const response = await fetch(`${BASE_PATH}/healthz`, { cache: 'no-store' }).catch(() => undefined);
     if (response?.ok) set(false);
   }
 }

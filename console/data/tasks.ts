@@ -1,6 +1,7 @@
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import type { DeviceUpdateQuery, TaskQuery } from '../../api/client-core.js';
 import type { ReinitiateRequest } from '../../api/requests.js';
+import { BASE_PATH } from '../app/base-path.js';
 import { api } from './client.js';
 import { keys } from './keys.js';
 
@@ -30,7 +31,7 @@ export function deviceUpdatesCsvUrl(taskId: string, query: Omit<DeviceUpdateQuer
   const search = new URLSearchParams(
     Object.entries<string | undefined>(query).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
   );
-  return `/v1/tasks/${encodeURIComponent(taskId)}/devices.csv?${search.toString()}`;
+  return `${BASE_PATH}/v1/tasks/${encodeURIComponent(taskId)}/devices.csv?${search.toString()}`;
 }
 
 function useTaskAction<Input, Answer>(taskId: string, action: (input: Input) => Promise<Answer>) {

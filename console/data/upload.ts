@@ -1,5 +1,6 @@
 import { ApiError, ApiUnreachableError, problemOf } from '../../api/client-core.js';
 import type { FirmwareAnswer } from '../../api/schemas.js';
+import { BASE_PATH } from '../app/base-path.js';
 import { CONSOLE_HEADERS } from './client.js';
 import type { NewFirmware } from './firmware.js';
 
@@ -15,7 +16,7 @@ export function uploadFirmware({ file, idempotencyKey, onProgress, signal, ...fi
   form.set('file', file);
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    request.open('POST', '/v1/firmware');
+    request.open('POST', `${BASE_PATH}/v1/firmware`);
     const headers = { ...CONSOLE_HEADERS, 'idempotency-key': idempotencyKey };
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.upload.onprogress = ({ loaded, total }) => onProgress?.(loaded, total);

@@ -1,14 +1,18 @@
 import { and, asc, desc, eq, gt, inArray, lt, or, sql, type SQL } from 'drizzle-orm';
+import { notFound } from '../../domain/errors.js';
 import { auditHash, CHAIN_BEGIN } from '../audit-chain.js';
 import type { Records } from '../records.js';
 import type { Connection } from './connection.js';
 import { pageOf, readCursor } from './paging.js';
-import { auditEntries } from './schema.js';
+import { auditAnchors, auditEntries } from './schema.js';
 
-type AuditRecords = Pick<Records, 'addAudit' | 'listAudit' | 'auditChain'>;
+type AuditRecords = Pick<
+  Records,
+  'addAudit' | 'listAudit' | 'auditChain' | 'auditAnchor' | 'anchorAudit' | 'dropArchivedAudit'
+>;
 
-/** The audit log. Triggers of the database refuse to change or delete its entries. */
-export function auditRecords({ db, writes }: Connection): AuditRecords {
+/** The audit log. Triggers of the database refuse to change its entries, or to delete what is not archived. */
+export function auditRecords({ db, sqlite, writes }: Connection): AuditRecords {
   const last = db
     .select({ id: auditEntries.id, hash: auditEntries.hash })
     .from(auditEntries)
@@ -16,10 +20,15 @@ export function auditRecords({ db, writes }: Connection): AuditRecords {
     .limit(1)
     .prepare();
 
+  const anchor = db.select().from(auditAnchors).orderBy(desc(auditAnchors.entryId)).limit(1).prepare();
+  const oldest = sqlite.prepare<[], number | null>('SELECT min(id) FROM audit_entries').pluck();
+  const drop = sqlite.prepare<[number]>('DELETE FROM audit_entries WHERE id <= ?');
+
   return {
     addAudit: (draft) =>
       writes.run(() => {
-        const before = last.get();
+        const anchored = anchor.get();
+        const before = last.get() ?? (anchored && { id: anchored.entryId, hash: anchored.hash });
         const id = (before?.id ?? 0) + 1;
         const previousHash = before?.hash ?? CHAIN_BEGIN;
         const entry = { ...draft, id, previousHash, hash: auditHash(previousHash, id, draft) };
@@ -51,10 +60,31 @@ export function auditRecords({ db, writes }: Connection): AuditRecords {
       db
         .select()
         .from(auditEntries)
-        .where(gt(auditEntries.id, afterId))
+        .where(gt(auditEntries.id, Math.max(afterId, anchor.get()?.entryId ?? 0)))
         .orderBy(asc(auditEntries.id))
         .limit(limit)
         .all(),
+
+    auditAnchor: async () => anchor.get(),
+
+    anchorAudit: ({ id, hash }, atMs) =>
+      writes.run(() => {
+        const known = anchor.get();
+        if (known?.entryId === id && known.hash === hash) return known;
+        const entry = db.select().from(auditEntries).where(eq(auditEntries.id, id)).get();
+        if (entry?.hash !== hash || id <= (known?.entryId ?? 0)) {
+          throw notFound(`Entry ${id} of the audit log with the hash ${hash}`);
+        }
+        const added = { entryId: id, hash, archivedAtMs: atMs };
+        db.insert(auditAnchors).values(added).run();
+        return added;
+      }),
+
+    dropArchivedAudit: (entriesMax) =>
+      writes.run(() => {
+        const first = oldest.get() ?? 0;
+        return drop.run(Math.min(anchor.get()?.entryId ?? 0, first + entriesMax - 1)).changes;
+      }),
   };
 }
 

@@ -1,6 +1,7 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import Database from 'better-sqlite3';
+import { createSealer, isSealed, SEALED_BY_CHARACTERS } from '../sealing.js';
+import { deviceOwner } from './device-secrets.js';
+import { isNewerThan } from './migrations.js';
 
 const BUSY_TIMEOUT_MS = 10_000;
 /** Some 4 MB a step: the event loop stays free for a Ctrl-C. */
@@ -68,6 +69,17 @@ export interface RecordCounts {
   readonly openDeviceUpdates: number;
 }
 
+/** What lets somebody in, or decides what is let in. */
+export interface Credentials {
+  /** Names of the tokens that are good. */
+  readonly tokens: readonly string[];
+  /** That may sign in. */
+  readonly devices: number;
+  readonly revokedDevices: number;
+  /** Whose firmware must be signed. */
+  readonly productsWithTrustedKeys: number;
+}
+
 /** Reads a records database that no service has opened, such as a copy, or the live one beside a running service. */
 export class RecordsFile {
   private readonly db: Database.Database;
@@ -88,10 +100,7 @@ export class RecordsFile {
 
   /** Written by a newer Ferry: it has been through more migrations than this one has. */
   isNewerThan(migrationsFolder: string): boolean {
-    const journal = JSON.parse(readFileSync(join(migrationsFolder, 'meta', '_journal.json'), 'utf8')) as {
-      readonly entries: readonly unknown[];
-    };
-    return this.number('SELECT count(*) FROM __drizzle_migrations') > journal.entries.length;
+    return isNewerThan(this.db, migrationsFolder);
   }
 
   /** Of all firmware that is not deleted; content that several share is named once, by one of them. */
@@ -102,6 +111,31 @@ export class RecordsFile {
          FROM firmware WHERE deleted_at_ms IS NULL GROUP BY sha256 ORDER BY sha256`,
       )
       .all();
+  }
+
+  /** True when there are device secrets that only a key opens. */
+  hasSealedSecrets(): boolean {
+    return this.secretOfEachKey().some(({ secret }) => isSealed(secret));
+  }
+
+  /** Why the keys don't open the device secrets, if so: one secret of each key is tried. */
+  secretsFault(keys: readonly Buffer[]): string | null {
+    const sealer = createSealer(keys);
+    try {
+      for (const device of this.secretOfEachKey()) sealer.open(device.secret, deviceOwner(device));
+      return null;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  private secretOfEachKey() {
+    return this.db
+      .prepare<[number], { productKey: string; deviceName: string; secret: string }>(
+        `SELECT product_key AS productKey, device_name AS deviceName, device_secret AS secret
+         FROM devices GROUP BY substr(device_secret, 1, ?)`,
+      )
+      .all(SEALED_BY_CHARACTERS);
   }
 
   isNeeded(sha256: string): boolean {
@@ -120,6 +154,17 @@ export class RecordsFile {
       openDeviceUpdates: this.number(
         `SELECT coalesce(sum(pending + notified + upgrading), 0) FROM tasks WHERE ${open}`,
       ),
+    };
+  }
+
+  credentials(nowMs: number): Credentials {
+    const tokens =
+      'SELECT name FROM tokens WHERE revoked_at_ms IS NULL AND (expires_at_ms IS NULL OR expires_at_ms >= ?)';
+    return {
+      tokens: this.db.prepare<[number], string>(`${tokens} ORDER BY name`).pluck().all(nowMs),
+      devices: this.number('SELECT count(*) FROM devices WHERE revoked_at_ms IS NULL'),
+      revokedDevices: this.number('SELECT count(*) FROM devices WHERE revoked_at_ms IS NOT NULL'),
+      productsWithTrustedKeys: this.number("SELECT count(*) FROM products WHERE trusted_keys <> '[]'"),
     };
   }
 

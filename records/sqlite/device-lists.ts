@@ -22,6 +22,8 @@ const DEVICE = {
   online: devices.online,
   lastSeenAtMs: devices.lastSeenAtMs,
   revokedAtMs: devices.revokedAtMs,
+  refusedSignIn: devices.refusedSignIn,
+  nameClash: devices.nameClash,
   createdAtMs: devices.createdAtMs,
 };
 type DeviceColumns = Omit<Device, 'version' | 'modules' | 'currentUpdate'>;

@@ -28,3 +28,25 @@ export function sealAll({ db, sealer, sqlite }: Connection): number {
   }
   return stale.length;
 }
+
+/** What is written meanwhile outlives a power cut once it is committed, whatever the records are opened with. */
+export async function syncedToDisk<T>({ sqlite }: Pick<Connection, 'sqlite'>, write: () => Promise<T>): Promise<T> {
+  const usual = String(sqlite.pragma('synchronous', { simple: true }));
+  sqlite.pragma('synchronous = FULL');
+  try {
+    return await write();
+  } finally {
+    sqlite.pragma(`synchronous = ${usual}`);
+  }
+}
+
+/**
+ * Writes the write-ahead log back, with what that takes to outlive a power cut. With `synchronous = NORMAL`, a commit
+ * alone does not.
+ *
+ * @returns false when a reader has kept it from being written back whole
+ */
+export function checkpoint({ sqlite }: Pick<Connection, 'sqlite'>): boolean {
+  const [result] = sqlite.pragma('wal_checkpoint(TRUNCATE)') as { readonly busy: number }[];
+  return result?.busy === 0;
+}

@@ -23,7 +23,8 @@ export const IS_SEEN = sql`${deviceUpdates.taskId} NOT IN (SELECT id FROM tasks 
 /** Columns of a device update's state: exactly the domain's facts. */
 const STATE_KEYS = [
   ...['status', 'outcome', 'step', 'cause', 'detail', 'begunAtMs', 'notifiedAtMs', 'notifications', 'silences'],
-  ...['startedAtMs', 'lastProgressAtMs', 'hundredAtMs', 'targetReportedAtMs', 'endedAtMs'],
+  ...['startedAtMs', 'lastProgressAtMs', 'hundredAtMs', 'lastDownloadAtMs', 'awaySinceMs', 'backAtMs'],
+  ...['targetReportedAtMs', 'endedAtMs'],
 ] as const satisfies readonly (keyof DeviceUpdateState)[];
 
 /** Look-ups of single device updates. */
@@ -53,6 +54,7 @@ export function deviceUpdateFinder({ db }: Pick<Connection, 'db'>) {
     );
   const byPlace = row(atPlace);
   const openOf = row(openOfDevice);
+  const rowById = row(eq(deviceUpdates.id, given('id')));
   const wholeById = whole(eq(deviceUpdates.id, given('id')));
   const wholeByPlace = whole(atPlace);
   const wholeOpen = whole(openOfDevice);
@@ -61,6 +63,7 @@ export function deviceUpdateFinder({ db }: Pick<Connection, 'db'>) {
 
   return {
     row: (taskId: string, deviceName: string): DeviceUpdateRow | undefined => byPlace.first({ taskId, deviceName }),
+    rowById: (id: number): DeviceUpdateRow | undefined => rowById.first({ id }),
     openRow: ({ productKey, deviceName }: DeviceKey, module: string | null): DeviceUpdateRow | undefined =>
       openOf.all({ productKey, deviceName }).find(isOf(module)),
     byId: (id: number): OpenDeviceUpdate | undefined => opened(wholeById.first({ id })),
@@ -77,14 +80,14 @@ const WHOLE = {
   update: UPDATE,
   task: { policy: tasks.policy, kind: tasks.kind, sourceVersions: tasks.sourceVersions },
   firmware: getTableColumns(firmware),
-  device: { revokedAtMs: devices.revokedAtMs },
+  device: { revokedAtMs: devices.revokedAtMs, online: devices.online, lastSeenAtMs: devices.lastSeenAtMs },
 };
 
 interface Whole {
   readonly update: DeviceUpdateRow;
   readonly task: Pick<TaskRow, 'policy' | 'kind' | 'sourceVersions'>;
   readonly firmware: FirmwareRow;
-  readonly device: { readonly revokedAtMs: number | null } | null;
+  readonly device: Pick<typeof devices.$inferSelect, 'revokedAtMs' | 'online' | 'lastSeenAtMs'> | null;
 }
 
 function opened(found: Whole | undefined): OpenDeviceUpdate | undefined {
@@ -97,8 +100,11 @@ function opened(found: Whole | undefined): OpenDeviceUpdate | undefined {
     kind: task.kind,
     sourceVersions: task.sourceVersions,
     isDeviceRevoked: (device?.revokedAtMs ?? null) !== null,
+    offlineSinceMs: device?.online === false ? device.lastSeenAtMs : null,
     failureSignalled: update.failureSignalled,
     targetSignalled: update.targetSignalled,
+    targetHeardAtMs: update.targetHeardAtMs,
+    newsAtMs: update.newsAtMs,
     reportedFailure: update.reportedFailure,
     onlineSignals: update.onlineSignals,
     onlineSignalledAtMs: update.onlineSignalledAtMs,

@@ -1,5 +1,5 @@
-import { and, asc, eq, inArray, isNull, sql, type SQL } from 'drizzle-orm';
-import { isOpen, progressed, type DeviceUpdateState } from '../../domain/device-update.js';
+import { and, asc, desc, eq, inArray, isNull, sql, type SQL } from 'drizzle-orm';
+import { downloading, isLateWord, isOpen, progressed, type DeviceUpdateState } from '../../domain/device-update.js';
 import { notFound } from '../../domain/errors.js';
 import type { Records } from '../records.js';
 import type { Connection } from './connection.js';
@@ -7,16 +7,18 @@ import { deviceUpdateLists } from './device-update-lists.js';
 import { deviceUpdateFinder, deviceUpdateStore, midUpdateProgress, stateOf } from './device-update-rows.js';
 import { onlineWaits } from './online-waits.js';
 import { deviceUpdateOf, type DeviceUpdateRow } from './rows.js';
-import { deviceUpdates } from './schema.js';
+import { deviceUpdates, firmware, tasks } from './schema.js';
+import { withNews } from './soak.js';
 
 type DeviceUpdateRecords = Pick<
   Records,
   | 'progressReported'
   | 'failureReported'
-  | 'unsignalledFailures'
+  | 'untoldNews'
   | 'untoldProgress'
   | 'openDeviceUpdate'
   | 'signalled'
+  | 'downloading'
   | 'pendingOnlineUpdates'
   | 'listDeviceUpdates'
   | 'getDeviceUpdate'
@@ -33,7 +35,12 @@ const OPEN = ['pending', 'notified', 'upgrading'] as const;
 const UNTOLD_PROGRESS = `SELECT id FROM device_updates
   WHERE status = 'upgrading' AND (progress_signalled = 0 OR (hundred_at_ms IS NOT NULL AND hundred_signalled = 0))
     AND ((progress_signalled = 0 AND started_at_ms <= ?) OR (hundred_signalled = 0 AND hundred_at_ms <= ?))
-  LIMIT ?`;
+    AND id > ?
+  ORDER BY id LIMIT ?`;
+/** By the partial index of news, as that is written. */
+const UNTOLD_NEWS = `SELECT id FROM device_updates
+  WHERE news_at_ms IS NOT NULL AND status IN ('pending', 'notified', 'upgrading') AND (news_at_ms, id) > (?, ?)
+  ORDER BY news_at_ms, id LIMIT ?`;
 
 export function deviceUpdateRecords(connection: Connection): DeviceUpdateRecords {
   const { db, sqlite, writes } = connection;
@@ -44,11 +51,13 @@ export function deviceUpdateRecords(connection: Connection): DeviceUpdateRecords
   const anyProgress: Records['progressReported'] = (key, { module, step, atMs }) =>
     writes.run((context) => {
       const row = find.openRow(key, module);
-      if (row === undefined || row.notifiedAtMs === null) return false;
+      if (row === undefined || row.notifiedAtMs === null || isLate(row, { module, step, atMs })) return false;
       store(row, progressed(row, step, atMs), context);
       return true;
     });
-  const untold = sqlite.prepare<[number, number, number], number>(UNTOLD_PROGRESS).pluck();
+  const isLate = lateReports(connection);
+  const untold = sqlite.prepare<[number, number, number, number], number>(UNTOLD_PROGRESS).pluck();
+  const news = sqlite.prepare<[number, number, number], number>(UNTOLD_NEWS).pluck();
   const waitsOnline = onlineWaits(connection, find);
 
   return {
@@ -57,33 +66,35 @@ export function deviceUpdateRecords(connection: Connection): DeviceUpdateRecords
         .runStatement((context) => progressMidUpdate(key, report, context))
         .then((isWritten) => isWritten || anyProgress(key, report)),
 
-    async untoldProgress({ startedBeforeMs, hundredBeforeMs }, limit) {
-      return untold.all(startedBeforeMs, hundredBeforeMs, limit).flatMap((id) => find.byId(id) ?? []);
+    async untoldProgress({ startedBeforeMs, hundredBeforeMs }, limit, afterId = 0) {
+      return untold.all(startedBeforeMs, hundredBeforeMs, afterId, limit).flatMap((id) => find.byId(id) ?? []);
     },
 
     failureReported: (key, { module, cause, description, atMs }) =>
       writes.run(() => {
         const row = find.openRow(key, module);
         if (row === undefined || row.notifiedAtMs === null) return undefined;
-        const reportedFailure = row.reportedFailure ?? { cause, description, atMs };
-        db.update(deviceUpdates).set({ reportedFailure }).where(eq(deviceUpdates.id, row.id)).run();
+        if (row.reportedFailure !== null) return find.byId(row.id);
+        if (isLate(row, { module, step: 'failure', atMs })) return undefined;
+        const reportedFailure = { cause, description, atMs };
+        db.update(deviceUpdates)
+          .set({ reportedFailure, ...withNews(atMs) })
+          .where(eq(deviceUpdates.id, row.id))
+          .run();
         return find.byId(row.id);
       }),
 
-    async unsignalledFailures(limit) {
-      const rows = db
-        .select({ id: deviceUpdates.id })
-        .from(deviceUpdates)
-        .where(
-          sql`${deviceUpdates.reportedFailure} IS NOT NULL AND ${deviceUpdates.failureSignalled} = 0
-            AND ${deviceUpdates.status} IN ('pending', 'notified', 'upgrading')`,
-        )
-        .limit(limit)
-        .all();
-      return rows.map(({ id }) => find.byId(id)).filter((update) => update !== undefined);
+    async untoldNews(limit, after = { newsAtMs: Number.MIN_SAFE_INTEGER, id: 0 }) {
+      return news.all(after.newsAtMs, after.id, limit).flatMap((id) => find.byId(id) ?? []);
     },
 
     openDeviceUpdate: async (key, module) => find.open(key, module),
+
+    downloading: (updateId, atMs) =>
+      writes.run((context) => {
+        const row = find.rowById(updateId);
+        if (row !== undefined) store(row, downloading(row, atMs), context);
+      }),
 
     signalled: (updateId, what, atMs) =>
       writes.run(() => {
@@ -127,9 +138,50 @@ export function deviceUpdateRecords(connection: Connection): DeviceUpdateRecords
   };
 }
 
+/**
+ * Tells whether a report is the device's late word on its update before this one; that word is used up then. Runs
+ * within a write.
+ */
+function lateReports({ db }: Connection) {
+  const previous = db
+    .select()
+    .from(deviceUpdates)
+    .where(
+      and(
+        eq(deviceUpdates.productKey, sql.placeholder('productKey')),
+        eq(deviceUpdates.deviceName, sql.placeholder('deviceName')),
+        sql`${deviceUpdates.id} < ${sql.placeholder('id')} AND ${deviceUpdates.begunAtMs} IS NOT NULL`,
+      ),
+    )
+    .orderBy(desc(deviceUpdates.id))
+    .limit(1)
+    .prepare();
+  const versions = db
+    .select({ version: firmware.version })
+    .from(tasks)
+    .innerJoin(firmware, eq(firmware.id, tasks.firmwareId))
+    .where(eq(tasks.id, sql.placeholder('taskId')))
+    .prepare();
+  const versionOf = ({ taskId }: DeviceUpdateRow) => versions.get({ taskId })?.version;
+
+  return (row: DeviceUpdateRow, report: { module: string | null; step: number | 'failure'; atMs: number }): boolean => {
+    if (row.startedAtMs !== null || row.lateReportAtMs !== null) return false;
+    const { id, productKey, deviceName } = row;
+    const earlier = previous.get({ id, productKey, deviceName });
+    if (!earlier || earlier.reportedFailure !== null) return false;
+    if (report.module !== null && report.module !== earlier.module) return false;
+    if (!isLateWord(earlier, row, { ...report, isSameVersion: versionOf(earlier) === versionOf(row) })) return false;
+    const isLastWord = report.step === 'failure' || report.step >= 100;
+    if (isLastWord) {
+      db.update(deviceUpdates).set({ lateReportAtMs: report.atMs }).where(eq(deviceUpdates.id, id)).run();
+    }
+    return true;
+  };
+}
+
 /** Notes that the engine was told, by what; prepared. */
 function toldStatements({ db }: Connection) {
-  const note = (set: Partial<DeviceUpdateRow> | { onlineSignals: SQL; onlineSignalledAtMs: SQL }) =>
+  const note = (set: Parameters<ReturnType<typeof db.update<typeof deviceUpdates>>['set']>[0]) =>
     db
       .update(deviceUpdates)
       .set(set)
@@ -138,8 +190,14 @@ function toldStatements({ db }: Connection) {
   return {
     progress: note({ progressSignalled: true }),
     hundred: note({ progressSignalled: true, hundredSignalled: true }),
-    failure: note({ failureSignalled: true }),
-    target: note({ targetSignalled: true }),
+    failure: note({
+      failureSignalled: true,
+      newsAtMs: sql`CASE WHEN target_heard_at_ms IS NOT NULL AND target_signalled = 0 THEN news_at_ms END`,
+    }),
+    target: note({
+      targetSignalled: true,
+      newsAtMs: sql`CASE WHEN reported_failure IS NOT NULL AND failure_signalled = 0 THEN news_at_ms END`,
+    }),
     online: note({
       onlineSignals: sql`${deviceUpdates.onlineSignals} + 1`,
       onlineSignalledAtMs: sql`${sql.placeholder('atMs')}`,
@@ -159,8 +217,12 @@ function merged(row: DeviceUpdateRow, state: DeviceUpdateState): DeviceUpdateSta
     begunAtMs: row.begunAtMs ?? state.begunAtMs,
     notifiedAtMs: lags ? largest(row.notifiedAtMs, state.notifiedAtMs) : state.notifiedAtMs,
     startedAtMs: smallest(row.startedAtMs, state.startedAtMs),
-    lastProgressAtMs: largest(row.lastProgressAtMs, state.lastProgressAtMs),
+    // The gateway's alone where it has one: a time by the run's clock would hide that a later report has come.
+    lastProgressAtMs: row.lastProgressAtMs ?? state.lastProgressAtMs,
     hundredAtMs: smallest(row.hundredAtMs, state.hundredAtMs),
+    lastDownloadAtMs: row.lastDownloadAtMs ?? state.lastDownloadAtMs,
+    awaySinceMs: largest(row.awaySinceMs, state.awaySinceMs),
+    backAtMs: largest(row.backAtMs, state.backAtMs),
     targetReportedAtMs: smallest(row.targetReportedAtMs, state.targetReportedAtMs),
   };
 }

@@ -10,9 +10,9 @@ import { findProduct, PRODUCT, requireProduct } from './products.js';
 import { createOnce } from './idempotency.js';
 import { behind, boundPage, PAGE_LIMIT, pageOf, readCursor } from './paging.js';
 import { preparedByShape } from './prepared.js';
-import { deviceOwner, sealAll } from './device-secrets.js';
+import { checkpoint, deviceOwner, sealAll, syncedToDisk } from './device-secrets.js';
 import { devices, deviceVersions, products } from './schema.js';
-import { noteSoak } from './soak.js';
+import { noteVersion } from './soak.js';
 
 type DeviceRecords = Pick<
   Records,
@@ -24,6 +24,8 @@ type DeviceRecords = Pick<
   | 'getDevice'
   | 'listDevices'
   | 'deviceSecret'
+  | 'signInRefused'
+  | 'nameClashed'
   | 'rotateDeviceSecret'
   | 'revokeDevice'
   | 'resealSecrets'
@@ -37,6 +39,8 @@ type DeviceRow = typeof devices.$inferSelect;
 
 /** How exact a connected device's being seen is: its coming and going are noted at once, a repeated report is not. */
 const SEEN_MS = 60_000;
+/** A device with a wrong secret tries every few seconds. */
+const REFUSAL_NOTED_MS = 10_000;
 /** Of a device: each module's name is a row for good, and what a device sends is not to be trusted. */
 const MODULES_MAX = 64;
 /** Names that an error lists at most. */
@@ -49,6 +53,11 @@ export function deviceRecords(connection: Connection): DeviceRecords {
     and(eq(devices.productKey, productKey), eq(devices.deviceName, deviceName));
   const secretOf = db
     .select({ secret: devices.deviceSecret, revokedAtMs: devices.revokedAtMs })
+    .from(devices)
+    .where(IS_DEVICE)
+    .prepare();
+  const refusalOf = db
+    .select({ revokedAtMs: devices.revokedAtMs, refusedSignIn: devices.refusedSignIn })
     .from(devices)
     .where(IS_DEVICE)
     .prepare();
@@ -96,8 +105,11 @@ export function deviceRecords(connection: Connection): DeviceRecords {
       writes.run(() => {
         const product = requireProduct(connection, productKey);
         const trustedKeys = change(product.trustedKeys);
-        db.update(products).set({ trustedKeys }).where(eq(products.productKey, productKey)).run();
-        return { ...product, trustedKeys };
+        db.update(products)
+          .set({ trustedKeys, trustUndecided: false })
+          .where(eq(products.productKey, productKey))
+          .run();
+        return { ...product, trustedKeys, trustUndecided: false };
       }),
 
     registerDevices: (productKey, added, createdAtMs, idempotency) =>
@@ -112,7 +124,7 @@ export function deviceRecords(connection: Connection): DeviceRecords {
             insertDevices(connection, { productKey, added, createdAtMs, registration });
             return registration ?? productKey;
           },
-          read: (registration) => (idempotency ? registeredBy(connection, registration) : added),
+          read: (registration) => (idempotency ? registeredBy(connection, registration, added.length) : added),
         }),
       ),
 
@@ -130,10 +142,39 @@ export function deviceRecords(connection: Connection): DeviceRecords {
       return undefined;
     },
 
+    async signInRefused(key, refusal) {
+      const { productKey, deviceName } = key;
+      const row = refusalOf.get({ productKey, deviceName });
+      if (!row) return 'unknown-device';
+      const reason = row.revokedAtMs === null ? refusal.reason : 'revoked';
+      const { refusedSignIn: last } = row;
+      const isKnown =
+        last?.reason === reason &&
+        last.address === refusal.address &&
+        Math.abs(refusal.atMs - last.atMs) < REFUSAL_NOTED_MS;
+      if (!isKnown) {
+        await writes.run(() => {
+          db.update(devices)
+            .set({ refusedSignIn: { ...refusal, reason } })
+            .where(isDevice(key))
+            .run();
+        });
+      }
+      return reason;
+    },
+
+    nameClashed: (key, nameClash) =>
+      writes.run(() => {
+        db.update(devices).set({ nameClash }).where(isDevice(key)).run();
+      }),
+
     rotateDeviceSecret: (key, deviceSecret) =>
       change(key, { deviceSecret: sealer.seal(deviceSecret, deviceOwner(key)), registration: null }),
     revokeDevice: (key, revokedAtMs) => change(key, { revokedAtMs }),
-    resealSecrets: () => writes.run(() => sealAll(connection)),
+    async resealSecrets() {
+      const resealed = await syncedToDisk(connection, () => writes.run(() => sealAll(connection)));
+      return { resealed, isDurable: checkpoint(connection) };
+    },
 
     deviceConnected: ({ productKey, deviceName }, connectionId, atMs) =>
       writes.run(() => {
@@ -166,7 +207,7 @@ export function deviceRecords(connection: Connection): DeviceRecords {
         if (isNews || isPast(known.lastSeenAtMs, atMs)) reports.seen.run({ productKey, deviceName, atMs });
         const update = find.open(key, module);
         if (update === undefined) return undefined;
-        return noteSoak(connection, update, { version, atMs }, context) ? find.byId(update.record.id) : update;
+        return noteVersion(connection, update, { version, atMs }, context) ? find.byId(update.record.id) : update;
       }),
   };
 }
@@ -297,15 +338,23 @@ function insertDevices(
   );
 }
 
-const registeredBy = ({ db, sealer }: Connection, registration: string): NewDevice[] =>
-  db
+/** @throws FerryError `registration-changed` when not all are as they were registered: a part would be taken for all */
+function registeredBy({ db, sealer }: Connection, registration: string, devicesMax: number): NewDevice[] {
+  const rows = db
     .select()
     .from(devices)
     .where(eq(devices.registration, registration))
     .orderBy(sql`rowid`)
-    .all()
-    .map((row) => ({
-      deviceName: row.deviceName,
-      deviceSecret: sealer.open(row.deviceSecret, deviceOwner(row)),
-      protocol: row.protocol,
-    }));
+    .all();
+  if (rows.length < devicesMax) {
+    throw new FerryError(
+      'registration-changed',
+      `Idempotency-Key: this request has registered its ${devicesMax} device(s) already, and ${devicesMax - rows.length} of them got another secret since; the secrets of then are not answered again. Rotate the secrets of devices that need one.`,
+    );
+  }
+  return rows.map((row) => ({
+    deviceName: row.deviceName,
+    deviceSecret: sealer.open(row.deviceSecret, deviceOwner(row)),
+    protocol: row.protocol,
+  }));
+}

@@ -1,8 +1,10 @@
+import type { Statement } from 'better-sqlite3';
 import { and, eq, isNull, sql } from 'drizzle-orm';
 import type { BookkeepingFault, Records } from '../records.js';
-import type { Connection } from './connection.js';
+import { isUniqueViolation, type Connection } from './connection.js';
 import { NOTHING_TOLD } from './outbox.js';
 import { claims, deviceUpdates, firmware, tasks } from './schema.js';
+import type { WriteContext } from './write-queue.js';
 
 type DoctorRecords = Pick<
   Records,
@@ -16,7 +18,12 @@ const COUNTED = sql`(SELECT
   count(*) AS total, ${deviceUpdates.taskId} AS task_id FROM ${deviceUpdates} GROUP BY ${deviceUpdates.taskId})`;
 
 /** What the records can find out about themselves. These look at everything: for the doctor, not for requests. */
-export function doctorRecords({ db, writes }: Connection): DoctorRecords {
+export function doctorRecords(connection: Connection): DoctorRecords {
+  const { db, sqlite, writes } = connection;
+  const counters = triggerCounters(connection);
+  const isForgotten = sqlite
+    .prepare<[string], number>('SELECT 1 FROM tasks WHERE id = ? AND forgotten_at_ms IS NOT NULL')
+    .pluck();
   const wrongCounts = () =>
     db.all<{ id: string }>(sql`SELECT tasks.id AS id FROM tasks LEFT JOIN ${COUNTED} c ON c.task_id = tasks.id
       WHERE tasks.forgotten_at_ms IS NULL AND (tasks.pending, tasks.notified, tasks.upgrading, tasks.succeeded, tasks.failed, tasks.cancelled, tasks.total)
@@ -57,38 +64,131 @@ export function doctorRecords({ db, writes }: Connection): DoctorRecords {
         ...wrongCounts().map(({ id }): BookkeepingFault => ({ kind: 'counts-wrong', taskId: id })),
         ...leaked().map((row): BookkeepingFault => ({ kind: 'claim-leaked', ...row })),
         ...missing().map((row): BookkeepingFault => ({ kind: 'claim-missing', ...row })),
+        ...counters.failures.wrong
+          .all()
+          .filter((taskId) => !isForgotten.get(taskId))
+          .map((taskId): BookkeepingFault => ({ kind: 'failure-counts-wrong', taskId })),
+        ...counters.devices.wrong
+          .all()
+          .map((productKey): BookkeepingFault => ({ kind: 'device-counts-wrong', productKey })),
+        ...counters.versions.wrong
+          .all()
+          .map((productKey): BookkeepingFault => ({ kind: 'version-counts-wrong', productKey })),
       ];
     },
 
     repairBookkeeping: (fault, atMs) =>
-      writes.run(({ nextChange, touched }) => {
-        const { kind, taskId } = fault;
-        touched(taskId);
-        if (kind === 'counts-wrong') {
-          db.run(sql`UPDATE tasks SET (pending, notified, upgrading, succeeded, failed, cancelled, total) =
-            (SELECT coalesce(sum(pending), 0), coalesce(sum(notified), 0), coalesce(sum(upgrading), 0),
-              coalesce(sum(succeeded), 0), coalesce(sum(failed), 0), coalesce(sum(cancelled), 0), coalesce(sum(total), 0)
-              FROM ${COUNTED} WHERE task_id = ${taskId}), change = ${nextChange()} WHERE id = ${taskId}`);
-          return true;
+      writes.run((context) => {
+        switch (fault.kind) {
+          case 'failure-counts-wrong':
+            return recount(counters.failures, fault.taskId);
+          case 'device-counts-wrong':
+            return recount(counters.devices, fault.productKey);
+          case 'version-counts-wrong':
+            return recount(counters.versions, fault.productKey);
+          case 'counts-wrong':
+            return recountTask(connection, fault.taskId, context);
+          case 'claim-leaked':
+          case 'claim-missing':
+            context.touched(fault.taskId);
+            return repairClaim(connection, fault, atMs);
         }
-        const claim = and(eq(claims.taskId, taskId), eq(claims.sourceVersion, fault.sourceVersion));
-        if (kind === 'claim-leaked') {
-          db.update(claims).set({ releasedAtMs: atMs }).where(claim).run();
-          return true;
-        }
-        if (fault.heldBy !== null) return false;
-        const task = db
-          .select({ productKey: tasks.productKey, module: firmware.module })
-          .from(tasks)
-          .innerJoin(firmware, eq(firmware.id, tasks.firmwareId))
-          .where(eq(tasks.id, taskId))
-          .get();
-        if (!task) return false;
-        db.insert(claims)
-          .values({ taskId, sourceVersion: fault.sourceVersion, ...task, releasedAtMs: null })
-          .onConflictDoUpdate({ target: [claims.taskId, claims.sourceVersion], set: { releasedAtMs: null } })
-          .run();
-        return true;
       }),
   };
+}
+
+function recountTask({ db }: Connection, taskId: string, { nextChange, touched }: WriteContext): true {
+  touched(taskId);
+  db.run(sql`UPDATE tasks SET (pending, notified, upgrading, succeeded, failed, cancelled, total) =
+    (SELECT coalesce(sum(pending), 0), coalesce(sum(notified), 0), coalesce(sum(upgrading), 0),
+      coalesce(sum(succeeded), 0), coalesce(sum(failed), 0), coalesce(sum(cancelled), 0), coalesce(sum(total), 0)
+      FROM ${COUNTED} WHERE task_id = ${taskId}), change = ${nextChange()} WHERE id = ${taskId}`);
+  return true;
+}
+
+type ClaimFault = Extract<BookkeepingFault, { kind: 'claim-leaked' | 'claim-missing' }>;
+
+/** @returns false when another task holds the claim */
+function repairClaim({ db }: Connection, fault: ClaimFault, atMs: number): boolean {
+  const { kind, taskId, sourceVersion } = fault;
+  if (kind === 'claim-leaked') {
+    const claim = and(eq(claims.taskId, taskId), eq(claims.sourceVersion, sourceVersion));
+    db.update(claims).set({ releasedAtMs: atMs }).where(claim).run();
+    return true;
+  }
+  if (fault.heldBy !== null) return false;
+  const task = db
+    .select({ productKey: tasks.productKey, module: firmware.module })
+    .from(tasks)
+    .innerJoin(firmware, eq(firmware.id, tasks.firmwareId))
+    .where(and(eq(tasks.id, taskId), isNull(tasks.endedAtMs)))
+    .get();
+  if (!task) return false;
+  try {
+    db.insert(claims)
+      .values({ taskId, sourceVersion, ...task, releasedAtMs: null })
+      .onConflictDoUpdate({ target: [claims.taskId, claims.sourceVersion], set: { releasedAtMs: null } })
+      .run();
+    return true;
+  } catch (error) {
+    // Another task has taken it since the look, or by a repair just now.
+    if (isUniqueViolation(error)) return false;
+    throw error;
+  }
+}
+
+/** Counts that triggers keep: where they differ from counting, and how they are made anew. */
+interface Counter {
+  readonly wrong: Statement<[], string>;
+  readonly drop: Statement<[string]>;
+  readonly count: Statement<[string]>;
+}
+
+function recount({ drop, count }: Counter, key: string): true {
+  drop.run(key);
+  count.run(key);
+  return true;
+}
+
+function triggerCounters({ sqlite }: Connection): Record<'failures' | 'devices' | 'versions', Counter> {
+  const counter = (kept: KeptCounts): Counter => {
+    const { table, by, counted, value, from } = kept;
+    const columns = [by, ...counted].join(', ');
+    const found = `SELECT ${columns}, count(*) AS ${value} FROM ${from} GROUP BY ${columns}`;
+    const stored = `SELECT ${columns}, ${value} FROM ${table} WHERE ${value} <> 0`;
+    return {
+      wrong: sqlite
+        .prepare<[], string>(
+          `SELECT DISTINCT ${by} FROM (
+            SELECT * FROM (${found} EXCEPT ${stored}) UNION ALL SELECT * FROM (${stored} EXCEPT ${found})) ORDER BY 1`,
+        )
+        .pluck(),
+      drop: sqlite.prepare(`DELETE FROM ${table} WHERE ${by} = ?`),
+      count: sqlite.prepare(`INSERT INTO ${table} (${columns}, ${value}) SELECT * FROM (${found}) WHERE ${by} = ?`),
+    };
+  };
+  return {
+    failures: counter({
+      ...{ table: 'failure_counts', by: 'task_id', counted: ['cause'], value: 'count' },
+      // A task that is being forgotten loses its rows piece by piece; its counts go with it.
+      from: `(SELECT task_id, cause FROM device_updates WHERE cause IS NOT NULL)`,
+    }),
+    devices: counter({
+      ...{ table: 'device_counts', by: 'product_key', counted: ['online'], value: 'devices', from: 'devices' },
+    }),
+    versions: counter({
+      ...{ table: 'version_counts', by: 'product_key', counted: ['module', 'version'], value: 'devices' },
+      from: 'device_versions',
+    }),
+  };
+}
+
+interface KeptCounts {
+  readonly table: string;
+  /** What a difference is named by, and repaired for. */
+  readonly by: string;
+  readonly counted: readonly string[];
+  readonly value: string;
+  /** What is counted. */
+  readonly from: string;
 }

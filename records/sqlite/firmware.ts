@@ -1,5 +1,5 @@
 import { and, count, desc, eq, getTableColumns, isNull, sql } from 'drizzle-orm';
-import { FerryError, notFound } from '../../domain/errors.js';
+import { FerryError, notFound, trustUndecided } from '../../domain/errors.js';
 import type { FirmwareStatus } from '../../domain/update-task.js';
 import type { Firmware, NewFirmware, Product, Records } from '../records.js';
 import { quotaExceeded } from '../../domain/policy.js';
@@ -121,12 +121,11 @@ const firmwareList = ({ db }: Connection) =>
  * The signature itself was checked against a key when the firmware came; here it counts whether the product trusts that
  * key now.
  *
- * @throws FerryError `firmware-signature-invalid`
+ * @throws FerryError `firmware-signature-invalid`, `trust-undecided`
  */
-export function requireSigned(
-  { productKey, trustedKeys }: Product,
-  { signatureKeyId }: Pick<NewFirmware, 'signatureKeyId'>,
-): void {
+export function requireSigned(product: Product, { signatureKeyId }: Pick<NewFirmware, 'signatureKeyId'>): void {
+  const { productKey, trustedKeys } = product;
+  if (product.trustUndecided) throw trustUndecided(productKey);
   if (trustedKeys.length === 0 || trustedKeys.some(({ keyId }) => keyId === signatureKeyId)) return;
   const why = signatureKeyId ? `is signed by key ${signatureKeyId}` : 'is not signed';
   throw new FerryError(

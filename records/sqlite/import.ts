@@ -26,7 +26,10 @@ export function importRecords(connection: Connection): Pick<Records, 'importTask
 
 function importFirmware({ db }: Connection, { firmware: used, kind, status, endedAtMs }: TaskSnapshot): void {
   const { id, productKey, module, version, createdAtMs } = used;
-  db.insert(products).values({ productKey, name: productKey, createdAtMs }).onConflictDoNothing().run();
+  db.insert(products)
+    .values({ productKey, name: productKey, createdAtMs, trustUndecided: true })
+    .onConflictDoNothing()
+    .run();
   // A firmware of the same version was there before: it must have been deleted.
   db.update(firmware)
     .set({ deletedAtMs: createdAtMs })
@@ -71,8 +74,9 @@ function importRows({ db }: Connection, task: TaskSnapshot, { nextChange, touche
       },
       ...{ needsApproval: task.needsApproval, approval: task.approval, approvalDelivered: Boolean(task.approval) },
       ...{ cancelRequestedAtMs: task.cancelRequestedAtMs, endRequestedAtMs: task.endRequestedAtMs },
-      // Its run is there: the engine knows what it was told.
-      ...{ startDelivered: true, cancelDelivered: true, endDelivered: true },
+      // Its run is there: the engine knows what it was told, and has still to be told what will be asked for.
+      startDelivered: true,
+      ...{ cancelDelivered: task.cancelRequestedAtMs !== null, endDelivered: task.endRequestedAtMs !== null },
       ...{ ...counts, total: task.deviceUpdates.length, change: nextChange() },
     })
     .run();

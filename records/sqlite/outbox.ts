@@ -69,14 +69,19 @@ export function outboxRecords(connection: Connection): OutboxRecords {
       // The two end a verification differently: whoever asks for the second must not be told that it is on its way.
       const underWay =
         task.cancelRequestedAtMs !== null ? 'cancel' : task.endRequestedAtMs !== null ? 'end' : undefined;
-      if (underWay === what) return task;
+      // It is told again, which does no harm: a message that was lost would leave the task open for ever.
+      const untold = what === 'cancel' ? { cancelDelivered: false } : { endDelivered: false };
+      if (underWay === what) {
+        db.update(tasks).set(untold).where(eq(tasks.id, taskId)).run();
+        return task;
+      }
       if (underWay !== undefined) {
         const isBeing = underWay === 'end' ? 'ended' : 'cancelled';
         throw new FerryError('task-not-open', `Task ${taskId} is being ${isBeing} already; wait until it has ended.`);
       }
       const set = what === 'cancel' ? { cancelRequestedAtMs: atMs } : { endRequestedAtMs: atMs };
       db.update(tasks)
-        .set({ ...set, change: nextChange() })
+        .set({ ...set, ...untold, change: nextChange() })
         .where(eq(tasks.id, taskId))
         .run();
       touched(taskId);
@@ -100,7 +105,7 @@ export function outboxRecords(connection: Connection): OutboxRecords {
         }
         if (row.cancelRequestedAtMs === null) {
           db.update(deviceUpdates)
-            .set({ cancelRequestedAtMs: atMs, change: nextChange() })
+            .set({ cancelRequestedAtMs: atMs, cancelDelivered: false, change: nextChange() })
             .where(eq(deviceUpdates.id, row.id))
             .run();
           touched(taskId);
@@ -119,7 +124,10 @@ export function outboxRecords(connection: Connection): OutboxRecords {
             `Task ${taskId} was created by ${approval.by}; somebody else must decide. Sign in with another operator's token.`,
           );
         }
-        db.update(tasks).set({ approval, change: nextChange() }).where(eq(tasks.id, taskId)).run();
+        db.update(tasks)
+          .set({ approval, approvalDelivered: false, change: nextChange() })
+          .where(eq(tasks.id, taskId))
+          .run();
         touched(taskId);
         return existing(taskId);
       }),

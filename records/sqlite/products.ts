@@ -15,6 +15,7 @@ export const PRODUCT = {
   productKey: products.productKey,
   name: products.name,
   trustedKeys: products.trustedKeys,
+  trustUndecided: products.trustUndecided,
   verificationSuccessesMin: products.verificationSuccessesMin,
   createdAtMs: products.createdAtMs,
 };

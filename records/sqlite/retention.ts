@@ -2,7 +2,10 @@ import { statSync } from 'node:fs';
 import type { Records } from '../records.js';
 import { LOG_BYTES_MAX, type Connection } from './connection.js';
 
-type RetentionRecords = Pick<Records, 'forgetTasks' | 'countForgettable'>;
+type RetentionRecords = Pick<Records, 'forgetTasks' | 'countForgettable' | 'lastRetention' | 'retentionFinished'>;
+
+/** Name of the setting that holds when the last finished run began. */
+const LAST_RUN = 'retention-last-run';
 
 /** A task that a kept one re-initiates is kept too. */
 const IS_DUE = `ended_at_ms < ? AND NOT EXISTS (SELECT 1 FROM tasks later WHERE later.reinitiates = tasks.id)`;
@@ -31,6 +34,10 @@ export function retentionRecords({ sqlite, writes }: Connection): RetentionRecor
   );
   const dropClaims = sqlite.prepare('DELETE FROM claims WHERE task_id = ?');
   const dropTask = sqlite.prepare('DELETE FROM tasks WHERE id = ?');
+  const lastRun = id('SELECT value FROM settings WHERE name = ?');
+  const setLastRun = sqlite.prepare(
+    'INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value',
+  );
   const forgettable = sqlite.prepare<[number, number], { tasks: number; deviceUpdates: number }>(FORGETTABLE);
 
   /** The task that is under way, or the next one, which nobody sees from here on. */
@@ -73,6 +80,16 @@ export function retentionRecords({ sqlite, writes }: Connection): RetentionRecor
         return { tasks, deviceUpdates, more: true };
       });
     },
+
+    async lastRetention() {
+      const found = lastRun.get(LAST_RUN);
+      return found === undefined ? undefined : Number(found);
+    },
+
+    retentionFinished: (begunAtMs) =>
+      writes.run(() => {
+        setLastRun.run(LAST_RUN, String(begunAtMs));
+      }),
 
     async countForgettable(endedBeforeMs) {
       return forgettable.get(endedBeforeMs, endedBeforeMs) ?? { tasks: 0, deviceUpdates: 0 };

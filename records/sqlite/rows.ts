@@ -20,6 +20,9 @@ function recorded<T extends Record<keyof DeviceUpdateRow, unknown>>(row: T) {
     reportedFailure,
     onlineSignals,
     onlineSignalledAtMs,
+    targetHeardAtMs,
+    newsAtMs,
+    lateReportAtMs,
     ...record
   } = row;
   return record;

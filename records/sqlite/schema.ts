@@ -6,7 +6,14 @@ import type { TaskKind } from '../../domain/ids.js';
 import type { StoredPolicy } from '../../domain/policy.js';
 import type { Role } from '../../domain/roles.js';
 import type { Approval, PauseCause, TaskStatus } from '../../domain/update-task.js';
-import type { DigestMethod, ReportedFailure, TrustedKey, VerificationResult } from '../records.js';
+import type {
+  DigestMethod,
+  NameClash,
+  RefusedSignIn,
+  ReportedFailure,
+  TrustedKey,
+  VerificationResult,
+} from '../records.js';
 
 /*
  * Closed sets are stored as their words, times as epoch milliseconds. Rows that operators watch carry the number of
@@ -20,6 +27,8 @@ export const products = sqliteTable('products', {
   trustedKeys: text('trusted_keys', { mode: 'json' }).$type<readonly TrustedKey[]>().notNull().default([]),
   /** A batch needs that so many devices have succeeded in verifications of its firmware; 0: none needs to. */
   verificationSuccessesMin: integer('verification_successes_min').notNull().default(0),
+  /** A rebuild has made the row: which keys it trusted is not known, and no firmware is taken until somebody decides. */
+  trustUndecided: integer('trust_undecided', { mode: 'boolean' }).notNull().default(false),
   createdAtMs: integer('created_at_ms').notNull(),
   /** It is out of service; its key stays taken, since records name it. */
   deletedAtMs: integer('deleted_at_ms'),
@@ -44,6 +53,10 @@ export const devices = sqliteTable(
     createdAtMs: integer('created_at_ms').notNull(),
     /** Id of the registration that a repeated request answers. */
     registration: text('registration'),
+    /** The latest sign-in in its name that was refused. */
+    refusedSignIn: text('refused_sign_in', { mode: 'json' }).$type<RefusedSignIn>(),
+    /** When two units last took its connection from each other. */
+    nameClash: text('name_clash', { mode: 'json' }).$type<NameClash>(),
   },
   (t) => [
     primaryKey({ columns: [t.productKey, t.deviceName] }),
@@ -222,6 +235,9 @@ export const deviceUpdates = sqliteTable(
     startedAtMs: integer('started_at_ms'),
     lastProgressAtMs: integer('last_progress_at_ms'),
     hundredAtMs: integer('hundred_at_ms'),
+    lastDownloadAtMs: integer('last_download_at_ms'),
+    awaySinceMs: integer('away_since_ms'),
+    backAtMs: integer('back_at_ms'),
     targetReportedAtMs: integer('target_reported_at_ms'),
     endedAtMs: integer('ended_at_ms'),
     runId: text('run_id'),
@@ -235,6 +251,12 @@ export const deviceUpdates = sqliteTable(
     reportedFailure: text('reported_failure', { mode: 'json' }).$type<ReportedFailure>(),
     onlineSignals: integer('online_signals').notNull().default(0),
     onlineSignalledAtMs: integer('online_signalled_at_ms'),
+    /** The first report of the target version: its run is told of it. */
+    targetHeardAtMs: integer('target_heard_at_ms'),
+    /** Since when the run has to be told of a failure or of the target version; null when it knows. */
+    newsAtMs: integer('news_at_ms'),
+    /** The device's last word on its update before this one, which came after this one's notification. */
+    lateReportAtMs: integer('late_report_at_ms'),
     change: integer('change').notNull(),
   },
   (t) => [
@@ -249,16 +271,16 @@ export const deviceUpdates = sqliteTable(
       .on(t.taskId, t.endedAtMs, t.outcome)
       .where(sql`ended_at_ms IS NOT NULL`),
     index('device_updates_failures')
-      .on(t.endedAtMs, t.cause)
+      .on(t.endedAtMs, t.cause, t.productKey)
       .where(sql`cause IS NOT NULL`),
     index('device_updates_by_change').on(t.taskId, t.change),
     index('device_updates_history').on(t.productKey, t.deviceName, t.id),
     index('device_updates_open')
       .on(t.productKey, t.deviceName)
       .where(sql`status IN ('pending', 'notified', 'upgrading') AND begun_at_ms IS NOT NULL`),
-    index('device_updates_failing')
-      .on(t.id)
-      .where(sql`reported_failure IS NOT NULL AND failure_signalled = 0`),
+    index('device_updates_news')
+      .on(t.newsAtMs, t.id)
+      .where(sql`news_at_ms IS NOT NULL AND status IN ('pending', 'notified', 'upgrading')`),
     index('device_updates_untold')
       .on(t.id)
       .where(
@@ -366,7 +388,10 @@ export const tokens = sqliteTable(
   ],
 );
 
-/** Append-only: triggers of the migration refuse every other change. Each entry's hash covers the one before. */
+/**
+ * Append-only: triggers of the migration refuse every other change, but for deleting what an anchor stands for. Each
+ * entry's hash covers the one before.
+ */
 export const auditEntries = sqliteTable(
   'audit_entries',
   {
@@ -392,6 +417,13 @@ export const auditEntries = sqliteTable(
     index('audit_by_product').on(t.productKey, t.id),
   ],
 );
+
+/** The last entry of each part of the audit log that was archived and deleted: the chain goes on from its hash. */
+export const auditAnchors = sqliteTable('audit_anchors', {
+  entryId: integer('entry_id').primaryKey(),
+  hash: text('hash').notNull(),
+  archivedAtMs: integer('archived_at_ms').notNull(),
+});
 
 export const settings = sqliteTable('settings', {
   name: text('name').primaryKey(),

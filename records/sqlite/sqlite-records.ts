@@ -20,6 +20,7 @@ import { settings } from './schema.js';
 import { sessionRecords } from './sessions.js';
 import { taskRecords } from './tasks.js';
 import { tokenRecords } from './tokens.js';
+import { unavailability } from './write-queue.js';
 
 /**
  * Records in a SQLite file, brought to the newest schema.
@@ -34,7 +35,7 @@ export function openSqliteRecords(
   const { db, sqlite, writes } = connection;
   const setting = (name: string) => db.select().from(settings).where(eq(settings.name, name)).get()?.value;
 
-  return {
+  return tellingUnavailability({
     ...deviceRecords(connection),
     ...productRecords(connection),
     ...firmwareRecords(connection),
@@ -66,5 +67,20 @@ export function openSqliteRecords(
       writes.close();
       sqlite.close();
     },
-  };
+  });
+}
+
+/** A read that a lock or the disk does not allow is refused in the same words as a write. */
+function tellingUnavailability(records: Records): Records {
+  const told =
+    (method: (...args: unknown[]) => unknown) =>
+    (...args: unknown[]) => {
+      const result = method(...args);
+      if (!(result instanceof Promise)) return result;
+      return result.catch((error: unknown) => {
+        throw unavailability(error) ?? error;
+      });
+    };
+  const entries = Object.entries(records as unknown as Record<string, (...args: unknown[]) => unknown>);
+  return Object.fromEntries(entries.map(([name, method]) => [name, told(method)])) as unknown as Records;
 }

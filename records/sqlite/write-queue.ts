@@ -1,5 +1,5 @@
 import type Database from 'better-sqlite3';
-import { storageUnavailable } from '../../domain/errors.js';
+import { storageLocked, storageUnavailable } from '../../domain/errors.js';
 
 /** What a write may do besides its SQL: number its changes, and name the tasks that it touched. */
 export interface WriteContext {
@@ -26,7 +26,21 @@ interface Queued {
   readonly isStatement: boolean;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
+  readonly sinceMs: number;
 }
+
+/** How writes meet the lock of another program, such as a `sqlite3` shell in a transaction. */
+export interface LockPatience {
+  /** A write that has waited longer is refused. */
+  readonly writeMs: number;
+  /** A lock that has lasted longer is told as an outage. */
+  readonly outageMs: number;
+  /** Between two tries: each may hold up everything for the busy timeout of the connection, a tenth of this. */
+  readonly retryMs: number;
+}
+const LOCK_PATIENCE: LockPatience = { writeMs: 5_000, outageMs: 1_000, retryMs: 100 };
+/** For what is queued at the end of the process. */
+const LAST_PATIENCE_MS = 2_000;
 
 interface Touching {
   readonly tasks: Set<string>;
@@ -41,14 +55,24 @@ const STORAGE_FAULT = /^SQLITE_(FULL|IOERR|NOMEM|CORRUPT|NOTADB|READONLY|CANTOPE
 /** Of those, the ones that end when the disk has room or may be written again. */
 const DISK_REFUSES = /^SQLITE_(FULL|IOERR|READONLY|CANTOPEN)/;
 
+const isLocked = (error: unknown): boolean => /^SQLITE_(BUSY|LOCKED)/.test((error as { code?: string }).code ?? '');
+
 const isStorageFault = (error: unknown): boolean => STORAGE_FAULT.test((error as { code?: string }).code ?? '');
 
+/** The refusal of what the disk or another program's lock does not allow; undefined for other errors. */
+export function unavailability(error: unknown): Error | undefined {
+  if (isLocked(error)) return storageLocked();
+  if (!DISK_REFUSES.test((error as { code?: string }).code ?? '')) return undefined;
+  return storageUnavailable(error instanceof Error ? error.message : String(error));
+}
+
 /** What each caller of a batch is told that was not committed: its own error, since stacks are added to it. */
-function refusalOf(error: unknown): () => Error {
+function refusalOf(error: unknown): Error {
   const message = error instanceof Error ? error.message : String(error);
-  return DISK_REFUSES.test((error as { code?: string }).code ?? '')
-    ? () => storageUnavailable(message)
-    : () => new Error(`The records could not be written, nothing of this write is kept: ${message}`, { cause: error });
+  return (
+    unavailability(error) ??
+    new Error(`The records could not be written, nothing of this write is kept: ${message}`, { cause: error })
+  );
 }
 
 /**
@@ -62,8 +86,12 @@ export class WriteQueue {
   private flushedAtMs = -COMMIT_GAP_MS;
   private closed = false;
   private failing = false;
+  private lockedSinceMs: number | undefined;
 
-  constructor(private readonly db: Database.Database) {
+  constructor(
+    private readonly db: Database.Database,
+    private readonly patience: LockPatience = LOCK_PATIENCE,
+  ) {
     this.sql = {
       begin: db.prepare('BEGIN IMMEDIATE'),
       commit: db.prepare('COMMIT'),
@@ -90,7 +118,8 @@ export class WriteQueue {
     if (this.closed) return Promise.reject(new Error('The records are closed'));
     return new Promise<T>((resolve, reject) => {
       if (this.queued.length === 0) this.schedule();
-      this.queued.push({ write, isStatement, resolve: resolve as (value: unknown) => void, reject });
+      const sinceMs = performance.now();
+      this.queued.push({ write, isStatement, resolve: resolve as (value: unknown) => void, reject, sinceMs });
     });
   }
 
@@ -101,12 +130,25 @@ export class WriteQueue {
     else setTimeout(() => this.flush(), waitMs);
   }
 
-  /** Rejects while the disk can't be written; looks only when a write has failed, and has nothing to write then. */
+  /**
+   * Rejects while the disk can't be written, or another program's lock lasts; looks only when a write has met that, and
+   * has nothing to write then.
+   */
   async probe(): Promise<void> {
-    if (!this.failing) return;
+    if (!this.failing && this.lockedSinceMs === undefined) return;
+    if (this.lockedSinceMs !== undefined && this.queued.length > 0) {
+      // What waits already finds out whether the lock has gone.
+      if (performance.now() - this.lockedSinceMs >= this.patience.outageMs) throw storageLocked();
+      return;
+    }
     await this.run(() => {
       this.sql.touch.run();
     });
+  }
+
+  /** Another program's lock has made writes wait. */
+  get isLockedOut(): boolean {
+    return this.lockedSinceMs !== undefined;
   }
 
   onChange(listener: (taskIds: Touched) => void): () => void {
@@ -117,6 +159,7 @@ export class WriteQueue {
   /** Commits what is queued; later writes are refused. */
   close(): void {
     this.closed = true;
+    if (this.lockedSinceMs !== undefined) this.db.pragma(`busy_timeout = ${LAST_PATIENCE_MS}`);
     this.flush();
   }
 
@@ -128,13 +171,13 @@ export class WriteQueue {
     const touched: Touching = { tasks: new Set(), some: false };
     let results: Done[];
     try {
+      if (!this.begin()) return this.waitForLock(batch);
       results = this.commit(batch, touched);
     } catch (error) {
       // Nothing of the batch is durable: each of its callers is told so.
-      if (this.db.inTransaction) this.db.exec('ROLLBACK');
-      this.failing = isStorageFault(error);
-      const refusal = refusalOf(error);
-      for (const { reject } of batch) reject(refusal());
+      const isUndone = this.undo();
+      this.failing = isStorageFault(error) || !isUndone;
+      for (const { reject } of batch) reject(refusalOf(error));
       return;
     }
     this.failing = false;
@@ -147,8 +190,41 @@ export class WriteQueue {
     else if (touched.tasks.size > 0) this.tell(touched.tasks);
   }
 
+  /** @returns false while another program holds the database locked */
+  private begin(): boolean {
+    // One that could not be rolled back when it failed.
+    if (this.db.inTransaction) this.db.exec('ROLLBACK');
+    try {
+      this.sql.begin.run();
+      this.lockedSinceMs = undefined;
+      return true;
+    } catch (error) {
+      if (isLocked(error)) return false;
+      throw error;
+    }
+  }
+
+  /** The batch is tried again, before what has come since; without those that have waited long enough. */
+  private waitForLock(batch: readonly Queued[]): void {
+    const nowMs = performance.now();
+    this.lockedSinceMs ??= nowMs;
+    const isPatient = ({ sinceMs }: Queued) => !this.closed && nowMs - sinceMs < this.patience.writeMs;
+    this.queued = [...batch.filter(isPatient), ...this.queued];
+    if (this.queued.length > 0) setTimeout(() => this.flush(), this.patience.retryMs);
+    for (const queued of batch) if (!isPatient(queued)) queued.reject(storageLocked());
+  }
+
+  /** @returns false when not even that works: the next batch tries it first */
+  private undo(): boolean {
+    try {
+      if (this.db.inTransaction) this.db.exec('ROLLBACK');
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   private commit(batch: readonly Queued[], touched: Touching): Done[] {
-    this.sql.begin.run();
     const before = this.sql.lastChange.get()?.value ?? 0;
     // Counted here and stored once; a refused write leaves a gap, which hurts nobody.
     let change = before;

@@ -1,5 +1,9 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { checkArchives } from '../../worker/audit-archive.js';
 import { openTestRecords, type TestRecords } from '../support/records.js';
 import { PRODUCT, World } from './world.js';
 
@@ -147,5 +151,53 @@ describe('The audit log', () => {
     expect(csv.split('\n')[0]).toContain('actor,action');
     expect(csv).toContain("'=cmd|calc");
     expect(csv).not.toMatch(/(^|,)=cmd/m);
+  });
+});
+
+describe('An archive of the audit log', () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'ferry-archive-'));
+  });
+  afterEach(() => rm(folder, { recursive: true, force: true }));
+
+  const chain = async (before: string) => (await world.request(`/v1/audit/chain?before=${before}`)).text();
+  const archived = async (text: string) => {
+    const { id, hash } = JSON.parse(text.trimEnd().split('\n').at(-1) ?? '') as { id: number; hash: string };
+    return world.post<{ id: number; deleted: number; code?: string }>('/v1/audit/archive', { id, hash });
+  };
+
+  it('takes old entries out of the log, which still proves the rest; the file proves itself', async () => {
+    const before = Number((await verification())['entries']);
+    const text = await chain('2999-01-01T00:00:00Z');
+    expect(text.trimEnd().split('\n')).toHaveLength(before);
+    expect(await archived(text)).toMatchObject({ status: 200, body: { id: before, deleted: before } });
+    expect(await verification()).toMatchObject({ entries: 1, fault: null, archived: { id: before } });
+    expect((await entries()).map(({ action }) => action)).toEqual(['audit.archive']);
+
+    const [first, second] = [join(folder, 'first.jsonl'), join(folder, 'second.jsonl')];
+    await writeFile(first, text.replace('"admin"', '"eve"'));
+    expect((await checkArchives([first])).problem).toMatch(/entry 1 in .* was changed after it was written/);
+    await writeFile(first, text);
+    expect(await checkArchives([first])).toMatchObject({
+      entries: before,
+      after: 0,
+      problem: null,
+      last: { id: before },
+    });
+
+    const next = await chain('2999-01-01T00:00:00Z');
+    await archived(next);
+    await writeFile(second, next);
+    expect(await checkArchives([first, second])).toMatchObject({ entries: before + 1, problem: null });
+    expect((await checkArchives([second, first])).problem).toMatch(/entries are missing/);
+  });
+
+  it('deletes nothing for who does not have the last entry as it is, and reads only what is old', async () => {
+    expect(await chain('2001-01-01T00:00:00Z')).toBe('');
+    const refused = await world.post('/v1/audit/archive', { id: 1, hash: 'ab'.repeat(32) });
+    expect(refused).toMatchObject({ status: 404 });
+    expect(await verification()).toMatchObject({ fault: null, archived: null });
+    expect((await entries()).length).toBeGreaterThan(1);
   });
 });

@@ -12,7 +12,10 @@ describe('The console’s files', () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'ferry-console-'));
     await mkdir(join(folder, 'assets'));
-    await writeFile(join(folder, 'index.html'), '<meta nonce="__FERRY_NONCE__"><script src="/assets/a-1.js"></script>');
+    await writeFile(
+      join(folder, 'index.html'),
+      '<meta name="ferry-base" content="__FERRY_BASE__"><meta nonce="__FERRY_NONCE__"><script src="./assets/a-1.js"></script>',
+    );
     await writeFile(join(folder, 'assets', 'a-1.js'), 'plain');
     await writeFile(join(folder, 'assets', 'a-1.js.gz'), 'gzipped');
     await writeFile(join(folder, 'secret.js'), 'not served');
@@ -37,6 +40,16 @@ describe('The console’s files', () => {
       nonces.add(nonce);
     }
     expect(nonces.size).toBe(CONSOLE_PATHS.length);
+  });
+
+  it('are linked from the root, or from where a proxy has put the service', async () => {
+    const below = await World.open({ consoleFolder: folder, publicUrl: 'https://host.test/tools/ferry' });
+    const deep = '/tasks/x';
+    expect(await (await get(deep)).text()).toContain('<script src="/assets/a-1.js">');
+    const html = await (await below.api.app.request(deep)).text();
+    expect(html).toContain('<script src="/tools/ferry/assets/a-1.js">');
+    expect(html).toContain('<meta name="ferry-base" content="/tools/ferry">');
+    await below.close();
   });
 
   it('know every page that the console routes to', () => {

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { createSealer } from '../../records/sealing.js';
 import { openSqliteRecords } from '../../records/sqlite/sqlite-records.js';
 import { openTestRecords, type TestRecords } from '../support/records.js';
-import { PRODUCT, World } from './world.js';
+import { PRODUCT, World, type ProblemBody } from './world.js';
 
 let world: World;
 let opened: TestRecords;
@@ -57,8 +57,8 @@ describe('A device’s secret', () => {
     const db = new Database(opened.path);
     db.exec("UPDATE devices SET device_secret = 'plain-secret-1' WHERE device_name = 'lamp-1'");
     expect(await world.records.deviceSecret(lamp)).toBe('plain-secret-1');
-    expect(await world.records.resealSecrets()).toBe(1);
-    expect(await world.records.resealSecrets()).toBe(0);
+    expect(await world.records.resealSecrets()).toEqual({ resealed: 1, isDurable: true });
+    expect(await world.records.resealSecrets()).toEqual({ resealed: 0, isDurable: true });
     expect(await world.records.deviceSecret(lamp)).toBe('plain-secret-1');
     db.close();
     const strangers = openSqliteRecords({
@@ -81,6 +81,26 @@ describe('A device’s secret', () => {
       body: { deviceSecret: 'chosen-by-hand-1' },
     });
     expect(await world.post(path('secret', 'nobody'), {})).toMatchObject({ status: 404 });
+  });
+});
+
+describe('A registration that is repeated', () => {
+  const register = () =>
+    world.send<ProblemBody & { devices?: unknown[] }>('POST', `/v1/products/${PRODUCT}/devices`, {
+      body: 'deviceName\nn1\nn2\n',
+      headers: { 'content-type': 'text/csv', 'idempotency-key': 'of-two' },
+    });
+
+  it('answers both secrets, and after a rotation neither: a part would be taken for all', async () => {
+    const first = await register();
+    expect(first.status).toBe(201);
+    expect(await register()).toMatchObject({ status: 201, body: first.body });
+    await world.post(path('secret', 'n1'), {});
+    const { status, body } = await register();
+    expect({ status, code: body.code }).toEqual({ status: 409, code: 'registration-changed' });
+    expect(body.detail).toMatch(/2 device\(s\) already, and 1 of them got another secret since/);
+    await world.post(path('secret', 'n2'), {});
+    expect((await register()).status).toBe(409);
   });
 });
 

@@ -28,6 +28,36 @@ describe('Products', () => {
     expect(again).toMatchObject({ status: 409, body: { code: 'product-exists' } });
   });
 
+  it('are answered to the one who has created them only: others have idempotency keys of their own', async () => {
+    const of = async (name: string) => {
+      const { body } = await world.call<{ token: string }>('POST', '/v1/tokens', { name, role: 'admin' });
+      return { authorization: `Bearer ${body.token}`, 'content-type': 'application/json', 'idempotency-key': '1' };
+    };
+    const [ada, bob] = [await of('ada'), await of('bob')];
+    await world.product();
+    const register = (headers: Record<string, string>) =>
+      world.send<{ deviceSecret?: string; code?: string }>('POST', PATH, { body: '{"deviceName":"n1"}', headers });
+    const first = await register(ada);
+    expect(first.status).toBe(201);
+    expect(await register(bob)).toMatchObject({ status: 409, body: { code: 'device-exists' } });
+    expect((await register(ada)).body).toEqual(first.body);
+  });
+
+  it('with the key and body of a creation on another route are another request', async () => {
+    const headers = { 'content-type': 'application/json', 'idempotency-key': 'one' };
+    for (const productKey of ['one', 'two']) await world.call('POST', '/v1/products', { productKey, name: productKey });
+    const register = (productKey: string) =>
+      world.send<ProblemBody>('POST', `/v1/products/${productKey}/devices`, {
+        body: '{"deviceName":"a","deviceSecret":"secret-of-one"}',
+        headers,
+      });
+    expect((await register('one')).status).toBe(201);
+    const elsewhere = await register('two');
+    expect(elsewhere).toMatchObject({ status: 422, body: { code: 'idempotency-key-reused' } });
+    expect(JSON.stringify(elsewhere.body)).not.toContain('secret-of-one');
+    expect(await world.records.getDevice({ productKey: 'two', deviceName: 'a' })).toBeUndefined();
+  });
+
   it('are created once for one idempotency key', async () => {
     const create = (name: string) =>
       world.send<ProblemBody>('POST', '/v1/products', {

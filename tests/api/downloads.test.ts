@@ -6,6 +6,7 @@ import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDownloadTokens } from '../../firmware/download-token.js';
+import type { DeviceUpdateRecord } from '../../records/records.js';
 import { rawRequest, type RawAnswer } from './raw-http.js';
 import { PRODUCT, World } from './world.js';
 
@@ -39,6 +40,18 @@ describe('A firmware download', () => {
   const storedPath = () => join(world.filesFolder, SHA256.slice(0, 2), SHA256.slice(2, 4), SHA256);
   const get = (headers: readonly string[] = [], method = 'GET'): Promise<RawAnswer> =>
     rawRequest(port, [`${method} ${path} HTTP/1.1`, ...headers]);
+
+  const untilNoted = (deviceName: string): Promise<DeviceUpdateRecord> =>
+    new Promise((resolve, reject) => {
+      const look = () =>
+        void world.records.getDeviceUpdate(taskId, deviceName).then((record) => {
+          if (record?.lastDownloadAtMs == null) return;
+          stop();
+          resolve(record);
+        }, reject);
+      const stop = world.records.onChange(look);
+      look();
+    });
 
   it('is the whole file, under header names in the letters that C devices look for', async () => {
     const { status, headers, body } = await get();
@@ -122,6 +135,29 @@ describe('A firmware download', () => {
     socket.write(`${request}\r\n${request}Connection: close\r\n\r\n`);
     await once(socket, 'close');
     expect(text.match(/HTTP\/1\.1 206/g)).toHaveLength(2);
+  });
+
+  it('is noted as a sign of life of its device update, and not as progress', async () => {
+    const before = Date.now();
+    const { id } = await world.notify(taskId, 'lamp-3');
+    const answer = await rawRequest(port, [`GET ${pathOf(id)} HTTP/1.1`, 'Range: bytes=0-99']);
+    expect(answer.status).toBe(206);
+    const noted = await untilNoted('lamp-3');
+    expect(noted?.lastDownloadAtMs).toBeGreaterThanOrEqual(before);
+    expect(noted).toMatchObject({ status: 'notified', startedAtMs: null, step: null });
+  });
+
+  it('goes on with its old URL for a device that has begun, and for no other', async () => {
+    const { id } = await world.notify(taskId, 'lamp-1');
+    const { id: other } = await world.notify(taskId, 'lamp-2');
+    const expired = (of: number) =>
+      rawRequest(port, [`GET ${pathOf(of, Date.now() - HOUR_MS)} HTTP/1.1`, 'Range: bytes=5-']);
+    await world.records.progressReported(
+      { productKey: PRODUCT, deviceName: 'lamp-1' },
+      { module: null, step: 5, atMs: Date.now() },
+    );
+    expect((await expired(id)).status).toBe(206);
+    expect((await expired(other)).status).toBe(404);
   });
 
   it('is the same 404 when its token is wrong, expired, foreign or of an update that has ended', async () => {

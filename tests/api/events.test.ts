@@ -59,6 +59,17 @@ describe('The event stream', () => {
     await world.close();
   });
 
+  it('does not go on from an event that a restore has taken back, since what came of it is not known any more', async () => {
+    const known = await world.records.lastChange();
+    await world.records.beginEra(Date.now());
+    await expect(all(String(known + 1)).next()).rejects.toMatchObject({
+      ...{ code: 'invalid-request', errors: [{ field: 'Last-Event-ID' }] },
+    });
+    const resumed = all(String(known));
+    await world.post(`/v1/tasks/${taskId}/cancel`);
+    expect(await resumed.until(({ event }) => event === 'task')).toMatchObject({ data: { id: taskId } });
+  });
+
   it('of a task begins with the task as it is, and goes on with what changes', async () => {
     const events = task();
     expect(await events.next()).toMatchObject({ event: 'task', data: { id: taskId, counts: { pending: 3 } } });

@@ -25,8 +25,9 @@ class Engine {
       await this.held;
       await this.tell(`start ${String(options['workflowId'])}`);
     },
-    getHandle: (workflowId: string, runId?: string) => ({
-      cancel: () => this.tell(`cancel ${workflowId}${runId === undefined ? '' : ` ${runId}`}`),
+    getHandle: (workflowId: string, runId?: string, chain: { firstExecutionRunId?: string } = {}) => ({
+      describe: async () => ({ runId, status: { name: 'RUNNING' }, raw: { workflowExecutionInfo: {} } }),
+      cancel: () => this.tell(`cancel ${[workflowId, runId ?? chain.firstExecutionRunId ?? []].flat().join(' ')}`),
       signal: (signal: { name: string }) => this.tell(`${signal.name} ${workflowId}`),
     }),
   };

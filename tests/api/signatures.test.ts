@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createHash } from 'node:crypto';
 import { generateSigningKey, keyIdOf, signFirmware } from '../../firmware/signature.js';
+import { resolvePolicy } from '../../domain/policy.js';
 import type { TrustedKey } from '../../records/records.js';
 import { PRODUCT, World, type ProblemBody } from './world.js';
 
@@ -158,5 +159,53 @@ describe('Who sets the keys', () => {
       { outcome: 'done', before: { trustedKeys: [] } },
       { outcome: 'forbidden', actor: 'Ada' },
     ]);
+  });
+});
+
+describe('A product of rebuilt records', () => {
+  const rebuilt = 'rebuilt-lamps';
+  const upload = (signature?: string) =>
+    world.upload<ProblemBody>(
+      { name: 'lamp', productKey: rebuilt, version: '3.0.0', ...(signature !== undefined && { signature }) },
+      FILE,
+    );
+  const decide = (publicKeys: string[]) =>
+    world.call<{ trustUndecided: boolean }>('PUT', `/v1/products/${rebuilt}/trusted-keys`, { publicKeys });
+  const verification = () =>
+    world.call<ProblemBody>('POST', '/v1/firmware/firmware-of-before/verifications', { deviceNames: ['a'] });
+  beforeEach(async () => {
+    const firmware = {
+      ...{ id: 'firmware-of-before', name: 'lamp', productKey: rebuilt, module: 'default', version: '2.0.0' },
+      ...{ sizeBytes: 3, signMethod: 'SHA256' as const, sign: SHA256, sha256: SHA256, createdAtMs: 1, verifiedAtMs: 5 },
+    } as const;
+    await world.records.importTask({
+      ...{ id: 'task-of-before', kind: 'verification', status: 'completed', sourceVersions: [], reinitiates: null },
+      ...{ startedBy: 'admin', policy: resolvePolicy('verification'), runId: 'run', createdAtMs: 10, startedAtMs: 11 },
+      ...{ endedAtMs: 12, cancelRequestedAtMs: null, endRequestedAtMs: null, firmware, deviceUpdates: [] },
+    });
+    const device = { deviceName: 'a', deviceSecret: 'the-secret', protocol: 'mqtt' } as const;
+    await world.records.registerDevices(rebuilt, [device], 20);
+  });
+
+  it('takes no firmware and starts no task until somebody has decided, and says how to', async () => {
+    for (const signature of [undefined, signed({ productKey: rebuilt, version: '3.0.0' })]) {
+      const { status, body } = await upload(signature);
+      expect({ status, code: body.code }).toEqual({ status: 409, code: 'trust-undecided' });
+      expect(body.detail).toMatch(/ferry product trust rebuilt-lamps FILE.*--any.*PUT \/v1\/products/);
+    }
+    expect(await world.files()).toEqual([]);
+    expect(await verification()).toMatchObject({ status: 409, body: { code: 'trust-undecided' } });
+    const { body } = await world.call<{ items: unknown[] }>('GET', '/v1/products');
+    expect(body.items).toContainEqual(expect.objectContaining({ productKey: rebuilt, trustUndecided: true }));
+    expect(body.items).toContainEqual(expect.objectContaining({ productKey: PRODUCT, trustUndecided: false }));
+  });
+
+  it('takes any firmware once that is said, and only signed firmware once there is a key', async () => {
+    expect(await decide([maker.publicKey])).toMatchObject({ status: 200, body: { trustUndecided: false } });
+    expect((await upload()).body.code).toBe('firmware-signature-invalid');
+    expect((await verification()).body.code).toBe('firmware-signature-invalid');
+    expect(await decide([])).toMatchObject({ status: 200, body: { trustUndecided: false } });
+    expect((await upload()).status).toBe(201);
+    expect((await verification()).status).toBe(202);
   });
 });

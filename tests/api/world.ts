@@ -83,6 +83,7 @@ export class World {
       temporalUi: { url: 'http://ui.test', namespace: 'default' },
       readiness: { database: () => records.ping() },
       metrics: new Registry(),
+      version: '1.2.3',
       log: pino({ level: 'silent' }),
       ...overrides,
     };

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect as connectSocket } from 'node:net';
 import { connectAsync, type ErrorWithReasonCode } from 'mqtt';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startEmbeddedBroker } from '../../broker/embedded-broker.js';
@@ -30,7 +32,71 @@ describe('connecting', () => {
     expect(await refusalOf({ clientId: 'x', username: 'admin', password: 'admin' })).toBe(4);
     expect(await ground.isOnline()).toBe(false);
     expect(await ground.irregularities('sign-in-refused')).toBe(4);
-    expect(ground.logged.filter(({ kind }) => kind === 'sign-in-refused')).toHaveLength(1);
+  });
+
+  it('says to operators why it refused whom: in the log, once each, by a metric, and on the device', async () => {
+    await ground.records.revokeDevice(light(3), 5);
+    for (let n = 0; n < 2; n++) await refusalOf(systemSubscribed(light(1), 'another-secret'));
+    await refusalOf(systemSubscribed(light(9)));
+    await refusalOf(systemSubscribed(light(3)));
+    await refusalOf({ clientId: 'x', username: 'admin', password: 'admin' });
+    const reasons = async () => {
+      const text = await ground.registry.getSingleMetricAsString('ferry_mqtt_sign_ins_refused_total');
+      const found = text.matchAll(/reason="(.+)"} (\d+)/g);
+      return Object.fromEntries([...found].map(([, reason, count]) => [reason ?? '', Number(count)]));
+    };
+    while (Object.keys(await reasons()).length < 4) await new Promise((resolve) => setImmediate(resolve));
+    expect(await reasons()).toEqual({ 'wrong-secret': 2, 'unknown-device': 1, revoked: 1, malformed: 1 });
+    const lines = ground.logged.filter(({ kind }) => kind === 'sign-in-refused');
+    expect(lines.map(({ subject, reason }) => [subject, reason])).toEqual([
+      [`${PRODUCT}/light-01`, 'wrong-secret'],
+      [`${PRODUCT}/light-09`, 'unknown-device'],
+      [`${PRODUCT}/light-03`, 'revoked'],
+      ['127.0.0.1', 'malformed'],
+    ]);
+    const refused = { reason: 'wrong-secret', address: '127.0.0.1' };
+    expect(await ground.records.getDevice(light(1))).toMatchObject({ refusedSignIn: refused });
+    expect(await ground.records.getDevice(light(3))).toMatchObject({ refusedSignIn: { reason: 'revoked' } });
+    expect(await ground.records.getDevice(light(2))).toMatchObject({ refusedSignIn: null });
+  });
+
+  it('names a device that two units sign in as', async () => {
+    await ground.device();
+    for (let n = 0; n < 2; n++) await ground.device();
+    expect(await ground.irregularities('name-clash')).toBe(0);
+    await ground.device();
+    expect(await ground.irregularities('name-clash')).toBe(1);
+    expect(ground.logged).toContainEqual(
+      expect.objectContaining({ kind: 'name-clash', subject: `${PRODUCT}/light-01` }) as object,
+    );
+    const clash = async () => (await ground.records.getDevice(light(1)))?.nameClash;
+    while ((await clash()) === null) await new Promise((resolve) => setImmediate(resolve));
+    expect(await clash()).toMatchObject({ addresses: ['127.0.0.1', '127.0.0.1'] });
+  });
+
+  it.each([
+    ['level 5', 'MQTT', 5],
+    ['level 6', 'MQTT', 6],
+    ['level 0', 'MQTT', 0],
+    ['level 127', 'MQTT', 127],
+    ['a name that is none', 'MQTTX', 4],
+    ['an empty name', '', 4],
+  ])('answers a CONNECT of %s by return code 1, and ends', async (_, name, level) => {
+    const text = (value: string) => Buffer.concat([Buffer.from([0, value.length]), Buffer.from(value)]);
+    const body = Buffer.concat([
+      text(name),
+      Buffer.from([level, 2, 0, 60]),
+      ...(level === 5 ? [Buffer.from([0])] : []),
+      text('x'),
+    ]);
+    const socket = connectSocket(ground.port, '127.0.0.1');
+    const received: Buffer[] = [];
+    socket.on('data', (chunk: Buffer) => received.push(chunk));
+    socket.write(Buffer.concat([Buffer.from([0x10, body.length]), body]));
+    await once(socket, 'close');
+    expect(Buffer.concat(received)).toEqual(Buffer.from([0x20, 2, 0, 1]));
+    expect(await ground.irregularities('protocol-error')).toBe(1);
+    await ground.device();
   });
 
   it('refuses one device with the credentials of another', async () => {
@@ -160,29 +226,75 @@ describe('connecting', () => {
   });
 
   it('finishes the reports that it has begun before it is closed', async () => {
-    const { taskId } = await ground.notifiedUpdate();
-    let release: (answer: 'delivered') => void = () => undefined;
-    ground.signals.answer = async ({ name }) =>
-      name === 'version' ? new Promise((resolve) => (release = resolve)) : 'delivered';
+    await ground.stop();
+    let release = () => undefined as void;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    let begun = () => undefined as void;
+    const hasBegun = new Promise<void>((resolve) => (begun = resolve));
+    ground = await Ground.start({
+      spoil: (records) => ({
+        ...records,
+        versionReported: async (...report) => {
+          begun();
+          await held;
+          return records.versionReported(...report);
+        },
+      }),
+    });
+    await ground.notifiedUpdate();
     const device = await ground.device();
     const published = device.runs(TARGET).then(
       () => 'acknowledged',
       () => 'unacknowledged',
     );
-    await ground.signals.count(1 + 1); // online, version
+    await hasBegun;
     let isClosed = false;
     const closed = ground.broker.close().then(() => (isClosed = true));
     await device.closed();
     await ground.isOnline();
     expect(isClosed).toBe(false);
-    release('delivered');
+    release();
     await closed;
     expect(await ground.isOnline()).toBe(false);
     await device.client.endAsync(true);
     expect(await published).toBe('unacknowledged');
-    expect(ground.signals.sent.find(({ name }) => name === 'version')?.message).toMatchObject({
-      taskId,
-      version: TARGET,
+    expect((await ground.records.getDevice(light(1)))?.version).toBe(TARGET);
+  });
+
+  it('handles what a device has sent before its newer connection’s messages: nothing old overwrites', async () => {
+    await ground.stop();
+    let release = () => undefined as void;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    let begun = () => undefined as void;
+    const hasBegun = new Promise<void>((resolve) => (begun = resolve));
+    const order: string[] = [];
+    ground = await Ground.start({
+      spoil: (records) => ({
+        ...records,
+        versionReported: async (key, report) => {
+          if (report.module === 'slow') {
+            begun();
+            await held;
+          }
+          order.push(report.version);
+          return records.versionReported(key, report);
+        },
+      }),
     });
+    const old = await ground.device();
+    const failing = [old.runs('1.0.0', 'slow'), old.runs('1.0.0')].map((sent) => sent.catch(() => undefined));
+    await hasBegun;
+    const taken = old.closed();
+    const { clientId, username, password } = systemSubscribed(light(1));
+    const client = await connectAsync(ground.url, { clientId, username, password, protocolVersion: 4 });
+    const sent = client.publishAsync(topicOf('inform', light(1)), JSON.stringify({ params: { version: '2.0.0' } }), {
+      qos: 1,
+    });
+    await taken;
+    release();
+    await sent;
+    expect(order).toEqual(['1.0.0', '1.0.0', '2.0.0']);
+    expect((await ground.records.getDevice(light(1)))?.version).toBe('2.0.0');
+    await Promise.all([client.endAsync(true), old.client.endAsync(true), ...failing]);
   });
 });

@@ -165,7 +165,7 @@ export class Ground {
     readonly broker: EmbeddedBroker,
     readonly registry: Registry,
     readonly metrics: BrokerMetrics,
-    readonly logged: { readonly kind?: string; readonly subject?: string }[],
+    readonly logged: { readonly kind?: string; readonly subject?: string; readonly reason?: string }[],
     private readonly closeRecords: () => Promise<void>,
   ) {}
 
@@ -254,7 +254,7 @@ export class Ground {
         name: `firmware_${n}`,
         productKey: PRODUCT,
         module,
-        version: n === 1 ? TARGET : `${n}.0.0`,
+        version: n === 1 ? TARGET : `${n + 1}.0.0`,
         sizeBytes: 300_000,
         signMethod,
         sign: signMethod === 'MD5' ? 'ab'.repeat(16) : 'cd'.repeat(32),

@@ -6,6 +6,7 @@ import type { OpenDeviceUpdate } from '../../records/records.js';
 
 const connectionOf = (n: number): OnlineConnection => ({
   device: { productKey: 'p', deviceName: `d-${n}` },
+  onlineId: `connection-${n}`,
   isOpen: true,
   ended: new AbortController().signal,
 });
@@ -73,7 +74,8 @@ describe('a whole fleet that comes online at once', () => {
 });
 
 describe('a sweep', () => {
-  const sweepOf = (untellable: (id: number) => boolean) => {
+  const away = Object.assign(new Error('the engine is away'), { code: 14 });
+  const sweepOf = (untellable: (id: number) => boolean, failure?: Error) => {
     const tried: number[] = [];
     const told: number[] = [];
     const online = new OnlineSignals({
@@ -86,7 +88,7 @@ describe('a sweep', () => {
         send: async (run) => {
           const { id } = run as unknown as { readonly id: number };
           tried.push(id);
-          if (untellable(id)) throw new Error(`${id} can't be told`);
+          if (untellable(id)) throw failure ?? new Error(`${id} can't be told`);
           return 'delivered' as const;
         },
       },
@@ -102,9 +104,15 @@ describe('a sweep', () => {
     expect(told).toEqual(Array.from({ length: 99 }, (_, n) => n + 1));
   });
 
-  it('does not go on when nobody can be told', async () => {
-    const { tried, told, swept } = sweepOf(() => true);
+  it('tells all others when many that have waited longest can never be told', async () => {
+    const { told, swept } = sweepOf((id) => id < 60);
     await expect(swept).rejects.toThrow("0 can't be told");
+    expect(told).toEqual(Array.from({ length: 40 }, (_, n) => n + 60));
+  });
+
+  it('does not go on when the engine is away', async () => {
+    const { tried, told, swept } = sweepOf(() => true, new Error('not told', { cause: away }));
+    await expect(swept).rejects.toThrow('not told');
     expect(tried).toHaveLength(20);
     expect(told).toEqual([]);
   });

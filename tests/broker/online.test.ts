@@ -1,3 +1,4 @@
+import { connectAsync, type MqttClient } from 'mqtt';
 import { afterEach, describe, expect, it } from 'vitest';
 import { progressed, notified, initialState, cancelled } from '../../domain/device-update.js';
 import { Ground, light, selfSubscribed, topicOf, type GroundOptions } from './ground.js';
@@ -28,7 +29,11 @@ describe('coming online', () => {
     await signalled(taskId, 1);
     expect(onlineThen).toBe(true);
     expect(ground.signals.sent).toEqual([
-      { name: 'online', run: { ...light(1), runId }, message: { taskId, atMs: expect.any(Number) as number } },
+      {
+        name: 'online',
+        run: { ...light(1), runId },
+        message: { taskId, atMs: expect.any(Number) as number, connectionId: expect.any(String) as string },
+      },
     ]);
   });
 
@@ -62,6 +67,63 @@ describe('coming online', () => {
     const { taskId } = await ground.begunUpdate();
     await ground.connect(light(1), selfSubscribed(light(1)), kept);
     await signalled(taskId, 1);
+  });
+
+  it('of a restored subscription counts once the device has subscribed or sent something itself', async () => {
+    await start();
+    const credentials = { ...selfSubscribed(light(1)), protocolVersion: 4, clean: false } as const;
+    const first = await ground.connect(light(1), selfSubscribed(light(1)), { clean: false });
+    await first.client.subscribeAsync(topicOf('upgrade', light(1)), { qos: 1 });
+    await first.client.endAsync();
+    const { taskId } = await ground.begunUpdate();
+    for (const [n, speak] of [
+      (client: MqttClient) => client.subscribeAsync(topicOf('upgrade', light(1)), { qos: 1 }),
+      (client: MqttClient) => client.publishAsync(topicOf('inform', light(1)), '{}', { qos: 1 }),
+    ].entries()) {
+      const client = await connectAsync(ground.url, credentials);
+      await ground.becomes(true);
+      expect(ground.broker.link.isReachable(light(1))).toBe(false);
+      expect(await ground.broker.link.publishNotification(light(1), 'too early')).toBe(false);
+      expect(await onlineSignalsOf(taskId)).toBe(n);
+      await speak(client);
+      await signalled(taskId, n + 1);
+      expect(ground.broker.link.isReachable(light(1))).toBe(true);
+      await client.endAsync();
+      await ground.becomes(false);
+    }
+  });
+
+  it('of a restored subscription counts after a while, though the device says nothing', async () => {
+    await start({ limits: { restoredSessionMs: 1 } });
+    const first = await ground.connect(light(1), selfSubscribed(light(1)), { clean: false });
+    await first.client.subscribeAsync(topicOf('upgrade', light(1)), { qos: 1 });
+    await first.client.endAsync();
+    const { taskId } = await ground.begunUpdate();
+    const client = await connectAsync(ground.url, {
+      ...selfSubscribed(light(1)),
+      ...{ protocolVersion: 4, clean: false },
+    });
+    await signalled(taskId, 1);
+    await client.endAsync();
+  });
+
+  it('names its connection; the sweep repeats nothing that may just not be carried out yet', async () => {
+    await start();
+    const { taskId } = await ground.begunUpdate();
+    const { id } = await ground.recordOf(taskId);
+    const device = await ground.device();
+    await signalled(taskId, 1);
+    for (let n = 0; n < 6; n++) await ground.gateway.sweep(ground.broker.link);
+    expect(ground.signals.names()).toEqual(['online']);
+    await ground.records.signalled(id, 'online', Date.now() - 31_000);
+    await ground.gateway.sweep(ground.broker.link);
+    const ids = ground.signals.sent.map(({ message }) => message.connectionId);
+    expect(ids).toEqual([expect.any(String), ids[0]]);
+    await device.client.endAsync();
+    await ground.becomes(false);
+    await ground.device();
+    await ground.signals.count(3);
+    expect(ground.signals.sent[2]?.message.connectionId).not.toBe(ids[0]);
   });
 
   it('is signalled in mid-update too, but not without an update, nor after its end', async () => {
@@ -161,7 +223,7 @@ describe('coming online', () => {
     ground.signals.answer = () => Promise.reject(new Error('engine away'));
     const left = new AbortController();
     const { signal } = left;
-    const connection = { device: light(1), ended: signal, isOpen: true };
+    const connection = { device: light(1), onlineId: 'connection', ended: signal, isOpen: true };
     const trying = ground.gateway.deviceOnline(connection);
     await ground.signals.count(1);
     connection.isOpen = false;

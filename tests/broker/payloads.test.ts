@@ -38,7 +38,7 @@ describe('any payload', () => {
 
   it('may end with several NULs, and have others in it', () => {
     expect(parseVersionReport(bytes('{"params":{"version":"1.0.0"}}\0\0\0'))?.version).toBe('1.0.0');
-    expect(parseVersionReport(bytes('{"params":{"version":"1.0.0"}}\0x\0'))).toBeUndefined();
+    expect(parseVersionReport(bytes('{"params":{"version":"1.0.0"}}\0x\0'))?.version).toBe('1.0.0');
     expect(parseVersionReport(bytes('\0\0'))).toBeUndefined();
   });
 });
@@ -51,6 +51,13 @@ describe('version reports', () => {
     ['{"id":1,"params":{"version":"1.0.0","module":""}}', { version: '1.0.0', module: 'default' }],
     ['{"id":1,"params":{"version":"1.0.0"}}\0', { version: '1.0.0', module: 'default' }],
     ['{"id":1,"params":{"version":"1.0.0",},}', { version: '1.0.0', module: 'default' }],
+    ['{"id":1,"params":{"version":"1.0.0"}}\0"}}', { version: '1.0.0', module: 'default' }],
+    ['\ufeff{"id":1,"params":{"version":"1.0.0"}}\r\n', { version: '1.0.0', module: 'default' }],
+    ['{"params":{"version":"1.0.0\\r\\n"}}', { version: '1.0.0', module: 'default' }],
+    ['{"params":{"version":"1.0.0\n","module":" MCU "}}', { version: '1.0.0', module: 'MCU' }],
+    ['{"params":{"version":" 1.0.0\\u0000"}}', { version: '1.0.0', module: 'default' }],
+    ['{"params":{"version":"a,}b",},}', { version: 'a,}b', module: 'default' }],
+    ['{"params":{"version":"a, ]b","desc":",}",},}', { version: 'a, ]b', module: 'default' }],
     ['{"params":{"version":"版本 2"}}', { version: '版本 2', module: 'default' }],
   ])('reads %s', (payload, report) => {
     expect(parseVersionReport(bytes(payload))).toEqual(report);
@@ -67,7 +74,8 @@ describe('version reports', () => {
     '{"id":1,"params":[]}',
     '{"id":1,"params":{"version":1}}',
     '{"id":1,"params":{"version":""}}',
-    '{"id":1,"params":{"version":"1.0\\n"}}',
+    '{"id":1,"params":{"version":"1.0\\n2"}}',
+    '{"id":1,"params":{"version":"1.0.0"}/**/}',
     '{"id":1,"params":{"version":"a\\"b"}}',
     `{"id":1,"params":{"version":"${'1'.repeat(65)}"}}`,
     '{"id":1,"params":{"version":"1.0.0","module":"../x"}}',
@@ -96,12 +104,33 @@ describe('progress reports', () => {
     expect(parseProgressReport(bytes(payload))).toEqual(report);
   });
 
-  it.each(['101', '-5', '"1.5"', '1.5', '"4e1"', '"0x10"', '""', '" "', 'null', 'true', '[40]', '1e400', '"٤٠"'])(
-    'refuses the step %s',
-    (step) => {
-      expect(parseProgressReport(bytes(`{"id":2,"params":{"step":${step}}}`))).toBeUndefined();
-    },
-  );
+  it.each([
+    ['"12.5"', 12],
+    ['12.9', 12],
+    ['"12%"', 12],
+    ['" 12 % "', 12],
+    ['"12,5"', 12],
+    ['"+7"', 7],
+    ['101', 100],
+    ['"100.0"', 100],
+    ['99.99', 99],
+    ['1e3', 100],
+    ['"65535"', 100],
+    ['-0', 0],
+    ['0.4', 0],
+  ])('reads the step %s as %i percent', (step, percent) => {
+    expect(parseProgressReport(bytes(`{"params":{"step":${step}}}`))?.step).toBe(percent);
+  });
+
+  it.each(['-5', '"-6"', '-100', '-1.5', '-0.5', '"-99 %"'])('reads the step %s as a failure, and names it', (step) => {
+    const report = parseProgressReport(bytes(`{"params":{"step":${step},"desc":"bad"}}`));
+    expect(report?.step).toBeLessThan(-4);
+    expect(report?.description).toBe(`It reported step ${Number.parseFloat(step.replaceAll('"', ''))}. bad`);
+  });
+
+  it.each(['"4e1"', '"0x10"', '""', '" "', 'null', 'true', '[40]', '1e400', '"٤٠"'])('refuses the step %s', (step) => {
+    expect(parseProgressReport(bytes(`{"id":2,"params":{"step":${step}}}`))).toBeUndefined();
+  });
 
   it('keeps 200 printable characters of a description', () => {
     const description = `bad\u0007 \u202e\nblock ${'块'.repeat(300)}`;
@@ -145,6 +174,21 @@ describe('queries', () => {
     expect(parsePlatformMessage(bytes('{"params":{}}'))).toEqual({ replyTo: null });
     expect(parsePlatformMessage(bytes('{"id":"7","sys":{"ack":0}}'))).toEqual({ replyTo: null });
     expect(parsePlatformMessage(bytes(`{"id":"${'7'.repeat(65)}"}`))).toEqual({ replyTo: null });
+  });
+
+  it('get numbers back letter for letter, whatever their size', () => {
+    const big = '123456789012345678901234567890';
+    const query = parseFirmwareQuery(bytes(`{"id":${big},"params":{},}`));
+    expect(formatEmptyReply(query?.id ?? '')).toContain(`"id":"${big}"`);
+    expect(formatQueryReply(firmware, URL_SHORT, query?.id ?? '')).toContain(`"id":"${big}"`);
+    expect(formatOldEmptyReply({ number: big })).toBe(`{"code":"1000","data":{},"id":${big},"message":"success"}`);
+    expect(formatNotification(firmware, URL_SHORT, { number: big })).toContain(`"id":${big},`);
+    expect(parsePlatformMessage(bytes(`{"id":9007199254740993}`))).toEqual({ replyTo: { number: '9007199254740993' } });
+    for (const time of ['9007199254740993', '-18446744073709551616', '1.50', '1e30']) {
+      const asked = parseClockQuery(bytes(`{"deviceSendTime":${time}}`));
+      const reply = formatClockReply(asked?.deviceSendTime ?? '', { receivedAtMs: 5, sentAtMs: 6 });
+      expect(reply).toBe(`{"deviceSendTime":${time},"serverRecvTime":"5","serverSendTime":"6"}`);
+    }
   });
 
   it('no bytes at all make a parser throw', () => {
@@ -219,6 +263,7 @@ describe('the notification', () => {
     const published: unknown[] = [];
     const link = {
       isReachable: () => true,
+      onlineId: () => 'connection',
       cutOff: async () => undefined,
       publishNotification: async (...message: unknown[]) => published.push(message) > 0,
     };

@@ -1,7 +1,18 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { succeeded, initialState } from '../../domain/device-update.js';
+import { cancelled, initialState, notified, progressed, succeeded } from '../../domain/device-update.js';
 import type { Records } from '../../records/records.js';
-import { Ground, light, PRODUCT, selfSubscribed, sysTopic, TARGET, topicOf, urlOf, type SentSignal } from './ground.js';
+import {
+  Ground,
+  light,
+  PRODUCT,
+  selfSubscribed,
+  sysTopic,
+  TARGET,
+  topicOf,
+  urlOf,
+  type SentSignal,
+  type TestDevice,
+} from './ground.js';
 
 let ground: Ground;
 beforeEach(async () => {
@@ -12,6 +23,9 @@ afterEach(() => ground.stop());
 /** What the engine is told but for the device's coming online. */
 const told = () => ground.signals.sent.filter(({ name }) => name !== 'online');
 const toldNames = () => told().map(({ name }) => name);
+
+/** What is untold is told in the background: resolves when that is done. */
+const news = () => ground.gateway.tellNews();
 
 /** Holds back what the engine answers to one kind of signal. */
 function hold(name: string) {
@@ -52,6 +66,7 @@ describe('version reports', () => {
     await device.runs(TARGET, 'MCU');
     expect(told()).toEqual([]);
     await device.runs(TARGET);
+    await news();
     expect(told()).toEqual([
       {
         name: 'version',
@@ -61,13 +76,14 @@ describe('version reports', () => {
     ]);
   });
 
-  it('count without any progress before them, and twice in a row do no harm', async () => {
+  it('count without any progress before them, and however often they come, their run is told once', async () => {
     await ground.begunUpdate();
     const device = await ground.device();
-    ground.signals.answer = async () => (toldNames().length > 1 ? 'ended' : 'delivered');
-    await device.runs(TARGET);
-    await device.runs(TARGET);
-    expect(toldNames()).toEqual(['version', 'version']);
+    for (let n = 0; n < 3; n++) {
+      await device.runs(TARGET);
+      await news();
+    }
+    expect(toldNames()).toEqual(['version']);
   });
 });
 
@@ -89,6 +105,7 @@ describe('progress reports', () => {
     await ground.gateway.tellProgress();
     expect(told()).toMatchObject([{}, { name: 'progress', message: { taskId, step: 100 } }]);
     await device.runs(TARGET);
+    await news();
     expect(toldNames()).toEqual(['progress', 'progress', 'version']);
   });
 
@@ -116,6 +133,7 @@ describe('progress reports', () => {
     const { taskId } = await ground.notifiedUpdate();
     const device = await ground.device();
     await Promise.all([device.progress(5), device.progress(100), device.runs(TARGET)]);
+    await news();
     const { step, startedAtMs, lastProgressAtMs, hundredAtMs } = await ground.recordOf(taskId);
     expect(step).toBe(100);
     expect(told()).toMatchObject([
@@ -132,19 +150,20 @@ describe('progress reports', () => {
     expect(ground.signals.sent[1]).toMatchObject({ name: 'online', message: { progress: { step: 40 } } });
     const again = await ground.device();
     await again.progress(-2);
+    await news();
     expect(told()).toMatchObject([{ name: 'failure', message: { progress: { step: 40 } } }]);
   });
 
-  it('never lets a later report overtake one that waits for the engine', async () => {
+  it('never wait for the engine, and reach it in their order', async () => {
     await ground.notifiedUpdate();
     const release = hold('failure');
     const device = await ground.device();
-    const published = Promise.all([device.progress(-1), device.runs(TARGET)]);
+    await Promise.all([device.progress(-1), device.runs(TARGET)]);
     await ground.signals.count(2); // online, failure
     await (await ground.device(light(2))).handled();
     expect(toldNames()).toEqual(['failure']);
     release();
-    await published;
+    await news();
     expect(toldNames()).toEqual(['failure', 'version']);
   });
 
@@ -210,6 +229,7 @@ describe('progress reports', () => {
     await ground.gateway.tellProgress();
     await device.progress(-1);
     await device.runs(TARGET);
+    await news();
     expect(device.client.connected).toBe(true);
     expect(toldNames()).toEqual(['progress', 'failure', 'version']);
   });
@@ -225,6 +245,7 @@ describe('failures', () => {
     const { taskId, runId } = await ground.notifiedUpdate();
     const device = await ground.device();
     await device.progress(step, { desc: 'sector 7\u0000 bad\n' });
+    await news();
     expect(told()).toEqual([
       {
         name: 'failure',
@@ -241,9 +262,9 @@ describe('failures while the engine is away', () => {
     const { taskId } = await ground.notifiedUpdate();
     failTimes(1, 'failure');
     const device = await ground.device();
-    const closed = device.closed();
     await device.publish(topicOf('progress', light(1)), { id: 1, params: { step: -2, desc: 'no route' } }, 0);
-    await closed;
+    await ground.signals.count(2); // online, failure
+    await device.handled();
     await ground.gateway.sweep(ground.broker.link);
     await ground.gateway.sweep(ground.broker.link);
     expect(toldNames()).toEqual(['failure', 'failure']);
@@ -267,28 +288,32 @@ function failingOnce<A extends unknown[], R>(works: (...args: A) => Promise<R>, 
 }
 
 describe('the acknowledgement', () => {
-  it('comes only when the signal is stored', async () => {
-    await ground.notifiedUpdate();
+  it('comes when the report is in the records, while the engine still thinks', async () => {
+    const { taskId } = await ground.notifiedUpdate();
     const release = hold('failure');
     const device = await ground.device();
-    let acknowledged = false;
-    const published = device.progress(-1).then(() => (acknowledged = true));
-    await ground.signals.count(2); // online, failure
-    // The broker answers another connection meanwhile: it had every chance to acknowledge.
-    await (await ground.device(light(2))).handled();
-    expect(acknowledged).toBe(false);
+    await device.progress(-1);
+    const { id } = await ground.recordOf(taskId);
+    expect(await ground.records.getDeviceUpdateById(id)).toMatchObject({ reportedFailure: { cause: 'update-failed' } });
     release();
-    await published;
+    await news();
   });
 
-  it('comes never when the engine is away: the connection closes, the device sends it again, one effect', async () => {
+  it.each([
+    ['a failure', 'failure', (device: TestDevice) => device.progress(-2)],
+    ['the new version', 'version', (device: TestDevice) => device.runs(TARGET)],
+  ])('of %s comes with the engine away too: the connection lives on, the run is told later, once', async (...each) => {
+    const [, name, report] = each;
     const { taskId } = await ground.notifiedUpdate();
-    failTimes(2, 'failure');
-    const device = await ground.connect(light(1), selfSubscribed(light(1)), { reconnectPeriod: 1, clean: false });
-    await device.progress(-2);
-    expect(toldNames()).toEqual(['failure', 'failure', 'failure']);
+    failTimes(2, name);
+    const device = await ground.device();
+    await report(device);
+    await device.handled();
+    while (toldNames().length < 3) await news().catch(() => undefined);
+    await news();
     expect(told().map(({ message }) => message.taskId)).toEqual([taskId, taskId, taskId]);
-    expect(await ground.irregularities('unacknowledged')).toBe(2);
+    expect(device.client.connected).toBe(true);
+    expect(await ground.irregularities('unacknowledged')).toBe(0);
   });
 
   it('comes never when the records are away', async () => {
@@ -325,6 +350,53 @@ describe('the acknowledgement', () => {
   });
 });
 
+describe('late reports', () => {
+  /** An update that an operator has cancelled in its middle, and the device's next one, of which it was notified. */
+  async function cancelledAndNext() {
+    const first = await ground.notifiedUpdate();
+    const middle = progressed(notified(initialState(1), 2), 40, Date.now() - 2_000);
+    const over = cancelled(middle, Date.now() - 1_000, 'An operator cancelled it.');
+    await ground.records.recordDeviceUpdate(first.taskId, light(1), over, first.runId);
+    const next = await ground.begunUpdate();
+    const told = notified(initialState(Date.now() - 500), Date.now());
+    await ground.records.recordDeviceUpdate(next.taskId, light(1), told, next.runId);
+    return { next, device: await ground.device() };
+  }
+
+  it.each([-1, -2, 100] as const)('of step %s end the update that was cancelled, not the next one', async (step) => {
+    for (const qos of [0, 1] as const) {
+      await ground.stop();
+      ground = await Ground.start();
+      const { next, device } = await cancelledAndNext();
+      await device.progress(step, {}, qos);
+      await device.handled();
+      await news();
+      expect(toldNames()).toEqual([]);
+      expect(await ground.recordOf(next.taskId)).toMatchObject({ status: 'notified', step: null, hundredAtMs: null });
+      expect(await ground.irregularities('stale-report')).toBe(1);
+    }
+  });
+
+  it('of percentages beyond the cancelled one’s do not begin the next one; its own do', async () => {
+    const { next, device } = await cancelledAndNext();
+    await device.progress(60);
+    expect(await ground.recordOf(next.taskId)).toMatchObject({ status: 'notified', step: null });
+    await device.progress(0);
+    expect(await ground.recordOf(next.taskId)).toMatchObject({ status: 'upgrading', step: 0 });
+    await device.progress(-3);
+    await news();
+    expect(told().at(-1)).toMatchObject({ name: 'failure', message: { cause: 'verification-failed' } });
+  });
+
+  it('are one last word: the second failure is the present update’s', async () => {
+    const { next, device } = await cancelledAndNext();
+    await device.progress(-2);
+    await device.progress(-2);
+    await news();
+    expect(told()).toMatchObject([{ name: 'failure', message: { taskId: next.taskId } }]);
+  });
+});
+
 describe('version reports within the soak time', () => {
   it('of another version than the target are noted and signalled as a fall-back, once', async () => {
     const { taskId } = await ground.notifiedUpdate(light(1), { soakMs: 60_000 });
@@ -332,6 +404,7 @@ describe('version reports within the soak time', () => {
     await device.runs(TARGET);
     await device.runs('1.0.0');
     await device.runs('1.0.0');
+    await news();
     const failure = { taskId, cause: 'fell-back', description: 'It runs 1.0.0.', atMs: expect.any(Number) as number };
     expect(told()).toMatchObject([{ name: 'version' }, { name: 'failure', message: failure }]);
   });
@@ -339,11 +412,11 @@ describe('version reports within the soak time', () => {
   it('of the target version are signalled once, however many come: runs are not to grow for weeks', async () => {
     await ground.notifiedUpdate(light(1), { soakMs: 60_000 });
     failTimes(1, 'version');
-    const refused = await ground.device();
-    await refused.publish(topicOf('inform', light(1)), { params: { version: TARGET } }, 0);
-    await refused.closed();
     const device = await ground.device();
+    await device.publish(topicOf('inform', light(1)), { params: { version: TARGET } }, 0);
+    await ground.signals.count(2); // online, version
     for (let n = 0; n < 20; n++) await device.runs(TARGET);
+    await news();
     expect(toldNames()).toEqual(['version', 'version']);
   });
 
@@ -351,6 +424,7 @@ describe('version reports within the soak time', () => {
     await ground.notifiedUpdate(light(1), { soakMs: 60_000 });
     const device = await ground.device();
     await device.runs(TARGET);
+    await news();
     failTimes(1, 'failure');
     await device.publish(topicOf('inform', light(1)), { params: { version: '1.0.0' } }, 0);
     await ground.signals.count(3); // online, version, failure

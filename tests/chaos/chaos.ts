@@ -47,11 +47,11 @@ const POLICY = {
 };
 const TIMING = {
   ...{ progressReports: 6, stepDelayMs: 400, burnMs: 300, rebootMs: 300, slowFactor: 6, dropMs: 1_500 },
-  ...{ offlineMs: 15_000, reconnectMs: 300, reconnectMaxMs: 2_000 },
+  ...{ offlineMs: 15_000, awayMs: 60_000, reconnectMs: 300, reconnectMaxMs: 2_000 },
 };
 /** Of a hundred devices. */
 const MIXTURE: readonly (readonly [Behaviour, number])[] = [
-  ['ok', 48],
+  ['ok', 42],
   ['slow', 14],
   ['drops', 10],
   ['offline-then-online', 8],
@@ -61,6 +61,9 @@ const MIXTURE: readonly (readonly [Behaviour, number])[] = [
   ['silent', 3],
   ['stalls', 2],
   ['stays-on-old-version', 2],
+  ['restarts', 3],
+  ['unacknowledged', 2],
+  ['quiet', 1],
   ['busy', 2],
 ];
 

@@ -186,7 +186,7 @@ describe('A batch to very many devices', () => {
     const terminal = new Terminal(env);
     const input = Object.assign(new PassThrough(), { isTTY: true });
     const asked = terminal.run(BATCH, {}, input);
-    await terminal.shows('Type "yes"', 1, 'err');
+    await terminal.shows('Type "yes"');
     terminal.interrupt();
     expect((await asked).exitCode).toBe(130);
     const ended = new Terminal(env).run(BATCH, {}, Object.assign(new PassThrough(), { isTTY: true }).end());

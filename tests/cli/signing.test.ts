@@ -153,6 +153,17 @@ describe('Commands of those who keep the service safe', () => {
     expect(verified.out).toContain('all as they were written');
     expect((await ferry(['audit', 'verify', '--expect', hash, ...session])).exitCode).toBe(0);
     expect((await ferry(['audit', 'verify', '--expect', 'ab'.repeat(32), ...session])).exitCode).toBe(1);
+
+    const archive = join(folder, 'audit.jsonl');
+    const none = await ferry(['audit', 'archive', archive, '--older-than', '1d', ...session]);
+    expect(none.out).toMatch(/No entry is older/);
+    const moved = await ferry(['audit', 'archive', archive, '--older-than', '0s', ...session]);
+    expect(moved.out).toMatch(/are in .*audit\.jsonl and no longer in the service/);
+    expect((await ferry(['audit', 'verify', '--archive', archive, '--expect', hash, ...session])).out).toMatch(
+      /entries in the archives, \d+ after them, all as they were written/,
+    );
+    expect((await ferry(['audit', 'verify', ...session])).out).toMatch(/are archived \(--archive checks them\)/);
+    expect((await ferry(['audit', 'archive', archive, '--older-than', '1d', ...session])).exitCode).toBe(1);
     await world.close();
   });
 

@@ -80,4 +80,15 @@ describe('ferry simulate', () => {
     expect(exitCode).toBe(1);
     expect(err).toContain('[not-found]');
   });
+
+  it('counts devices, not tries, while the broker can not be reached, and names its address and the cause', async () => {
+    const terminal = new Terminal(env());
+    const simulating = terminal.run(words('simulate --devices 2 --product lamps --mqtt mqtt://me:secret@127.0.0.1:1'));
+    await terminal.shows('unreachable 2 · mqtt://127.0.0.1:1: ');
+    terminal.interrupt();
+    const { out } = await simulating;
+    expect(out).toContain('ECONNREFUSED');
+    expect(out).not.toContain('secret');
+    expect(out).not.toMatch(/unreachable ([3-9]|\d\d)/);
+  });
 });

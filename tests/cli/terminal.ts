@@ -8,7 +8,7 @@ export interface Result {
   readonly err: string;
 }
 
-/** A terminal that keeps what commands write; not a TTY. */
+/** Keeps what commands write; its standard error may be a terminal that a person sees. */
 export class Terminal {
   out = '';
   err = '';
@@ -16,13 +16,16 @@ export class Terminal {
   readonly exits: number[] = [];
   private readonly written = new EventEmitter();
 
-  constructor(readonly env: NodeJS.ProcessEnv = {}) {}
+  constructor(
+    readonly env: NodeJS.ProcessEnv = {},
+    private readonly isTTY = false,
+  ) {}
 
   /** Runs a command line, given as words. @param input where a person types, at a real terminal */
   async run(words: readonly string[], options: Partial<ProgramOptions> = {}, input?: Io['input']): Promise<Result> {
     const io: Io = {
       out: { write: (text: string) => this.write('out', text) },
-      err: { write: (text: string) => this.write('err', text), isTTY: input !== undefined },
+      err: { write: (text: string) => this.write('err', text), isTTY: this.isTTY || input !== undefined },
       ...(input ? { input } : {}),
       env: this.env,
       signals: this.signals,
@@ -33,8 +36,8 @@ export class Terminal {
   }
 
   /** Resolves when a command has written that, so many times. */
-  async shows(text: string, times = 1, where: 'out' | 'err' = 'out'): Promise<void> {
-    while (this[where].split(text).length <= times) await once(this.written, 'text');
+  async shows(text: string, times = 1): Promise<void> {
+    while ((this.out + this.err).split(text).length <= times) await once(this.written, 'text');
   }
 
   interrupt(): void {

@@ -1,6 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { StartupError } from '../../worker/startup-error.js';
-import type { Running } from '../../worker/up.js';
+import type { Running, UpOptions } from '../../worker/up.js';
 import { Terminal } from './terminal.js';
 
 /** A service that runs nothing, to see how the command treats it. */
@@ -13,6 +13,8 @@ function service(changes: Partial<Running> = {}) {
     temporalUiUrl: 'http://127.0.0.1:8233',
     temporalAddress: '127.0.0.1:7233',
     adminToken: 'the-token',
+    adminTokenFile: '/data/admin-token',
+    consoleUrl: 'http://127.0.0.1:8080',
     adminTokenIsNew: true,
     signInUrl: 'http://127.0.0.1:8080/sign-in#link=once',
     broken: new Promise(() => undefined),
@@ -26,8 +28,8 @@ function service(changes: Partial<Running> = {}) {
 }
 
 describe('ferry up', () => {
-  it('shows the addresses and a new token once, and stops at a signal', async () => {
-    const terminal = new Terminal();
+  it('shows the addresses and a new token once on a terminal, and stops at a signal', async () => {
+    const terminal = new Terminal({}, true);
     const { calls, start } = service();
     const up = terminal.run(['up'], { start });
     await terminal.shows('Ferry is ready.');
@@ -38,21 +40,55 @@ describe('ferry up', () => {
       'the-token',
       '#link=once',
     ]) {
-      expect(terminal.out).toContain(shown);
+      expect(terminal.err).toContain(shown);
     }
     expect(calls).toEqual([]);
     terminal.signals.emit('SIGTERM');
-    expect(await up).toMatchObject({ exitCode: 0, err: '' });
+    expect(await up).toMatchObject({ exitCode: 0, out: '' });
     expect(calls).toEqual(['stop']);
     expect(terminal.signals.listenerCount('SIGTERM')).toBe(0);
   });
 
   it('does not show a token that is known', async () => {
-    const terminal = new Terminal();
+    const terminal = new Terminal({}, true);
     const up = terminal.run(['up'], service({ adminTokenIsNew: false }));
     await terminal.shows('Ferry is ready.');
     terminal.interrupt();
-    expect((await up).out).not.toContain('the-token');
+    expect((await up).err).not.toContain('the-token');
+  });
+
+  it('writes no secret where it is kept: it names the file of the token, and leaves its output to the log', async () => {
+    const terminal = new Terminal();
+    const up = terminal.run(['up'], service());
+    await terminal.shows('Ferry is ready.');
+    terminal.interrupt();
+    const { out, err } = await up;
+    expect(out).toBe('');
+    expect(err).toContain('in the file /data/admin-token');
+    expect(err).not.toContain('the-token');
+    expect(err).not.toContain('#link=');
+  });
+
+  it('says what it waits for, and for how long by now', async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const terminal = new Terminal();
+    const up = terminal.run(['up'], {
+      start: async (_env, { onSlow }) => {
+        onSlow?.('Building the Temporal CLI …');
+        await vi.advanceTimersByTimeAsync(95_000);
+        throw new StartupError('It could not be built.');
+      },
+    });
+    expect((await up).err).toBe(
+      [
+        'Building the Temporal CLI …',
+        'Building the Temporal CLI … 30 s',
+        'Building the Temporal CLI … 1 min 0 s',
+        'Building the Temporal CLI … 1 min 30 s',
+        'error: It could not be built.\n',
+      ].join('\n'),
+    );
   });
 
   it('ends at once at the second signal', async () => {
@@ -82,7 +118,8 @@ describe('ferry up', () => {
   it('stops with exit code 1 when a part breaks that it can not do without', async () => {
     const { calls, start } = service({ broken: Promise.resolve(new Error('Temporal has ended')) });
     const { exitCode, err } = await new Terminal().run(['up'], { start });
-    expect({ exitCode, err }).toEqual({ exitCode: 1, err: 'error: The service stops: Temporal has ended\n' });
+    expect(exitCode).toBe(1);
+    expect(err).toMatch(/\nerror: The service stops: Temporal has ended\n$/);
     expect(calls).toEqual(['stop']);
   });
 });
@@ -99,6 +136,26 @@ describe('ferry demo', () => {
     const { existsSync } = await import('node:fs');
     expect(folder).toMatch(/ferry-demo-/);
     expect(existsSync(folder ?? '')).toBe(false);
+  });
+
+  it('says what its first step waits for', async () => {
+    const start = (_env: NodeJS.ProcessEnv, { onSlow }: UpOptions) => {
+      onSlow?.('Building the Temporal CLI (about 5 minutes, once) …');
+      return Promise.reject(new StartupError('It could not be built.'));
+    };
+    const { out } = await new Terminal().run(['demo'], { start });
+    expect(out).toMatch(/Start the service[\s\S]*Building the Temporal CLI/);
+  });
+
+  it('shows a link that signs in at the console', async () => {
+    const terminal = new Terminal();
+    const demo = terminal.run(['demo'], {
+      start: async () => {
+        terminal.interrupt();
+        return service({ httpUrl: 'http://127.0.0.1:9' }).start();
+      },
+    });
+    expect((await demo).out).toContain('http://127.0.0.1:8080/sign-in#link=once');
   });
 
   it('stops the service when it is interrupted', async () => {

@@ -119,7 +119,8 @@ describe('steps that mean failure [protocol: progress]', () => {
     [-2, 'download-failed'],
     [-3, 'verification-failed'],
     [-4, 'extraction-failed'],
-    [-5, undefined],
+    [-5, 'update-failed'],
+    [-100, 'update-failed'],
     [0, undefined],
     [50, undefined],
   ])('%i stands for %s', (step, cause) => {

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Records } from '../../records/records.js';
 import { Builder } from './builder.js';
 import { describeAnyEvents } from './contract/any-events.js';
+import { describeApprovals } from './contract/approvals.js';
 import { describeChanges } from './contract/changes.js';
 import { describeCounts } from './contract/counts.js';
 import { describeCreatingTasks } from './contract/creating-tasks.js';
@@ -13,10 +14,13 @@ import type { Ground } from './contract/ground.js';
 import { describeKeeping } from './contract/keeping.js';
 import { describeLeavingService } from './contract/leaving-service.js';
 import { describeLists } from './contract/lists.js';
+import { describeOperators } from './contract/operators.js';
 import { describeOutbox } from './contract/outbox.js';
+import { describePauses } from './contract/pauses.js';
 import { describeRestore } from './contract/restore.js';
 import { describeRetention } from './contract/retention.js';
 import { describeOverview } from './contract/overview.js';
+import { describeSecrets } from './contract/secrets.js';
 import { describeSessions } from './contract/sessions.js';
 import { describeVerificationResults } from './contract/verification-results.js';
 
@@ -57,6 +61,10 @@ export function describeRecords(dialect: string, open: () => Promise<OpenRecords
     describeOverview(ground);
     describeSessions(ground);
     describeLeavingService(ground);
+    describeApprovals(ground);
+    describeOperators(ground);
+    describeSecrets(ground);
+    describePauses(ground);
     describeVerificationResults(ground);
 
     it('keep a setting once it is made', async () => {

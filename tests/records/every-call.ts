@@ -72,7 +72,9 @@ export async function callEverything(records: Records): Promise<void> {
   await records.installedVersion(key, 'default');
   await records.openDeviceUpdate(key, null);
   await records.pendingOnlineUpdates(2);
-  await records.unsignalledFailures(2);
+  await records.untoldNews(2);
+  await records.signInRefused(key, { reason: 'wrong-secret', address: '10.0.0.1', atMs: 5 });
+  await records.nameClashed(key, { atMs: 6, addresses: ['10.0.0.1', '10.0.0.2'] });
   await records.countFailuresByCause(task.id);
   await records.countVersions(build.productKey, 'default');
   await records.countDevices();
@@ -82,6 +84,7 @@ export async function callEverything(records: Records): Promise<void> {
   await records.previewBatch({ ...batch, deviceNames: ['a'] });
   await records.countEnded(task.id, 0, 1);
   await records.countFailuresSince(0);
+  await records.countFailuresSince(0, build.productKey);
   await records.latestFailures(0, 2);
   await records.tasksToReinitiate(0, 2);
   await records.firmwareToValidate(2);
@@ -111,6 +114,10 @@ export async function callEverything(records: Records): Promise<void> {
   await records.forgetIdempotencyKeys(1);
   await records.engineRestored(1);
   await records.restorePoint();
+  await records.beginEra(10);
+  await records.isLostChange(1);
+  await records.lastRetention();
+  await records.retentionFinished(1);
   await records.engineCaughtUp();
   await callKeeping(records, build);
 }
@@ -136,7 +143,10 @@ async function callKeeping(records: Records, build: Builder): Promise<void> {
   for (const page of [{ limit: 2 }, { limit: 2, cursor: cursorOf(1, 'x') }]) await records.listTokens(page);
   const entry = { atMs: 1, actor: 'admin', action: 'x', target: null, productKey, address: null };
   await records.addAudit({ ...entry, outcome: 'done', before: null, after: null });
-  await records.auditChain(0, 2);
+  const [first] = await records.auditChain(0, 2);
+  await records.anchorAudit({ id: 1, hash: first?.hash ?? '' }, 2);
+  await records.auditAnchor();
+  await records.dropArchivedAudit(2);
   for (const page of [{ limit: 2 }, { limit: 2, cursor: cursorOf(1) }]) {
     for (const filter of [{}, { actor: 'a' }, { action: 'a' }, { target: 't' }, { productKey }]) {
       await records.listAudit(filter, page);
@@ -150,6 +160,10 @@ async function callKeeping(records: Records, build: Builder): Promise<void> {
   await records.bookkeepingFaults();
   await records.repairBookkeeping({ kind: 'counts-wrong', taskId: 'again' }, 9);
   await records.repairBookkeeping({ kind: 'claim-leaked', taskId: 'again', sourceVersion: '9' }, 9);
+  await records.repairBookkeeping({ kind: 'claim-missing', taskId: 'again', sourceVersion: '9', heldBy: null }, 9);
+  await records.repairBookkeeping({ kind: 'failure-counts-wrong', taskId: 'again' }, 9);
+  await records.repairBookkeeping({ kind: 'device-counts-wrong', productKey }, 9);
+  await records.repairBookkeeping({ kind: 'version-counts-wrong', productKey }, 9);
   await records.tellAgain('again');
   await records.endedTasksWithOpenUpdates();
   await records.ping();

@@ -16,6 +16,7 @@ const FAST: Partial<Timing> = {
   reconnectMs: 10,
 };
 
+const AWAY = { awayMs: 5 };
 const running: { stop(): Promise<void> }[] = [];
 afterEach(async () => {
   for (const one of running.splice(0).reverse()) await one.stop();
@@ -39,6 +40,49 @@ async function device(behaviour: Behaviour, timing: Partial<Timing> = {}, flavou
 
 const happened = (fleet: Fleet, kind: keyof ReturnType<Fleet['counts']>['events'], times = 1) =>
   fleet.until(() => fleet.counts().events[kind] >= times);
+
+describe('a repeated notification', () => {
+  it('is counted; a device of the behaviour "restarts" begins its download anew, others go on', async () => {
+    for (const [behaviour, ends] of [
+      [Behaviour.RESTARTS, ['abandoned', 'succeeded']],
+      [Behaviour.OK, ['succeeded']],
+    ] as const) {
+      const { platform, fleet } = await device(behaviour, { stepDelayMs: 50 });
+      platform.notify('sim-1');
+      await happened(fleet, 'progress');
+      platform.notify('sim-1');
+      await happened(fleet, 'succeeded');
+      expect(fleet.counts().events.renotified).toBe(1);
+      expect(fleet.accounts('sim-1').map(({ end }) => end)).toEqual(ends);
+    }
+  });
+});
+
+describe('ways of reporting', () => {
+  it('"unacknowledged" sends every report at QoS 0', async () => {
+    const { platform, fleet } = await device('unacknowledged', {}, FLAVOURS[1]);
+    platform.notify('sim-1');
+    await happened(fleet, 'succeeded');
+    await platform.until(() => platform.versions('sim-1').includes('2.0.0'));
+    expect(new Set(platform.reports.map(({ qos }) => qos))).toEqual(new Set([0]));
+  });
+
+  it('"quiet" reports no percentage, and the new version', async () => {
+    const { platform, fleet } = await device('quiet');
+    platform.notify('sim-1');
+    await happened(fleet, 'succeeded');
+    await platform.until(() => platform.versions('sim-1').includes('2.0.0'));
+    expect(platform.steps('sim-1')).toEqual([]);
+  });
+
+  it('"away-in-mid-update" leaves half-way, comes back and goes on with a Range', async () => {
+    const { platform, fleet } = await device('away-in-mid-update', AWAY);
+    platform.notify('sim-1');
+    await happened(fleet, 'succeeded');
+    expect(fleet.counts().events.resumed).toBe(1);
+    expect(platform.steps('sim-1')).toEqual([0, 25, 50, 75, 100]);
+  });
+});
 
 describe('every flavour', () => {
   it.each(FLAVOURS)('$name signs in, is notified, updates, and reports the new version', async (flavour) => {

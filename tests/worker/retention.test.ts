@@ -5,8 +5,18 @@ import { createRetention, PAUSE_TIMES, type RetentionDeps } from '../../worker/r
 const DAY_MS = 24 * 3_600_000;
 const DONE: Forgotten = { tasks: 0, deviceUpdates: 0, more: false };
 
+/** What outlives a restart: when the last run began that has finished. */
+interface Kept {
+  atMs: number | undefined;
+}
+const THAT_NIGHT = new Date(2026, 5, 10, 3).getTime();
+
 /** Retention at 03:00 of tasks older than 90 days, over records that answer these pieces and then no more. */
-function night(pieces: readonly (Forgotten | Error)[] = [], given: Partial<RetentionDeps> = {}) {
+function night(
+  pieces: readonly (Forgotten | Error)[] = [],
+  given: Partial<RetentionDeps> = {},
+  finished: Kept = { atMs: THAT_NIGHT },
+) {
   const clock = { at: new Date(2026, 5, 10, 12).getTime(), steady: 0 };
   const asked: number[] = [];
   const left = [...pieces];
@@ -22,6 +32,8 @@ function night(pieces: readonly (Forgotten | Error)[] = [], given: Partial<Reten
         return piece instanceof Error ? Promise.reject(piece) : Promise.resolve(piece);
       },
       countForgettable: () => Promise.resolve({ tasks: 4, deviceUpdates: 40 }),
+      lastRetention: () => Promise.resolve(finished.atMs),
+      retentionFinished: async (atMs) => void (finished.atMs = atMs),
     },
     recordsDays: 90,
     at: { hour: 3, minute: 0 },
@@ -59,14 +71,57 @@ describe('retention', () => {
     expect(asked).toHaveLength(2);
   });
 
-  it('begins late when the machine slept over its time, and leaves a night that the service was down to the next', async () => {
+  it('begins late when the machine slept over its time', async () => {
     const slept = night();
     await slept.lookAt(5, 10, 23, 0);
     await slept.lookAt(5, 11, 9, 0);
     expect(slept.asked).toHaveLength(2);
-    const started = night();
-    await started.lookAt(5, 11, 9, 0);
-    expect(started.asked).toEqual([0]);
+  });
+
+  it('makes up for a night in which the service was down, and for one in which it has never run', async () => {
+    for (const kept of [{ atMs: THAT_NIGHT }, { atMs: undefined }]) {
+      const { asked, clock, lookAt } = night([], {}, kept);
+      await lookAt(5, 11, 9, 0);
+      expect(asked).toEqual([clock.at - 90 * DAY_MS]);
+      expect(kept.atMs).toBe(clock.at);
+      await lookAt(5, 11, 9, 1);
+      expect(asked).toHaveLength(1);
+    }
+  });
+
+  it('runs every day of a month in which the service is restarted over its hour each night', async () => {
+    const kept: Kept = { atMs: THAT_NIGHT };
+    const runs = new Set<number | undefined>();
+    for (let day = 11; day <= 30; day++) {
+      await night([], {}, kept).lookAt(5, day, 2, 58);
+      await night([], {}, kept).lookAt(5, day, 3, 1);
+      runs.add(kept.atMs);
+    }
+    expect(runs.size).toBe(20);
+  });
+
+  it('that was stopped before it had finished is made up for by the next start', async () => {
+    const kept: Kept = { atMs: THAT_NIGHT };
+    const more = { tasks: 0, deviceUpdates: 200, more: true };
+    const first = night(
+      [more, more],
+      { pause: (_, stopping) => new Promise((resolve) => stopping.addEventListener('abort', () => resolve())) },
+      kept,
+    );
+    await first.lookAt(5, 11, 3, 0);
+    await first.retention.stop();
+    expect(kept.atMs).toBe(THAT_NIGHT);
+    const { asked, clock, lookAt } = night([], {}, kept);
+    await lookAt(5, 11, 3, 5);
+    expect(asked).toEqual([clock.at - 90 * DAY_MS]);
+  });
+
+  it('goes on in the nights after a clock was put back', async () => {
+    const { asked, lookAt } = night([], {}, { atMs: new Date(2030, 0, 1).getTime() });
+    await lookAt(5, 11, 9, 0);
+    expect(asked).toEqual([0]);
+    await lookAt(5, 12, 3, 0);
+    expect(asked).toHaveLength(2);
   });
 
   it('goes on at the start with what a stop has left half gone, also when records are kept for ever', async () => {

@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createApiClient, type ApiClient } from '../../api/client.js';
 import type { TaskAnswer } from '../../api/schemas.js';
@@ -76,6 +77,13 @@ const occupiedPort = async (): Promise<number> => {
   return (server.address() as AddressInfo).port;
 };
 
+const closedPort = async (): Promise<number> => {
+  const port = await occupiedPort();
+  for (const server of servers) server.close();
+  servers.clear();
+  return port;
+};
+
 /** The shortest task that needs the whole engine: a device that can't be notified is waited for a second. */
 async function verifyOneTransientDevice(api: ApiClient): Promise<TaskAnswer> {
   const file = join(folder, 'firmware.bin');
@@ -137,6 +145,11 @@ describe('a start that can’t succeed', () => {
     expect(text).toMatch(/No Temporal CLI was found[\s\S]*TEMPORAL_CLI/);
   });
 
+  it('says at once which Temporal service it waits for', async () => {
+    const { output } = up({ TEMPORAL_ADDRESS: `127.0.0.1:${await closedPort()}` });
+    await output.until(/Waiting for the Temporal service at 127\.0\.0\.1:\d+ \(TEMPORAL_ADDRESS\)/);
+  });
+
   it('says that an executable named by TEMPORAL_CLI is none', async () => {
     const { code, text } = await refusedStart({ TEMPORAL_CLI: '/nonexistent/temporal' });
     expect(code).toBe(1);
@@ -152,11 +165,13 @@ describe('a start that can’t succeed', () => {
 });
 
 describe('a running service', () => {
-  it('shows its token once, keeps it over restarts, and stops cleanly at SIGTERM, Temporal included', async () => {
+  it('writes its token nowhere but in its file, keeps it over restarts, and stops cleanly at SIGTERM', async () => {
     const first = up();
     await first.output.until(READY);
     const token = (await readFile(join(folder, 'admin-token'), 'utf8')).trim();
-    expect(first.output.text()).toContain(token);
+    expect(first.output.text()).not.toContain(token);
+    expect(first.output.text()).not.toContain('#link=');
+    expect(first.output.text()).toContain(join(folder, 'admin-token'));
     expect((await stat(join(folder, 'admin-token'))).mode & 0o777).toBe(0o600);
     const pid = await temporalPid();
     first.child.kill('SIGTERM');
@@ -168,6 +183,58 @@ describe('a running service', () => {
     await second.output.until(READY);
     expect(second.output.text()).not.toContain(token);
     expect((await readFile(join(folder, 'admin-token'), 'utf8')).trim()).toBe(token);
+  });
+
+  it('ends at a SIGTERM to npm, which runs it, with its Temporal', async () => {
+    const npm = spawn('npm', ['start', '--ignore-scripts'], {
+      cwd: PROJECT_FOLDER,
+      env: serviceEnvironment(folder),
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    running.add(npm);
+    let text = '';
+    npm.stderr.on('data', (piece: Buffer) => (text += piece.toString()));
+    while (!READY.test(text)) await once(npm.stderr, 'data');
+    const pid = await temporalPid();
+    npm.kill('SIGTERM');
+    if (npm.exitCode === null && npm.signalCode === null) await once(npm, 'exit');
+    // npm may end before what it runs, which takes the note about its Temporal away when that has ended.
+    const isNoted = () =>
+      stat(join(folder, 'temporal.json')).then(
+        () => true,
+        () => false,
+      );
+    while (await isNoted()) await setImmediate();
+    expect(isAlive(pid)).toBe(false);
+  });
+
+  it('keeps its standard output for its log, a JSON line each, and tells there who did what', async () => {
+    const { child, output } = up();
+    let log = '';
+    child.stdout?.on('data', (piece: Buffer) => (log += piece.toString()));
+    const [, url = ''] = await output.until(/API +(http\S+)\/v1\n(?: .*\n)+\n/);
+    const token = (await readFile(join(folder, 'admin-token'), 'utf8')).trim();
+    const api = createApiClient({ url, token });
+    await api.signIn({ token });
+    const { id } = await verifyOneTransientDevice(api);
+    await output.until(/a task has ended/);
+    const entries = log
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(entries).toContainEqual(expect.objectContaining({ msg: 'an operator signed in', by: 'admin' }));
+    expect(entries).toContainEqual(expect.objectContaining({ msg: 'a firmware was added', productKey: 'lamp' }));
+    expect(entries).toContainEqual(
+      expect.objectContaining({ msg: 'a verification was created', task: id, devices: 1 }),
+    );
+    expect(entries).toContainEqual(
+      expect.objectContaining({
+        msg: 'a task has ended',
+        task: id,
+        counts: expect.objectContaining({ failed: 1 }) as unknown,
+      }),
+    );
+    expect(log).not.toContain(token);
   });
 
   it('says that it is ready, part by part', async () => {

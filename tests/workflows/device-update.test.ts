@@ -30,6 +30,35 @@ const failureOf = async (task: TaskRecord, deviceName = DEVICE): Promise<{ type:
   return { type: (cause as ApplicationFailure).type ?? '', message: cause?.message ?? '' };
 };
 
+describe('a run that is told several times that its device is online', () => {
+  it('notifies once for each connection, also on that on which it has notified before it was told of it', async () => {
+    world.devices.onlineIds.set(DEVICE, 'first');
+    const task = await world.verify([DEVICE]);
+    await world.until(task, DEVICE, ({ status }) => status === 'notified');
+    for (let n = 0; n < 3; n++) await world.comesOnline(task, DEVICE, 'first');
+    for (let n = 0; n < 3; n++) await world.comesOnline(task, DEVICE, 'second');
+    const notified = await world.until(task, DEVICE, ({ notifications }) => notifications === 2);
+    expect(notified.status).toBe('notified');
+    await world.comesOnline(task, DEVICE, 'second');
+    await world.reportVersion(task, DEVICE, '2.0.0');
+    await world.run(DEVICE).result();
+    expect(world.devices.sentTo(DEVICE)).toHaveLength(2);
+  });
+
+  it('notifies on the same connection again when nothing could be sent before', async () => {
+    world.devices.file = 'corrupt';
+    const task = await world.verify([DEVICE]);
+    await world.until(task, DEVICE, ({ detail }) => detail !== null);
+    await world.comesOnline(task, DEVICE, 'only');
+    world.devices.file = 'intact';
+    await world.comesOnline(task, DEVICE, 'only');
+    await world.until(task, DEVICE, ({ status }) => status === 'notified');
+    await world.reportVersion(task, DEVICE, '2.0.0');
+    await world.run(DEVICE).result();
+    expect(world.devices.sentTo(DEVICE)).toHaveLength(1);
+  });
+});
+
 describe('the way of a device update', () => {
   it('goes pending, notified, upgrading at the first progress, and succeeds by the reported target version', async () => {
     const task = await world.verify([DEVICE]);
@@ -104,10 +133,12 @@ describe('the way of a device update', () => {
     expect(await words()).toMatch(/^silent since its notification of \S+; notified again on \S+$/);
     await world.reportProgress(task, DEVICE, 0);
     expect(await words()).toMatch(
-      /^upgrading, last progress at \S+; goes on with its next report; fails as stalled on \S+$/,
+      /^upgrading, last progress at \S+; goes on with its next report; fails as stalled on \S+ if it is online then$/,
     );
     await world.reportProgress(task, DEVICE, 100);
-    expect(await words()).toMatch(/^reported step 100 at \S+; .*; fails as version-unconfirmed on \S+$/);
+    expect(await words()).toMatch(
+      /^reported step 100 at \S+; .*; fails as version-unconfirmed on \S+ if it is online then$/,
+    );
     await world.reportVersion(task, DEVICE, '2.0.0');
     await world.run(DEVICE).result();
   });

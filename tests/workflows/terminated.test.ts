@@ -35,3 +35,28 @@ describe('a run that somebody terminates in Temporal', () => {
     expect(ended).toMatchObject({ status: 'completed', counts: { succeeded: 2, cancelled: 2 } });
   });
 });
+
+describe('a run that Temporal ends at the limit of its history', () => {
+  let limited: World;
+  beforeAll(async () => {
+    limited = await startRealTimeWorld(['--dynamic-config-value', 'limit.historyCount.error=120']);
+  });
+  afterAll(() => limited.stop());
+
+  it('is no operator’s cancellation: its device update has failed, and can be re-initiated', async () => {
+    await limited.seed(['lamp-0']);
+    const task = await limited.verify(['lamp-0']);
+    await limited.until(task, 'lamp-0', ({ status }) => status === 'notified');
+    for (let isOpen = true; isOpen;) {
+      isOpen = await limited.comesOnline(task, 'lamp-0').then(
+        () => true,
+        () => false,
+      );
+    }
+    expect(await limited.taskRun(task).result()).toEqual({ succeeded: 0, failed: 1, cancelled: 0 });
+    expect(await limited.records.getDeviceUpdate(task.id, 'lamp-0')).toMatchObject({
+      ...{ outcome: 'failed', cause: 'update-failed' },
+      detail: expect.stringMatching(/Temporal itself has ended its run: .*history/) as string,
+    });
+  });
+});

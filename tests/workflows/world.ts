@@ -7,12 +7,13 @@ import type { Publisher } from '../../activities/publisher.js';
 import type { FailureCause } from '../../domain/causes.js';
 import type { DeviceProtocol } from '../../domain/device-update.js';
 import { deviceUpdateWorkflowId, SEARCH_ATTRIBUTES, TASK_QUEUE, type TaskKind } from '../../domain/ids.js';
-import { APPROVAL_TIMEOUT_MS, resolvePolicy, type UpdatePolicy } from '../../domain/policy.js';
+import { APPROVAL_TIMEOUT_MS, DEVICE_RUN_EVENTS_MAX, resolvePolicy, type UpdatePolicy } from '../../domain/policy.js';
 import type { DeviceUpdateRecord, OpenDeviceUpdate, Records, TaskRecord } from '../../records/records.js';
 import { failureSignal, fetchedSignal, onlineSignal, progressSignal, versionSignal } from '../../workflows/messages.js';
 import { taskRunOptions } from '../../workflows/task-input.js';
 import { PROJECT_FOLDER } from '../../worker/paths.js';
 import { SILENT_STORY } from '../../worker/replay/silent-story.js';
+import { createTerminatedByEngine } from '../../worker/temporal/termination.js';
 import { openTestRecords } from '../support/records.js';
 
 /** Temporal's wire number of the search attribute type. */
@@ -36,10 +37,13 @@ export async function startWorld(): Promise<World> {
 }
 
 /** The same on Temporal's dev server, for what the time-skipping one does not do: tell a parent of a termination. */
-export async function startRealTimeWorld(): Promise<World> {
+export async function startRealTimeWorld(serverArguments: readonly string[] = []): Promise<World> {
   return populate(
     await TestWorkflowEnvironment.createLocal({
-      server: { executable: { type: 'existing-path', path: inject('temporalCli') } },
+      server: {
+        executable: { type: 'existing-path', path: inject('temporalCli') },
+        extraArgs: [...serverArguments],
+      },
     }),
   );
 }
@@ -58,7 +62,12 @@ async function populate(env: TestWorkflowEnvironment): Promise<World> {
       taskQueue: TASK_QUEUE,
       workflowBundle,
       sinks: SILENT_STORY,
-      activities: createActivities({ records, publisher: devices, isIntact: async () => devices.file }),
+      activities: createActivities({
+        records,
+        publisher: devices,
+        terminatedByEngine: createTerminatedByEngine(env.client),
+        isIntact: async () => devices.file,
+      }),
     });
     const running = worker.run();
     return async () => {
@@ -99,8 +108,14 @@ export class FakeDevices implements Publisher {
 
   /** Ferry was away until then; always there if 0. */
   listening = 0;
-  listeningSinceMs(): number {
-    return this.listening;
+  async listeningForMs(): Promise<number> {
+    return (await this.env.currentTimeMs()) - this.listening;
+  }
+
+  /** By device, where a test tells connections apart. */
+  readonly onlineIds = new Map<string, string>();
+  onlineId({ deviceName }: { readonly deviceName: string }): string | undefined {
+    return this.onlineIds.get(deviceName);
   }
 
   isReachable({ deviceName }: { readonly deviceName: string }): boolean {
@@ -113,6 +128,7 @@ export class FakeDevices implements Publisher {
 
   forget(): void {
     this.online.clear();
+    this.onlineIds.clear();
     this.sent.length = 0;
     this.file = 'intact';
     this.listening = 0;
@@ -129,6 +145,7 @@ export class World {
   private products = 0;
   productKey = '';
   firmwareId = '';
+  deviceRunEventsMax = DEVICE_RUN_EVENTS_MAX;
 
   readonly env: TestWorkflowEnvironment;
   readonly records: Records;
@@ -252,6 +269,7 @@ export class World {
       devicesTotal: task.counts.total,
       shardDevices,
       unconfirmedStartsMax: 4,
+      deviceRunEventsMax: this.deviceRunEventsMax,
       ...(task.needsApproval && { approval: { startedBy: task.startedBy, timeoutMs: APPROVAL_TIMEOUT_MS } }),
     });
     await this.env.client.workflow.start(task.kind === 'batch' ? 'batchUpdate' : 'verification', options);
@@ -304,9 +322,12 @@ export class World {
     await this.records.versionReported(key, { module: 'default', version, atMs: await this.env.currentTimeMs() });
   }
 
-  async comesOnline(task: TaskRecord, deviceName: string): Promise<void> {
+  /** @param connectionId as the broker names it; absent as in the first releases */
+  async comesOnline(task: TaskRecord, deviceName: string, connectionId?: string): Promise<void> {
     this.devices.online.add(deviceName);
-    await this.run(deviceName).signal(onlineSignal, { taskId: task.id, atMs: await this.env.currentTimeMs() });
+    if (connectionId !== undefined) this.devices.onlineIds.set(deviceName, connectionId);
+    const atMs = await this.env.currentTimeMs();
+    await this.run(deviceName).signal(onlineSignal, { taskId: task.id, atMs, connectionId });
   }
 
   async asksForItsUpdate(task: TaskRecord, deviceName: string): Promise<void> {

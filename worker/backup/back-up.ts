@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { copyDatabase, databaseFault, RecordsFile } from '../../records/sqlite/backup.js';
 import { loadConfig, type Config } from '../config.js';
+import { parseKeyFile, unitedKeys, writeKeyFile } from '../secret-keys.js';
 import { BackupError } from './backup-error.js';
 import { copyFile, settleFile } from './copying.js';
 import { copyFirmware, MISSING, refuseDamaged, type Damaged } from './firmware-files.js';
@@ -46,7 +48,7 @@ async function fill(config: Config, partial: string, options: BackUpOptions): Pr
   const isEmbedded = config.temporal.address === undefined;
   const changeBeforeRuns = readRecords(paths.database, (records) => records.lastChange());
   const runs = isEmbedded ? [await copyDatabaseFile(paths.temporalDatabase, partial, RUNS, signal)] : [];
-  const { records, firmware, damaged } = await copyRecords(config, partial, signal);
+  const { records, keys, firmware, damaged } = await copyRecords(config, partial, signal);
   if (!options.skipDamaged) refuseDamaged(damaged);
   return writeManifest(partial, {
     createdAt,
@@ -54,25 +56,55 @@ async function fill(config: Config, partial: string, options: BackUpOptions): Pr
     changeBeforeRuns,
     counts: readRecords(join(partial, RECORDS), (copy) => copy.counts()),
     damaged: [...damaged],
+    keysElsewhere: keys.length === 0 && readRecords(join(partial, RECORDS), (copy) => copy.hasSealedSecrets()),
     files: [
       ...runs,
       records,
       ...(await copyIfThere(config.paths.adminToken, partial, ADMIN_TOKEN)),
-      // After the records: a newer file opens them too.
-      ...(await copyIfThere(config.paths.secretKeys, partial, SECRET_KEYS)),
+      ...keys,
       ...firmware,
     ],
   });
 }
 
-/** The records, and every file that they count on. */
-async function copyRecords({ paths, dataDir }: Config, partial: string, signal: AbortSignal | undefined) {
+/** The records, every file that they count on, and the keys that open their secrets. */
+async function copyRecords(config: Config, partial: string, signal: AbortSignal | undefined) {
+  const { paths, dataDir } = config;
   for (let look = 1; ; look++) {
+    // A rotation adds a key before the records are copied, or forgets one after that: both files together have it.
+    const keysBefore = keysIn(paths.secretKeys);
     const records = await copyDatabaseFile(paths.database, partial, RECORDS, signal);
+    const keys = unitedKeys(keysIn(paths.secretKeys), keysBefore);
     const needed = readRecords(join(partial, RECORDS), (copy) => copy.neededFiles());
     const { files, damaged } = await copyFirmware(needed, { from: dataDir, to: partial, signal });
-    if (look >= LOOKS_MAX || !wasDeleted(paths.database, damaged)) return { records, firmware: files, damaged };
+    const fault = secretsFault(join(partial, RECORDS), config.secretKeys ?? keys);
+    if (look < LOOKS_MAX && (fault !== null || wasDeleted(paths.database, damaged))) continue;
+    if (fault !== null) throw new BackupError(unopened(config, fault));
+    return { records, keys: await writeKeys(keys, partial, signal), firmware: files, damaged };
   }
+}
+
+const keysIn = (path: string): readonly Buffer[] => (existsSync(path) ? parseKeyFile(path) : []);
+
+/** Without any key, there is nothing to try: the environment of the service has it, and that of the backup has not. */
+const secretsFault = (database: string, keys: readonly Buffer[]): string | null =>
+  keys.length === 0 ? null : readRecords(database, (copy) => copy.secretsFault(keys));
+
+const unopened = ({ paths, secretKeys }: Config, fault: string): string =>
+  `Device secrets of this backup could never be read again: ${fault} ` +
+  (secretKeys === undefined
+    ? `Set FERRY_SECRET_KEY if "ferry up" has it; else ${paths.secretKeys} is not the one of these records.`
+    : 'Set FERRY_SECRET_KEY as "ferry up" has it.');
+
+async function writeKeys(
+  keys: readonly Buffer[],
+  partial: string,
+  signal: AbortSignal | undefined,
+): Promise<ManifestFile[]> {
+  if (keys.length === 0) return [];
+  const path = join(partial, SECRET_KEYS);
+  writeKeyFile(path, keys);
+  return [{ path: SECRET_KEYS, ...(await settleFile(path, signal)) }];
 }
 
 /** A missing file whose firmware was deleted after the look at the records: a newer look does not need it. */
@@ -98,7 +130,7 @@ const DAMAGE = /^SQLITE_(CORRUPT|NOTADB)/;
 const damagedDatabase = (path: string, fault: string) =>
   new BackupError(`The database ${path} is damaged (${fault}). Restore an earlier backup, or repair it with sqlite3.`);
 
-/** Neither is there where the environment has always given it. */
+/** It is not there where the environment has always given it. */
 async function copyIfThere(path: string, folder: string, name: string): Promise<ManifestFile[]> {
   try {
     return [{ path: name, ...(await copyFile(path, join(folder, name))) }];

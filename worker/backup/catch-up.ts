@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Logger } from 'pino';
+import { cancelDeviceRun } from '../../api/device-run.js';
 import type { DeviceUpdateSignals } from '../../broker/device-update-signals.js';
 import { isOpen, progressOf, type DeviceUpdateStatus } from '../../domain/device-update.js';
 import { OPEN_TASK_STATUSES } from '../../domain/update-task.js';
@@ -117,11 +118,11 @@ async function tellEnd(deps: CatchUpDeps, update: DeviceUpdateRecord): Promise<E
   if (runId === null) return undefined;
   const whole = await deps.records.getDeviceUpdateById(id);
   if (!whole) return undefined;
-  return (await sendEnd(deps, whole, runId)) ? { workflowId, runId } : undefined;
+  return (await sendEnd(deps, whole)) ? { workflowId, runId } : undefined;
 }
 
 /** @returns whether the run was open */
-async function sendEnd({ signals, client }: CatchUpDeps, update: OpenDeviceUpdate, runId: string): Promise<boolean> {
+async function sendEnd({ signals, client }: CatchUpDeps, update: OpenDeviceUpdate): Promise<boolean> {
   const { record, firmware, policy } = update;
   const { taskId, outcome, cause } = record;
   const endedAtMs = record.endedAtMs ?? 0;
@@ -135,7 +136,7 @@ async function sendEnd({ signals, client }: CatchUpDeps, update: OpenDeviceUpdat
     const failure = { taskId, cause, description: '', atMs: endedAtMs, progress: progressOf(record) };
     return (await signals.send(record, failureSignal, failure)) === 'delivered';
   }
-  return unlessClosed(client.workflow.getHandle(record.workflowId, runId).cancel());
+  return cancelDeviceRun(client, record);
 }
 
 /** @returns how many open updates had something to tell */
@@ -183,13 +184,16 @@ async function tellReports({ records, signals }: CatchUpDeps, update: DeviceUpda
   return (await signals.send(record, versionSignal, report)) === 'delivered' || isTold;
 }
 
+/** One that goes on under a new run is as open as that. */
+const OPEN_RUNS: readonly string[] = ['RUNNING', 'CONTINUED_AS_NEW'];
+
 async function allEnded({ client }: CatchUpDeps, runs: readonly EndingRun[]): Promise<void> {
   await client.withAbortSignal(AbortSignal.timeout(ENDING_MS), () =>
     inTurns(runs, async ({ workflowId, runId }) => {
       const handle = client.workflow.getHandle(workflowId, runId);
       // However it ends. When the time is up, asking fails as well, and that is told.
       await handle.result().catch(async (error: unknown) => {
-        if ((await handle.describe()).status.name === 'RUNNING') throw error;
+        if (OPEN_RUNS.includes((await handle.describe()).status.name)) throw error;
       });
     }),
   );

@@ -46,6 +46,8 @@ const ManifestSchema = z.object({
   }),
   /** Firmware whose file was missing or damaged when the backup was made, and left out as was asked for. */
   damaged: z.array(z.object({ sha256: Sha256, firmware: z.string(), problem: z.string() })),
+  /** Device secrets are sealed, and the keys are in no file of this backup: FERRY_SECRET_KEY has them. */
+  keysElsewhere: z.boolean().optional(),
   files: z.array(z.object({ path: Path, sizeBytes: Count, sha256: Sha256 })),
 });
 

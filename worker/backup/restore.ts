@@ -1,15 +1,16 @@
 import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { databaseFault, RecordsFile } from '../../records/sqlite/backup.js';
+import { databaseFault, RecordsFile, type Credentials } from '../../records/sqlite/backup.js';
 import { NO_SECRETS } from '../../records/sealing.js';
 import { openSqliteRecords } from '../../records/sqlite/sqlite-records.js';
 import { loadConfig, type Config } from '../config.js';
 import { claimDataFolder, RESTORING } from '../data-folder.js';
 import { PROJECT_FOLDER } from '../paths.js';
+import { parseKeyFile } from '../secret-keys.js';
 import { endOrphan } from '../temporal/own-process.js';
 import { BackupError } from './backup-error.js';
 import { copyFile, syncFolder, syncFolders } from './copying.js';
-import { firmwarePath, readManifest, RECORDS, RUNS, type Manifest } from './manifest.js';
+import { ADMIN_TOKEN, firmwarePath, readManifest, RECORDS, RUNS, SECRET_KEYS, type Manifest } from './manifest.js';
 
 export interface RestoreOptions {
   readonly from: string;
@@ -22,8 +23,15 @@ export interface Restored {
   readonly dataDir: string;
   /** Where the data went that was there before. */
   readonly movedAside: string | null;
+  /** What is good again, although it may have been taken back since the backup. */
+  readonly validAgain: ValidAgain;
   /** The service will run on another engine than the one that was backed up. */
   readonly otherEngine: boolean;
+}
+
+/** What opened the service, or the way to it, when the backup was made. */
+export interface ValidAgain extends Credentials {
+  readonly adminToken: boolean;
 }
 
 const MIGRATIONS = join(PROJECT_FOLDER, 'records', 'migrations');
@@ -57,7 +65,8 @@ export async function restore(env: NodeJS.ProcessEnv, options: RestoreOptions): 
     await moveIn(config.dataDir, staging);
     const isEmbedded = config.temporal.address === undefined;
     const otherEngine = isEmbedded !== (manifest.temporal === 'embedded');
-    return { manifest, dataDir: config.dataDir, movedAside, otherEngine };
+    const validAgain = credentialsOf(config, manifest);
+    return { manifest, dataDir: config.dataDir, movedAside, validAgain, otherEngine };
   } finally {
     release();
   }
@@ -76,6 +85,7 @@ async function stage(config: Config, from: string, manifest: Manifest): Promise<
     await emptyFolder(staging);
     await copyVerified(from, staging, manifest);
     verifyDatabases(from, staging, manifest);
+    verifySecrets(config, { from, staging, manifest });
     await makeReady(join(staging, RECORDS), manifest);
     await syncFolders(staging);
     return staging;
@@ -87,6 +97,16 @@ async function stage(config: Config, from: string, manifest: Manifest): Promise<
     throw new BackupError(
       `There is no room in ${config.dataDir} (${code}); its data is as it was. Free room, and restore again.`,
     );
+  }
+}
+
+function credentialsOf({ paths, adminToken }: Config, { files }: Manifest): ValidAgain {
+  const records = new RecordsFile(paths.database);
+  try {
+    const isKept = adminToken === undefined && files.some(({ path }) => path === ADMIN_TOKEN);
+    return { adminToken: isKept, ...records.credentials(Date.now()) };
+  } finally {
+    records.close();
   }
 }
 
@@ -129,6 +149,33 @@ function verifyDatabases(from: string, staging: string, manifest: Manifest): voi
   }
 }
 
+/** By the keys that the service will have: without them it would not start, and no device could sign in. */
+function verifySecrets(
+  { secretKeys }: Config,
+  { from, staging, manifest }: { readonly from: string; readonly staging: string; readonly manifest: Manifest },
+): void {
+  const hasKeys = manifest.files.some(({ path }) => path === SECRET_KEYS);
+  const keys = secretKeys ?? (hasKeys ? parseKeyFile(join(staging, SECRET_KEYS)) : []);
+  const records = new RecordsFile(join(staging, RECORDS));
+  try {
+    if (keys.length === 0 && !records.hasSealedSecrets()) return;
+    const fault =
+      keys.length === 0 ? 'the keys that open its device secrets are not in it.' : records.secretsFault(keys);
+    if (fault === null) return;
+    const remedy =
+      secretKeys === undefined
+        ? 'Set FERRY_SECRET_KEY as the service had it when the backup was made'
+        : hasKeys && records.secretsFault(parseKeyFile(join(staging, SECRET_KEYS))) === null
+          ? 'Unset FERRY_SECRET_KEY: the keys are in the backup'
+          : 'Put the key of that time behind the others in FERRY_SECRET_KEY, separated by a comma';
+    throw new BackupError(
+      `The backup ${from} can't be used: ${fault} ${remedy}, or restore another backup. Nothing was restored.`,
+    );
+  } finally {
+    records.close();
+  }
+}
+
 const damaged = (from: string, what: string): BackupError =>
   new BackupError(`The backup ${from} is damaged: ${what}. Nothing was restored; restore another backup.`);
 
@@ -141,6 +188,7 @@ async function makeReady(path: string, { temporal, changeBeforeRuns }: Manifest)
   });
   try {
     await records.engineRestored(temporal === 'embedded' ? changeBeforeRuns : null);
+    await records.beginEra(Date.now());
   } finally {
     await records.close();
   }

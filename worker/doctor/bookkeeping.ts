@@ -14,23 +14,48 @@ export async function examineBookkeeping(
   }));
 }
 
+const COUNT_ANEW = { would: 'A repair counts them anew.', did: 'They were counted anew.' };
+
 function described(fault: BookkeepingFault): Pick<Difference, 'subject' | 'sentence' | 'remedy'> {
-  const subject = `task ${fault.taskId}`;
   switch (fault.kind) {
     case 'counts-wrong':
-      return { subject, sentence: 'Its counts are not those of its device updates.', remedy: 'They are counted anew.' };
+      return {
+        subject: `task ${fault.taskId}`,
+        sentence: 'Its counts are not those of its device updates.',
+        remedy: COUNT_ANEW,
+      };
+    case 'failure-counts-wrong':
+      return {
+        subject: `task ${fault.taskId}`,
+        sentence: 'Its failures by cause are not those of its device updates.',
+        remedy: COUNT_ANEW,
+      };
+    case 'device-counts-wrong':
+      return {
+        subject: `product ${fault.productKey}`,
+        sentence: 'Its counts of online and offline devices are not those of its devices.',
+        remedy: COUNT_ANEW,
+      };
+    case 'version-counts-wrong':
+      return {
+        subject: `product ${fault.productKey}`,
+        sentence: 'Its counts of versions are not those that its devices have reported.',
+        remedy: COUNT_ANEW,
+      };
     case 'claim-leaked':
       return {
-        subject,
+        subject: `task ${fault.taskId}`,
         sentence: `It has ended and still holds the source version ${fault.sourceVersion}.`,
-        remedy: 'The claim is released.',
+        remedy: { would: 'A repair releases the claim.', did: 'The claim was released.' },
       };
     case 'claim-missing':
       return {
-        subject,
+        subject: `task ${fault.taskId}`,
         sentence: `It is open and does not hold its source version ${fault.sourceVersion}.`,
         remedy:
-          fault.heldBy === null ? 'The claim is taken again.' : `Task ${fault.heldBy} holds it: cancel one of the two.`,
+          fault.heldBy === null
+            ? { would: 'A repair takes the claim again.', did: 'The claim was taken again.' }
+            : `Task ${fault.heldBy} holds it: cancel one of the two.`,
       };
   }
 }

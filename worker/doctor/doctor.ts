@@ -33,7 +33,7 @@ export function createDoctor(deps: DoctorDeps) {
       const bookkeeping = await examineBookkeeping(records, now);
       const found = [...open.differences, ...runs.differences, ...bookkeeping, ...files.differences];
       const differences: DoctorReport['differences'] = [];
-      for (const difference of found) differences.push(await reported(difference, fix));
+      for (const difference of found) differences.push(await reported(deps, difference, fix));
       return {
         examined: {
           openTasks: open.examined,
@@ -54,13 +54,23 @@ export function createDoctor(deps: DoctorDeps) {
       watchedAtMs = performance.now();
       for (const difference of await examineOpenTasks(deps)) {
         const { kind, subject } = difference;
-        const { fixed } = await reported(difference, true);
+        const { fixed } = await reported(deps, difference, true);
         log.warn({ kind, subject, fixed }, difference.sentence);
       }
     },
   };
 }
 
-async function reported({ fix, ...difference }: Difference, wanted: boolean) {
-  return { ...difference, fixable: fix !== undefined, fixed: wanted && fix !== undefined && (await fix()) };
+/** One that can't be repaired, whatever the reason, keeps neither the others from it nor the report from being told. */
+async function reported({ log }: Pick<DoctorDeps, 'log'>, { fix, remedy, ...difference }: Difference, wanted: boolean) {
+  const told = (fixed: boolean, text: string) => ({ ...difference, remedy: text, fixable: fix !== undefined, fixed });
+  const { would, did } = typeof remedy === 'string' ? { would: remedy, did: remedy } : remedy;
+  if (!wanted || !fix) return told(false, would);
+  try {
+    if (await fix()) return told(true, did);
+    return told(false, typeof remedy === 'string' ? would : `${would} That was not possible now; examine it again.`);
+  } catch (error) {
+    log.warn({ kind: difference.kind, subject: difference.subject, err: error }, 'a difference could not be repaired');
+    return told(false, `${would} That has failed; the log of the service says why.`);
+  }
 }

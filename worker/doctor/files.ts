@@ -27,7 +27,7 @@ export async function examineFiles(
       kind: 'file-orphaned',
       subject: `file ${sha256}`,
       sentence: 'No firmware uses this stored file.',
-      remedy: 'It is removed.',
+      remedy: { would: 'A repair removes it.', did: 'It was removed.' },
       fix: async () => {
         await store.remove(sha256, () => isUsed(records, sha256));
         return true;

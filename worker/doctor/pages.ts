@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Page, PageRequest } from '../../records/records.js';
 
 const PAGE = 500;
@@ -8,6 +9,8 @@ export async function* eachOf<T>(list: (page: PageRequest) => Promise<Page<T>>):
   do {
     const page = await list({ limit: PAGE, cursor });
     yield* page.items;
+    // The records answer without a pause: everything else has its turn between two pages.
+    await setImmediate();
     cursor = page.nextCursor ?? undefined;
   } while (cursor !== undefined);
 }

@@ -1,10 +1,19 @@
 import { WorkflowNotFoundError, type Client, type WorkflowExecutionInfo } from '@temporalio/client';
-import { ApplicationFailure } from '@temporalio/common';
+import { ApplicationFailure, CancelledFailure, TerminatedFailure } from '@temporalio/common';
+import { describeDeviceRun } from '../../api/device-run.js';
 import { FailureCause } from '../../domain/causes.js';
-import { cancelled, failed, isOpen, succeeded, type DeviceUpdateState } from '../../domain/device-update.js';
-import { deviceUpdateWorkflowId, SEARCH_ATTRIBUTES, type DeviceKey } from '../../domain/ids.js';
+import {
+  cancelled,
+  failed,
+  isOpen,
+  succeeded,
+  terminated,
+  type DeviceUpdateState,
+} from '../../domain/device-update.js';
+import { SEARCH_ATTRIBUTES, type DeviceKey } from '../../domain/ids.js';
 import { isTaskOpen, OPEN_TASK_STATUSES } from '../../domain/update-task.js';
 import type { DeviceUpdateRecord, Records, TaskRecord } from '../../records/records.js';
+import type { TerminatedByEngine } from '../../activities/activities.js';
 import type { DeviceUpdateResult } from '../../workflows/device-update.js';
 import type { Difference, Findings } from './difference.js';
 import { eachOf } from './pages.js';
@@ -23,6 +32,7 @@ export interface RunDeps {
     | 'undeliveredTask'
   >;
   readonly client: Pick<Client, 'workflow'>;
+  readonly terminatedByEngine: TerminatedByEngine;
   /** Epoch milliseconds. */
   readonly now: () => number;
 }
@@ -96,7 +106,10 @@ async function examineTask(deps: RunDeps, { id, workflowId }: TaskRecord): Promi
       kind: 'task-without-run',
       subject,
       sentence: 'It is open, and the engine knows no run of it.',
-      remedy: 'It is started again; devices that have not ended go on.',
+      remedy: {
+        would: 'A repair starts it again; devices that have not ended go on.',
+        did: 'It was started again; devices that have not ended go on.',
+      },
       fix: async () => {
         await records.tellAgain(id);
         return true;
@@ -107,7 +120,10 @@ async function examineTask(deps: RunDeps, { id, workflowId }: TaskRecord): Promi
     kind: 'task-run-closed',
     subject,
     sentence: `It is open, and its run has closed (${status.toLowerCase()}).`,
-    remedy: 'It ends as its run did; its claims are released.',
+    remedy: {
+      would: 'A repair ends it as its run did, and releases its claims.',
+      did: 'It was ended as its run did; its claims are released.',
+    },
     fix: async () => {
       // Devices whose runs were asked to cancel may take a moment: the task ends after them.
       for await (const update of begunUpdates(deps, id)) {
@@ -125,13 +141,14 @@ function endOfTask(status: RunStatus, { needsApproval, approval }: TaskRecord): 
 }
 
 async function examineDeviceUpdate(
-  { records, client, now }: RunDeps,
-  { taskId, productKey, deviceName, runId }: DeviceUpdateRecord,
+  { records, client, now, terminatedByEngine }: RunDeps,
+  update: DeviceUpdateRecord,
   isTaskStartedAgain: boolean,
 ): Promise<Difference | undefined> {
+  const { taskId, productKey, deviceName, runId } = update;
   const key: DeviceKey = { productKey, deviceName };
-  const workflowId = deviceUpdateWorkflowId(key);
-  const status = await statusOf(client, workflowId, runId);
+  const run = await runOf(client, update);
+  const { status } = run;
   if (status === 'RUNNING' || (status === 'UNKNOWN' && isTaskStartedAgain)) return undefined;
   // A run records its end before it closes: a record that is open now, after its run has closed, stays so.
   const record = await records.getDeviceUpdate(taskId, deviceName);
@@ -140,23 +157,38 @@ async function examineDeviceUpdate(
     kind: 'device-update-run-closed',
     subject: `${deviceName} in task ${taskId}`,
     sentence: `Its update is open, and its run has ${status === 'UNKNOWN' ? 'vanished' : `closed (${status.toLowerCase()})`}.`,
-    remedy: 'It ends as its run did.',
+    remedy: { would: 'A repair ends it as its run did.', did: 'It was ended as its run did.' },
     fix: async () => {
-      const end = await endOf(client, { workflowId, runId, status }, record, now());
+      const end = await endOf({ client, terminatedByEngine }, run, record, now());
       await records.recordDeviceUpdate(taskId, key, end, runId);
       return true;
     },
   };
 }
 
+/** The latest run of a device update, as the engine knows it. */
+interface LatestRun {
+  readonly workflowId: string;
+  readonly runId: string | null;
+  readonly status: RunStatus;
+}
+
+async function runOf(client: RunDeps['client'], update: DeviceUpdateRecord): Promise<LatestRun> {
+  const { workflowId, runId } = update;
+  const known = await describeDeviceRun(client, update);
+  return known
+    ? { workflowId, runId: known.runId, status: known.status.name }
+    : { workflowId, runId, status: 'UNKNOWN' };
+}
+
 /** The state that the run would have recorded. */
 async function endOf(
-  client: RunDeps['client'],
-  run: { readonly workflowId: string; readonly runId: string | null; readonly status: RunStatus },
+  { client, terminatedByEngine }: Pick<RunDeps, 'client' | 'terminatedByEngine'>,
+  run: LatestRun,
   state: DeviceUpdateState,
   atMs: number,
 ): Promise<DeviceUpdateState> {
-  if (run.status === 'TERMINATED') return cancelled(state, atMs, 'Its run was terminated in Temporal.');
+  if (run.status === 'TERMINATED') return terminated(state, atMs, await terminatedByEngine(run.workflowId, run.runId));
   if (run.status === 'CANCELLED') return cancelled(state, atMs, 'An operator cancelled it.');
   if (run.status === 'UNKNOWN') return failed(state, 'update-failed', atMs, 'Its run has vanished from the engine.');
   const handle = client.workflow.getHandle(run.workflowId, run.runId ?? undefined);
@@ -165,6 +197,8 @@ async function endOf(
     return status === 'cancelled' ? cancelled(state, atMs, detail ?? '') : succeeded(state, atMs, detail);
   } catch (error) {
     const { cause } = error as { cause?: unknown };
+    if (cause instanceof CancelledFailure) return cancelled(state, atMs, 'An operator cancelled it.');
+    if (cause instanceof TerminatedFailure) return terminated(state, atMs, undefined);
     if (cause instanceof ApplicationFailure && isFailureCause(cause.type)) return failed(state, cause.type, atMs);
     const reason = cause instanceof Error ? cause.message : String(error);
     return failed(state, 'update-failed', atMs, `Its run ended unexpectedly: ${reason}`);
@@ -198,14 +232,14 @@ export async function examineOpenRuns(deps: RunDeps, pause: () => Promise<void>)
             ...shared,
             kind: 'run-without-record',
             sentence: 'It runs, and there is no record of it.',
-            remedy: 'The run is terminated.',
+            remedy: { would: 'A repair terminates the run.', did: 'The run was terminated.' },
             fix: () => unlessClosed(handle.terminate('Ferry’s doctor: there is no record of it')),
           }
         : {
             ...shared,
             kind: 'run-of-ended-record',
             sentence: 'It runs, and its record has ended.',
-            remedy: 'The run is cancelled.',
+            remedy: { would: 'A repair cancels the run.', did: 'The run was cancelled.' },
             fix: () => unlessClosed(handle.cancel()),
           },
     );

@@ -2,7 +2,7 @@ import { pino } from 'pino';
 import { loadConfig } from '../config.js';
 import { claimDataFolder } from '../data-folder.js';
 import { silenceSdkLog } from '../log.js';
-import { openRecords } from '../records.js';
+import { openRecords, secretKeysOf } from '../records.js';
 import { Shutdown } from '../shutdown.js';
 import { StartupError } from '../startup-error.js';
 import { startTemporal } from '../temporal/temporal.js';
@@ -25,7 +25,7 @@ export async function rebuildOffline(env: NodeJS.ProcessEnv, { onSlow, onTask }:
   const shutdown = new Shutdown(log);
   try {
     shutdown.add('data folder', await claimDataFolder(config.dataDir));
-    const records = openRecords(config);
+    const records = openRecords(config, secretKeysOf(config));
     shutdown.add('records', () => records.close());
     const { items } = await records.listProducts({ limit: 1 });
     if (items.length > 0) {

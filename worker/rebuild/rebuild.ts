@@ -8,7 +8,7 @@ import { parentStory, rebuiltTask, type DeviceRun, type TaskParts } from './task
 
 export interface RebuildDeps {
   readonly client: Client;
-  readonly records: Pick<Records, 'importTask'>;
+  readonly records: Pick<Records, 'importTask' | 'beginEra'>;
   /** Told after each task. */
   readonly onTask: (done: number, total: number) => void;
 }
@@ -39,6 +39,8 @@ interface TaskRuns {
  * projection. Tasks in the order of their start, so that re-initiations and firmware find what came before them.
  */
 export async function rebuildRecords({ client, records, onTask }: RebuildDeps): Promise<Rebuilt> {
+  // Numbers that the lost records have given out are given to nothing else.
+  await records.beginEra(Date.now());
   const runs = await runsByTask(client);
   const tasks = Array.from(runs.values()).filter((of) => of.task !== undefined);
   tasks.sort((a, b) => Number(a.task?.startTime) - Number(b.task?.startTime));
@@ -63,8 +65,10 @@ async function runsByTask(client: Client): Promise<Map<string, TaskRuns>> {
     const of = byTask.get(taskId) ?? { shards: [], devices: [] };
     byTask.set(taskId, of);
     if (run.type === 'shard') of.shards.push(run);
-    else if (run.type === 'deviceUpdate') of.devices.push(run);
-    else of.task = run;
+    else if (run.type === 'deviceUpdate') {
+      // One that goes on under a new run has handed its state on to that.
+      if (run.status.name !== 'CONTINUED_AS_NEW') of.devices.push(run);
+    } else of.task = run;
   }
   return byTask;
 }

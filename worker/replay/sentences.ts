@@ -2,6 +2,7 @@ import type { NotifyAnswer, ShardDevice, Sighting } from '../../activities/activ
 import type { DeviceUpdateInput, OutcomeCounts, ShardInput, TaskInput } from '../../workflows/task-input.js';
 import type { DeviceUpdateResult } from '../../workflows/device-update.js';
 import type {
+  ContinuedRun,
   FailureSignal,
   FetchedSignal,
   OnlineSignal,
@@ -42,7 +43,9 @@ function beginning(event: HistoryEvent, type: string): string | null {
   const input = valueOf(started.input);
   switch (type) {
     case 'deviceUpdate': {
-      const { deviceName, productKey, attempt, firmware, taskId } = input as DeviceUpdateInput;
+      const { deviceName, productKey, attempt, firmware, taskId, carried } = input as DeviceUpdateInput;
+      if (carried)
+        return `The update of ${productKey}/${deviceName} went on here, from the run before (task ${taskId}).`;
       return `The update of ${productKey}/${deviceName} to ${firmware.name} ${firmware.version} began (attempt ${attempt}, task ${taskId}).`;
     }
     case 'shard': {
@@ -93,6 +96,8 @@ function told(name: string, message: unknown): string {
       return `The device can be notified (online since ${iso((message as OnlineSignal).atMs)}).`;
     case 'fetched':
       return `The device asked for its update and got it (${iso((message as FetchedSignal).atMs)}).`;
+    case 'deviceRunContinued':
+      return `${(message as ContinuedRun).workflowId} went on under a new run.`;
     case 'shardStarted':
       return `Shard ${String(message)} has asked for the start of its last device update.`;
     case 'end':
@@ -230,6 +235,8 @@ function ending(event: HistoryEvent): string | null {
   if (failed)
     return `It ended as failed: ${failed.failure?.applicationFailureInfo?.type ?? ''}. ${failed.failure?.message ?? ''}`;
   if (event.workflowExecutionCanceledEventAttributes) return 'It ended: cancelled.';
+  const goesOn = event.workflowExecutionContinuedAsNewEventAttributes;
+  if (goesOn) return `Its history had become long: it went on under the run ${goesOn.newExecutionRunId ?? ''}.`;
   const terminated = event.workflowExecutionTerminatedEventAttributes;
   if (terminated) return `It was terminated in Temporal: ${terminated.reason || 'no reason given'}.`;
   return event.workflowExecutionTimedOutEventAttributes ? 'It timed out in Temporal.' : null;

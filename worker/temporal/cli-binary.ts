@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
 import { constants } from 'node:fs';
-import { access, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
+import { environmentOfOthers } from '../environment-of-others.js';
 import { StartupError } from '../startup-error.js';
 
 const run = promisify(execFile);
@@ -31,8 +32,9 @@ export const cacheFolder = (env: NodeJS.ProcessEnv): string =>
  */
 export async function findTemporalCli({ env, onSlow }: CliSearch): Promise<string> {
   if (env.TEMPORAL_CLI !== undefined && env.TEMPORAL_CLI !== '') {
-    if (await isExecutable(env.TEMPORAL_CLI)) return env.TEMPORAL_CLI;
-    throw new StartupError(`TEMPORAL_CLI: ${env.TEMPORAL_CLI} is not an executable file.`);
+    const problem = await temporalCliProblem(env.TEMPORAL_CLI);
+    if (problem === undefined) return env.TEMPORAL_CLI;
+    throw new StartupError(`TEMPORAL_CLI: ${problem}.`);
   }
   const cached = join(cacheFolder(env), `temporal-${CLI_VERSION}`);
   const found = (await onPath(env)) ?? ((await isExecutable(cached)) ? cached : undefined);
@@ -56,11 +58,17 @@ export async function findTemporalCli({ env, onSlow }: CliSearch): Promise<strin
   );
 }
 
+/** Why the path that `TEMPORAL_CLI` names can't be run. */
+export const temporalCliProblem = async (path: string): Promise<string | undefined> =>
+  (await isExecutable(path)) ? undefined : `${path} is not an executable file`;
+
 async function isExecutable(path: string): Promise<boolean> {
-  return access(path, constants.X_OK).then(
-    () => true,
-    () => false,
-  );
+  try {
+    await access(path, constants.X_OK);
+    return (await stat(path)).isFile();
+  } catch {
+    return false;
+  }
 }
 
 async function onPath(env: NodeJS.ProcessEnv): Promise<string | undefined> {
@@ -85,6 +93,7 @@ async function download(target: string, onSlow: CliSearch['onSlow']): Promise<st
   return fetchInto(target, async (folder) => {
     await run(process.execPath, ['--input-type=module', '-e', DOWNLOAD_SCRIPT, folder], {
       cwd: import.meta.dirname,
+      env: environmentOfOthers(process.env, 'fetch'),
     }).catch((error: unknown) => {
       const text = String((error as { stderr?: unknown }).stderr ?? error);
       throw new Error(`download: ${/dns error|timed? ?out|refused|unreachable/i.exec(text)?.[0] ?? 'failed'}`);
@@ -102,7 +111,7 @@ async function buildWithGo(target: string, onSlow: CliSearch['onSlow']): Promise
   onSlow(`Building the Temporal CLI ${CLI_VERSION} with ${stdout.trim()} (about 5 minutes, once) …`);
   return fetchInto(target, async (folder) => {
     await run('go', ['install', GO_PACKAGE], {
-      env: { ...process.env, GOBIN: folder },
+      env: { ...environmentOfOthers(process.env, 'fetch'), GOBIN: folder },
       timeout: GO_BUILD_TIMEOUT_MS,
       maxBuffer: 64 * 1024 * 1024,
     }).catch((error: unknown) => {

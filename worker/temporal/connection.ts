@@ -23,16 +23,22 @@ const stringsOf = (env: NodeJS.ProcessEnv): Record<string, string> =>
 
 const PATIENCE_MS = 60_000;
 const RETRY_MS = 100;
+/** Of the SDK, where nothing else is set. */
+const DEFAULT_ADDRESS = 'localhost:7233';
+
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /**
  * Connects once the service answers.
  *
+ * @param onWait told once, when the first try has failed
  * @param gaveUp resolves when there is no point in waiting: the embedded server has ended
  * @throws StartupError when it does not answer in a minute
  */
 export async function connectTemporal(
   { options, namespace }: { options: ConnectionOptions; namespace: string },
   gaveUp: Promise<void>,
+  onWait: (address: string, reason: string) => void = () => undefined,
 ): Promise<TemporalConnections> {
   const stopped = { now: false };
   void gaveUp.then(() => (stopped.now = true));
@@ -52,10 +58,11 @@ export async function connectTemporal(
         },
       };
     } catch (error) {
+      if (last === undefined) onWait(options.address ?? DEFAULT_ADDRESS, reasonOf(error));
       last = error;
       await sleep(RETRY_MS);
     }
   }
-  const address = options.address ?? 'its address';
-  throw new StartupError(`The Temporal service at ${address} does not answer: ${String(last)}`);
+  const address = options.address ?? DEFAULT_ADDRESS;
+  throw new StartupError(`The Temporal service at ${address} does not answer: ${reasonOf(last)}`);
 }

@@ -1,7 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { open, readFile } from 'node:fs/promises';
+import { basename, dirname, resolve } from 'node:path';
 import { SEARCH_ATTRIBUTES } from '../../domain/ids.js';
+import { environmentOfOthers } from '../environment-of-others.js';
 import { requireFreePort } from '../ports.js';
 import { StartupError } from '../startup-error.js';
 import { endOrphan, endProcess, forgetProcess, killNow, noteProcess } from './own-process.js';
@@ -71,8 +73,13 @@ async function spawnServer(options: EmbeddedServerOptions, port: number, uiPort:
   const log = await open(options.log, 'w', 0o600);
   try {
     // In a process group of its own: a Ctrl-C in the terminal must not end it before the worker has drained.
-    const child = spawn(options.cli, serverArguments(options, port, uiPort), {
+    const child = spawn(resolve(options.cli), serverArguments(options, port, uiPort), {
       detached: true,
+      // Its database is named from here: the server makes a URI of the name, in which "#", "?" and "%" of a path mean
+      // something else. What the process calls itself still tells whose it is (own-process.ts).
+      cwd: dirname(options.database),
+      argv0: `temporal ${options.database}`,
+      env: environmentOfOthers(process.env, 'serve'),
       stdio: ['ignore', log.fd, log.fd],
     });
     await once(child, 'spawn').catch((error: unknown) => {
@@ -102,7 +109,7 @@ const DYNAMIC_CONFIG = [
 
 const serverArguments = (options: EmbeddedServerOptions, port: number, uiPort: number): string[] => [
   ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--ui-port', String(uiPort)],
-  ...['--db-filename', options.database, '--log-level', 'error'],
+  ...['--db-filename', basename(options.database), '--log-level', 'error'],
   ...['--sqlite-pragma', 'journal_mode=wal'],
   ...['--sqlite-pragma', `synchronous=${options.durability === 'power' ? 2 : 1}`],
   ...DYNAMIC_CONFIG.flatMap((value) => ['--dynamic-config-value', value]),

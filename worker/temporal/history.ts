@@ -22,13 +22,16 @@ export async function readHistory(client: Client, workflowId: string, runId: str
         `Temporal has no history of ${workflowId}${run}: it never began, or is older than the retention (FERRY_RETENTION_DAYS).`,
       );
     }
+    if (grpcCode(error) === INVALID_ARGUMENT) {
+      throw new FerryError('invalid-request', 'Temporal does not take that workflow id or run id.');
+    }
     if (![DEADLINE_EXCEEDED, UNAVAILABLE].includes(grpcCode(error))) throw error;
     throw new FerryError('workflow-engine-away', 'The workflow engine does not answer; try again in a moment.');
   }
 }
 
 /** Status codes of gRPC. */
-const [DEADLINE_EXCEEDED, NOT_FOUND, UNAVAILABLE] = [4, 5, 14];
+const [INVALID_ARGUMENT, DEADLINE_EXCEEDED, NOT_FOUND, UNAVAILABLE] = [3, 4, 5, 14];
 
 /** The client passes some errors on as they are, and wraps others. */
 const grpcCode = (error: unknown): number => {

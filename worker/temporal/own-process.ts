@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, readlink, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
@@ -25,12 +26,27 @@ export const forgetProcess = (path: string): Promise<void> => rm(path, { force: 
  * @returns the number of the process that was ended
  */
 export async function endOrphan(path: string): Promise<number | undefined> {
-  const note = await readNote(path);
-  if (!note || !(await commandOf(note.pid)).includes(note.database)) return undefined;
-  await killProcess(note.pid);
+  const pid = await orphanOf(path);
+  if (pid === undefined) return undefined;
+  await killProcess(pid);
   await forgetProcess(path);
-  return note.pid;
+  return pid;
 }
+
+/** The number of the Temporal process that the note is about, while it runs. */
+export async function orphanOf(path: string): Promise<number | undefined> {
+  const note = await readNote(path);
+  return note && (await serves(note)) ? note.pid : undefined;
+}
+
+/** By what it calls itself, or, where a script has started it, by its working folder and its arguments. */
+async function serves({ pid, database }: ProcessNote): Promise<boolean> {
+  const command = await commandOf(pid);
+  if (command.includes(database)) return true;
+  return command.includes(`--db-filename ${basename(database)} `) && (await folderOf(pid)) === dirname(database);
+}
+
+const folderOf = (pid: number): Promise<string | undefined> => readlink(`/proc/${pid}/cwd`).catch(() => undefined);
 
 async function readNote(path: string): Promise<ProcessNote | undefined> {
   try {
@@ -45,7 +61,11 @@ async function readNote(path: string): Promise<ProcessNote | undefined> {
 const commandOf = async (pid: number): Promise<string> =>
   run('ps', ['-p', String(pid), '-o', 'args=']).then(
     ({ stdout }) => stdout,
-    () => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => ''),
+    () =>
+      readFile(`/proc/${pid}/cmdline`, 'utf8').then(
+        (command) => command.replaceAll('\0', ' '),
+        () => '',
+      ),
   );
 
 const GRACE_MS = 6_000;

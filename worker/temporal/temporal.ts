@@ -69,9 +69,11 @@ async function connectEmbedded(
   }
 }
 
-async function connectOutside({ temporal }: Config, { env }: TemporalStart): Promise<Temporal> {
+async function connectOutside({ temporal }: Config, { env, onSlow }: TemporalStart): Promise<Temporal> {
   const settings = connectionSettings(undefined, env);
-  const connections = await connectTemporal(settings, new Promise(() => undefined));
+  const connections = await connectTemporal(settings, new Promise(() => undefined), (address, reason) =>
+    onSlow(`Waiting for the Temporal service at ${address} (TEMPORAL_ADDRESS), for a minute at most: ${reason} …`),
+  );
   try {
     await requireSearchAttributes(connections.client, connections.namespace);
   } catch (error) {

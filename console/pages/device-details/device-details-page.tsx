@@ -60,6 +60,10 @@ function Facts({ device }: { device: DeviceDetailAnswer }) {
     [texts.versions, versions],
     [texts.lastSeen, <Ago key="seen" at={device.lastSeenAt} />],
     ...(device.revokedAt === null ? [] : [[words.revoked, <Revoked key="revoked" at={device.revokedAt} />] as const]),
+    ...(device.lastRefusedSignIn
+      ? [[texts.refusedSignIn, <Refused key="refused" of={device.lastRefusedSignIn} />] as const]
+      : []),
+    ...(device.nameClash ? [[texts.nameClash, <Time key="clash" at={device.nameClash.at} />] as const] : []),
     [texts.registered, <Time key="created" at={device.createdAt} />],
   ] as const;
   return (
@@ -71,6 +75,15 @@ function Facts({ device }: { device: DeviceDetailAnswer }) {
         </div>
       ))}
     </dl>
+  );
+}
+
+function Refused({ of: { at, reason, address } }: { of: NonNullable<DeviceDetailAnswer['lastRefusedSignIn']> }) {
+  const { deviceDetails: texts } = useTexts();
+  return (
+    <>
+      {texts.refusals[reason]} · <Time at={at} /> · {address}
+    </>
   );
 }
 

@@ -7,6 +7,7 @@ export const policy = {
     responseTimeoutMs: 'Response to a notification',
     stallTimeoutMs: 'Without any progress',
     confirmationTimeoutMs: 'New version after 100 %',
+    offlineMidUpdateMs: 'Wait for devices that leave in mid-update',
     overallTimeoutMs: 'From the first progress to the end',
     soakMs: 'Must keep the new version for',
   },

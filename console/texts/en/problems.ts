@@ -42,6 +42,10 @@ const byCode: Readonly<Record<ErrorCode, Problem>> = {
     title: 'The signature is missing or not valid',
     remedy: 'Sign the file with a key that the product trusts: ferry firmware sign.',
   },
+  'trust-undecided': {
+    title: 'Nobody has decided whose firmware this product takes',
+    remedy: 'The records were rebuilt. Have an administrator set its keys, or allow any firmware: ferry product trust.',
+  },
   'firmware-deleted': { title: 'The firmware is deleted', remedy: 'Add it again to use it.' },
   'firmware-not-verified': {
     title: 'The firmware is not verified',
@@ -83,6 +87,10 @@ const byCode: Readonly<Record<ErrorCode, Problem>> = {
     title: 'This was sent before in another form',
     remedy: 'Close the dialog, open it again and send it once more.',
   },
+  'registration-changed': {
+    title: 'These devices were registered before and have changed since',
+    remedy: 'Rotate the secrets of devices that need one.',
+  },
   'method-not-allowed': { title: 'The server does not know this action', remedy: 'Load the page again.' },
   'unsupported-media-type': { title: 'The server does not take this content', remedy: 'Load the page again.' },
   'request-too-large': { title: 'That is too much at once', remedy: 'Send it in several parts.' },
@@ -91,8 +99,9 @@ const byCode: Readonly<Record<ErrorCode, Problem>> = {
     remedy: 'Add the same file again: that repairs it, and waiting updates go on.',
   },
   'storage-unavailable': {
-    title: 'The disk of the service can not be written',
-    remedy: 'Nothing of this was kept. Have an administrator free space in the data folder, then try again.',
+    title: 'The database of the service can not be written',
+    remedy:
+      'Nothing of this was kept. Have an administrator free space in the data folder, or end the program that locks it.',
   },
   'workflow-engine-away': {
     title: 'The workflow engine is away',

@@ -51,6 +51,8 @@ export const words = {
       `Silent since its notification of ${since}${until === null ? '' : `. Notified again, or fails, on ${until}`}`,
     progress: (since: string, until: string | null) =>
       `Last progress at ${since}${until === null ? '' : `. Fails as stalled on ${until}`}`,
+    return: (since: string, until: string | null) =>
+      `Offline in mid-update since ${since}. Goes on when it is back${until === null ? '' : `; fails on ${until}`}`,
     confirmation: (since: string, until: string | null) =>
       `At 100 % since ${since}. Succeeds when it reports the new version${until === null ? '' : `; fails on ${until}`}`,
     'firmware-file': (since: string, until: string | null) =>

@@ -9,6 +9,7 @@ export const policy: Texts['policy'] = {
     responseTimeoutMs: '通知后的响应时间',
     stallTimeoutMs: '无进度时间',
     confirmationTimeoutMs: '100 % 后上报新版本',
+    offlineMidUpdateMs: '等待升级中途离线的设备',
     overallTimeoutMs: '从首次进度到结束',
     soakMs: '须保持新版本的时间',
   },

@@ -23,6 +23,10 @@ export const problems: Texts['problems'] = {
       title: '签名缺失或无效',
       remedy: '请使用产品信任的密钥签名：ferry firmware sign。',
     },
+    'trust-undecided': {
+      title: '尚未决定该产品接受谁的固件',
+      remedy: '记录是重建的。请管理员设置信任的密钥，或允许任何固件：ferry product trust。',
+    },
     'firmware-deleted': { title: '固件已删除', remedy: '如需使用，请重新添加。' },
     'firmware-not-verified': { title: '固件尚未验证', remedy: '请先在少量设备上验证固件。' },
     'firmware-not-proven': {
@@ -46,6 +50,7 @@ export const problems: Texts['problems'] = {
     'nothing-to-reinitiate': { title: '没有失败的设备', remedy: '无需重新发起升级。' },
     'device-update-ended': { title: '该设备的升级已结束', remedy: '无需再取消。' },
     'idempotency-key-reused': { title: '此前已以其他内容提交过', remedy: '请关闭对话框，重新打开后再提交。' },
+    'registration-changed': { title: '这些设备此前已注册，之后已有变化', remedy: '请为需要密钥的设备更换密钥。' },
     'method-not-allowed': { title: '服务器不支持此操作', remedy: '请重新加载页面。' },
     'unsupported-media-type': { title: '服务器不接受此内容', remedy: '请重新加载页面。' },
     'request-too-large': { title: '一次提交的内容过多', remedy: '请分多次提交。' },
@@ -54,8 +59,8 @@ export const problems: Texts['problems'] = {
       remedy: '请再次上传同一文件：文件将被修复，等待中的升级会继续。',
     },
     'storage-unavailable': {
-      title: '服务的磁盘无法写入',
-      remedy: '此次请求未保存任何内容。请管理员清理数据目录空间后重试。',
+      title: '服务的数据库无法写入',
+      remedy: '此次请求未保存任何内容。请管理员清理数据目录空间，或结束锁定数据库的程序，然后重试。',
     },
     'workflow-engine-away': { title: '工作流引擎暂不可用', remedy: '正在进行的升级不会丢失；请稍后重试。' },
     internal: { title: 'Ferry 内部出错', remedy: '请重试。如果仍然出错，管理员可以凭以下编号在日志中找到原因。' },

@@ -50,6 +50,8 @@ export const words: Texts['words'] = {
       `自 ${since} 起未请求升级，请求时即可获得${until === null ? '' : `；到 ${until} 仍未请求则失败`}`,
     response: (since, until) => `自 ${since} 通知后无响应${until === null ? '' : `；${until} 将再次通知或判为失败`}`,
     progress: (since, until) => `最近一次进度：${since}${until === null ? '' : `；到 ${until} 仍无进度则失败`}`,
+    return: (since, until) =>
+      `升级中途自 ${since} 起离线，上线后继续${until === null ? '' : `；到 ${until} 仍未上线则失败`}`,
     confirmation: (since, until) =>
       `自 ${since} 起进度为 100 %，上报新版本后即成功${until === null ? '' : `；到 ${until} 仍未上报则失败`}`,
     'firmware-file': (since, until) =>

@@ -123,9 +123,9 @@ export function describeDeviceUpdates(ground: () => Ground): void {
       const after = await records.failureReported(key(), { ...report, cause: 'update-failed', atMs: 6 });
       const kept = { cause: 'download-failed', description: 'no route', atMs: 5 };
       expect(after).toMatchObject({ record: { status: 'notified' }, reportedFailure: kept, failureSignalled: false });
-      expect(await records.unsignalledFailures(10)).toMatchObject([{ record: { id } }]);
+      expect(await records.untoldNews(10)).toMatchObject([{ record: { id } }]);
       await records.signalled(id, 'failure', 7);
-      expect(await records.unsignalledFailures(10)).toEqual([]);
+      expect(await records.untoldNews(10)).toEqual([]);
     });
 
     it('remembers how often its run was told that the device is online, and when last', async () => {

@@ -42,7 +42,7 @@ export function describeKeeping(ground: () => Ground): void {
       const fallen = await reported('1.0.0', 30);
       expect(fallen?.reportedFailure).toEqual({ cause: 'fell-back', description: 'It runs 1.0.0.', atMs: 30 });
       expect((await reported('0.9.0', 40))?.reportedFailure?.atMs).toBe(30);
-      expect(await records.unsignalledFailures(10)).toHaveLength(1);
+      expect(await records.untoldNews(10)).toHaveLength(1);
     });
   });
 
@@ -78,6 +78,22 @@ export function describeKeeping(ground: () => Ground): void {
       await records.delivered(id, 'approval');
       await records.tellAgain(id);
       expect(await records.undeliveredTask(id)).toMatchObject({ start: true, approval: { by: 'Bob' } });
+    });
+  });
+
+  describe('a repair of the bookkeeping', () => {
+    it('of a claim that another task has taken meanwhile is none, and no error', async () => {
+      await build.devices(['a']);
+      await build.runs('a', '1.0.0');
+      const verified = await build.verified('2.0.0');
+      const first = await build.batch(verified, ['1.0.0']);
+      const missing = { kind: 'claim-missing', sourceVersion: '1.0.0', heldBy: null } as const;
+      await records.repairBookkeeping({ kind: 'claim-leaked', taskId: first.id, sourceVersion: '1.0.0' }, 2);
+      const second = await build.batch(verified, ['1.0.0']);
+      expect(await records.repairBookkeeping({ ...missing, taskId: first.id }, 3)).toBe(false);
+      expect(await records.repairBookkeeping({ ...missing, taskId: second.id }, 3)).toBe(true);
+      await records.taskEnded(second.id, 'cancelled', 4);
+      expect(await records.repairBookkeeping({ ...missing, taskId: second.id }, 5)).toBe(false);
     });
   });
 
@@ -135,6 +151,34 @@ export function describeKeeping(ground: () => Ground): void {
       });
       expect(await records.bookkeepingFaults()).toEqual([]);
       expect(await records.undeliveredTask(task.id)).toBeUndefined();
+    });
+
+    it.each([
+      ['cancelled', 'cancel', (id: string) => records.requestTaskCancel(id, 40)],
+      ['ended early', 'end', (id: string) => records.requestVerificationEnd(id, 40)],
+    ] as const)('can be %s: the engine is told', async (_, what, request) => {
+      const task = { ...snapshot(), kind: 'verification' } as const;
+      await records.importTask(task);
+      await request(task.id);
+      expect(await records.undeliveredTask(task.id)).toMatchObject({ [what]: true, start: false });
+      expect(await records.undeliveredTasks(10)).toHaveLength(1);
+    });
+
+    it('that was being cancelled need not be told so again, unless somebody asks again', async () => {
+      const task = { ...snapshot(), cancelRequestedAtMs: 20 };
+      await records.importTask(task);
+      expect(await records.undeliveredTask(task.id)).toBeUndefined();
+      expect(await records.requestTaskCancel(task.id, 40)).toMatchObject({ cancelRequestedAtMs: 20 });
+      expect(await records.undeliveredTask(task.id)).toMatchObject({ cancel: true });
+    });
+
+    it('has device updates that can be cancelled, and an approval that can be given', async () => {
+      const task = { ...snapshot(), status: 'awaiting-approval', startedBy: 'Ada', needsApproval: true } as const;
+      await records.importTask(task);
+      const { id } = await records.requestDeviceCancel(task.id, 'a', 40);
+      expect(await records.undeliveredDeviceCancels(10)).toMatchObject([{ id }]);
+      await records.decideTask(task.id, { decision: 'approved', by: 'Bob', remark: '', atMs: 50 });
+      expect(await records.undeliveredTask(task.id)).toMatchObject({ approval: { by: 'Bob' } });
     });
 
     it('stays as it is when it is imported again', async () => {

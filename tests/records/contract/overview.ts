@@ -67,7 +67,16 @@ export function describeOverview(ground: () => Ground): void {
       await record(verification, 'busy', initialState(1));
       const id = await build.verified('2.0');
       expect(await preview(id, ['1.0', '1.1', '0.9'])).toEqual({
-        ...{ devices: 5, online: 1, offline: 3, transient: 1, busy: 1, conflicts: [], refusal: null },
+        ...{
+          devices: 5,
+          online: 1,
+          offline: 3,
+          transient: 1,
+          busy: 1,
+          conflicts: [],
+          unorderedVersions: [],
+          refusal: null,
+        },
         versions: [
           { version: '1.0', devices: 4 },
           { version: '1.1', devices: 1 },

@@ -46,7 +46,7 @@ export function describeRestore(ground: () => Ground): void {
       ]) {
         expect(await records.untoldProgress(before, 10)).toMatchObject([{ record: { id } }]);
       }
-      expect(await records.unsignalledFailures(10)).toHaveLength(1);
+      expect(await records.untoldNews(10)).toHaveLength(1);
       expect(await records.undeliveredDeviceCancels(10)).toMatchObject([{ id }]);
     });
 
@@ -73,6 +73,27 @@ export function describeRestore(ground: () => Ground): void {
       expect(await records.restorePoint()).toBe(5);
       await records.engineCaughtUp();
       expect(await records.restorePoint()).toBeUndefined();
+    });
+
+    it('has numbers of its own for what comes next: none that was given before is given again', async () => {
+      const [first, url] = [await build.verification(await build.firmware('2.0.0'), ['a']), 'download-url-key'];
+      const before = await records.getDeviceUpdate(first.id, 'a');
+      const lost = await records.lastChange();
+      await records.setting(url, () => 'key of before');
+      await records.beginEra(5_000_000);
+      const next = await build.verification(first.firmware.id, ['b']);
+      expect((await records.getDeviceUpdate(next.id, 'b'))?.id).toBeGreaterThan((before?.id ?? 0) + 1_000_000);
+      expect(next.change).toBeGreaterThan(5_000_000);
+      expect(await records.setting(url, () => 'another key')).toBe('another key');
+      // What the restored records know is known; what was lost is neither old nor new.
+      const isLost = (change: number) => records.isLostChange(change);
+      expect(await isLost(lost)).toBe(false);
+      expect(await isLost(lost + 1)).toBe(true);
+      expect(await isLost(next.change)).toBe(false);
+      const second = await records.lastChange();
+      await records.beginEra(5_000_001);
+      expect([await isLost(lost + 1), await isLost(second), await isLost(second + 1)]).toEqual([true, false, true]);
+      expect(await isLost(next.change)).toBe(false);
     });
 
     it('that is none of ours leaves nothing to catch up with', async () => {

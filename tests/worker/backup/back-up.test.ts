@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { backUp } from '../../../worker/backup/back-up.js';
+import { restore } from '../../../worker/backup/restore.js';
 import { World } from './world.js';
 
 let world: World;
@@ -28,6 +29,18 @@ describe('a backup', () => {
     expect(await modeOf(to)).toBe(0o700);
     for (const { path } of manifest.files) expect(await modeOf(join(to, path)), path).toBe(0o600);
     expect(await names()).toEqual(['backup', 'data']);
+  });
+
+  it.each(['a b', 'C#work', '50%25', 'q?x=1'])('is whole where the folders are named %s', async (name) => {
+    await mkdir(world.path(name));
+    const data = world.path(name, 'data');
+    await rename(world.dataDir, data);
+    const to = world.path(name, 'backup');
+    expect(await backUp({ FERRY_DATA_DIR: data }, { to })).toMatchObject({ counts: { products: 1 } });
+    const restored = world.path(name, 'restored');
+    await restore({ FERRY_DATA_DIR: restored }, { from: to });
+    expect((await readdir(restored)).sort()).toEqual(['admin-token', 'claim.lock', 'ferry.db', 'temporal.db']);
+    expect(await names()).toEqual([name]);
   });
 
   it('goes into an empty folder, and never into one that holds anything', async () => {
