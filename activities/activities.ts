@@ -1,23 +1,40 @@
+import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
-import { failed, isOpen, notified, terminated, withheld, type DeviceUpdateState } from '../domain/device-update.js';
-import type { DeviceKey } from '../domain/ids.js';
-import { misfit } from '../domain/fitness.js';
+import {
+  cancelled,
+  failed,
+  notified,
+  terminated,
+  withheld,
+  type DeviceUpdateState,
+  type WithheldBy,
+} from '../domain/device-update.js';
+import { deviceUpdateWorkflowId, type DeviceKey } from '../domain/ids.js';
+import { offerOf, type Offer } from '../domain/offer.js';
+import { isTaskOpen } from '../domain/update-task.js';
+import { cancelAllWaiting } from '../records/cancel-waiting.js';
 import type { DeviceUpdateRecord, OpenDeviceUpdate, Records, ReportedFailure } from '../records/records.js';
+import type { DeviceRuns } from './device-runs.js';
 import type { Publisher } from './publisher.js';
 
 export interface ActivityDeps {
   readonly records: Pick<
     Records,
-    | 'installedVersion'
     | 'wholeDeviceUpdate'
     | 'recordDeviceUpdate'
+    | 'giveOut'
+    | 'takeBack'
     | 'taskBegun'
     | 'taskEnded'
     | 'loadShard'
     | 'openDeviceUpdate'
+    | 'getTask'
+    | 'cancelWaiting'
+    | 'untoldRuns'
   >;
   readonly publisher: Publisher;
   readonly terminatedByEngine: TerminatedByEngine;
+  readonly runs: DeviceRuns;
   /** Whether a firmware's stored file is what it should be (firmware/store.ts). */
   readonly isIntact: (sha256: string) => Promise<'intact' | 'corrupt' | 'missing'>;
 }
@@ -48,12 +65,23 @@ export type NotifyAnswer =
   | { readonly kind: 'failed'; readonly failure: ReportedFailure }
   /** The stored file can't be served: nothing was sent. It is sent when the file is well again. */
   | { readonly kind: 'file-damaged' }
-  /** An operator cancelled it before it began. */
+  /** Its task sends nothing at present: nothing was sent. It is sent when the task goes on. */
+  | { readonly kind: 'held'; readonly by: Exclude<WithheldBy, 'file-damaged'> }
+  /** It is over, or an operator stops it or its task: nothing was sent, and nothing will be. */
   | { readonly kind: 'cancelled' };
 
 /** How a device update ends that no run of its own can end. */
 export type ForeignEnd =
   { readonly kind: 'busy' } | { readonly kind: 'terminated' } | { readonly kind: 'lost'; readonly reason: string };
+
+/**
+ * Who has a device whose run was refused: an update that goes on, one that is about to close, or none by now. `over`:
+ * the update that waits for it has ended itself.
+ */
+export interface Held {
+  readonly deviceName: string;
+  readonly by: 'busy' | 'closing' | 'nobody' | 'over';
+}
 
 /** What the records know of a device in mid-update: a signal may have been lost, the record was not. */
 export interface Sighting {
@@ -82,7 +110,7 @@ export type ShardDevice = Pick<DeviceUpdateRecord, 'deviceName' | 'protocol' | '
   Partial<Pick<DeviceUpdateRecord, 'ordinal'>>;
 
 /** Side effects of the workflows. Each can be repeated; none remembers anything between calls. */
-export function createActivities({ records, publisher, terminatedByEngine, isIntact }: ActivityDeps) {
+export function createActivities({ records, publisher, terminatedByEngine, runs, isIntact }: ActivityDeps) {
   const load = async (ref: DeviceUpdateRef): Promise<OpenDeviceUpdate> => {
     const update = await records.wholeDeviceUpdate(ref.taskId, ref.deviceName);
     if (!update) {
@@ -90,8 +118,6 @@ export function createActivities({ records, publisher, terminatedByEngine, isInt
     }
     return update;
   };
-
-  const installed = ({ record, firmware }: OpenDeviceUpdate) => records.installedVersion(record, firmware.module);
 
   return {
     /** The task's run has begun: its status becomes running, or awaiting-approval until it is approved. */
@@ -101,6 +127,10 @@ export function createActivities({ records, publisher, terminatedByEngine, isInt
 
     /** The task is over: its claims are released, a verification's firmware becomes verified. */
     async endTask(taskId: string, status: 'completed' | 'cancelled' | 'rejected', atMs: number): Promise<void> {
+      const task = await records.getTask(taskId);
+      if (task && isTaskOpen(task.status)) {
+        await cancelAllWaiting(records, { id: taskId, total: task.counts.total }, { which: 'unbegun', atMs });
+      }
       await records.taskEnded(taskId, status, atMs);
     },
 
@@ -118,43 +148,39 @@ export function createActivities({ records, publisher, terminatedByEngine, isInt
      */
     async notifyDevice(ref: DeviceUpdateRef, { runId, state, atMs }: RunAt): Promise<NotifyAnswer> {
       const update = await load(ref);
-      if (update.record.cancelRequestedAtMs !== null || !isOpen(update.record.status)) return { kind: 'cancelled' };
-      if (update.reportedFailure) return { kind: 'failed', failure: update.reportedFailure };
-      const current = await installed(update);
-      if (current?.version === update.firmware.version) return { kind: 'on-target' };
-      const reason =
-        state.status === 'upgrading'
-          ? undefined
-          : misfit({ ...update, targetVersion: update.firmware.version }, current?.version);
-      if (reason !== undefined) return { kind: 'unfit', reason };
-      const record = (now: DeviceUpdateState) => records.recordDeviceUpdate(ref.taskId, ref, now, runId);
+      const offer = offerOf(update);
+      if (offer.kind === 'held') await records.recordDeviceUpdate(ref.taskId, ref, withheld(state, offer.by), runId);
+      if (offer.kind !== 'given') return answerTo(offer);
+      // Tried before: it may have been recorded then, and not sent.
+      const takeBack = () => records.takeBack(ref.taskId, ref, { state, runId, notifiedAtMs: atMs });
       if (!publisher.isReachable(ref)) {
-        await record(state);
+        await takeBack();
         // It may have come online just before the record could tell the gateway that somebody waits for it.
         if (!publisher.isReachable(ref)) return { kind: 'unreachable' };
       }
       if ((await isIntact(update.firmware.sha256)) !== 'intact') {
-        await record(withheld(state));
+        await records.recordDeviceUpdate(ref.taskId, ref, withheld(state, 'file-damaged'), runId);
         return { kind: 'file-damaged' };
       }
-      await record(notified(state, atMs));
+      // Asked again by the transaction that records it: the task may have been stopped meanwhile.
+      const given = await records.giveOut(ref.taskId, ref, notified(state, atMs), runId);
+      if (given.kind !== 'given') return answerTo(given);
       const onlineId = publisher.onlineId(ref);
       if (await publisher.notify(update)) {
         // Another connection may have taken over meanwhile.
         return publisher.onlineId(ref) === onlineId ? { kind: 'sent', connectionId: onlineId } : { kind: 'sent' };
       }
-      await record(state);
+      await takeBack();
       return { kind: 'unreachable' };
     },
 
     /** Looks a device up whose time has run out: was there a report that the run was not told of? */
     async lookAtDevice(ref: DeviceUpdateRef): Promise<Sighting> {
       const update = await load(ref);
-      const current = await installed(update);
       const { step, startedAtMs, lastProgressAtMs, hundredAtMs, lastDownloadAtMs, targetReportedAtMs } = update.record;
       return {
         reachable: publisher.isReachable(ref),
-        version: current?.version ?? null,
+        version: update.installedVersion,
         step,
         startedAtMs,
         lastProgressAtMs,
@@ -182,11 +208,85 @@ export function createActivities({ records, publisher, terminatedByEngine, isInt
       return status === 'cancelled' ? 'cancelled' : 'failed';
     },
 
+    /**
+     * Closes the runs of some places of a task that is being stopped, as far as their devices were told nothing: the
+     * records have ended them, so that no run needs to wake up for it. No local activity: it makes a request a run.
+     *
+     * @returns the devices whose runs are closed
+     */
+    async closeUntoldRuns(
+      { taskId, productKey }: Pick<DeviceUpdateRef, 'taskId' | 'productKey'>,
+      fromOrdinal: number,
+      toOrdinal: number,
+    ): Promise<string[]> {
+      const { heartbeat } = Context.current();
+      await records.cancelWaiting(taskId, { which: 'untold', fromOrdinal, toOrdinal, atMs: Date.now() });
+      const untold = await records.untoldRuns(taskId, fromOrdinal, toOrdinal);
+      const close = async ({ deviceName, runId }: (typeof untold)[number]) => {
+        await runs.terminate(deviceUpdateWorkflowId({ productKey, deviceName }), runId);
+        heartbeat();
+        return deviceName;
+      };
+      return Promise.all(untold.map(close));
+    },
+
+    /** Who has the devices whose runs the engine has refused. No local activity: it asks the engine for each. */
+    async whoHolds(
+      { taskId, productKey }: Pick<DeviceUpdateRef, 'taskId' | 'productKey'>,
+      deviceNames: readonly string[],
+    ): Promise<Held[]> {
+      const { heartbeat } = Context.current();
+      const ask = async (deviceName: string): Promise<Held> => {
+        const own = await load({ taskId, productKey, deviceName });
+        if (offerOf(own).kind === 'cancelled') return { deviceName, by: 'over' };
+        const holder = await runs.holder(deviceUpdateWorkflowId({ productKey, deviceName }));
+        heartbeat();
+        if (holder === undefined) return { deviceName, by: 'nobody' };
+        const other = await records.wholeDeviceUpdate(holder.taskId, deviceName);
+        // A run of the same task is one that its broken shard has left: it is being cancelled.
+        const isClosing = holder.taskId === taskId || !other || offerOf(other).kind === 'cancelled';
+        return { deviceName, by: isClosing ? 'closing' : 'busy' };
+      };
+      return Promise.all(deviceNames.map(ask));
+    },
+
+    /** Ends those device updates of a broken shard that never began, so that they can be re-initiated. */
+    async endUnbegun(
+      { taskId, productKey }: Pick<DeviceUpdateRef, 'taskId' | 'productKey'>,
+      { fromOrdinal, toOrdinal, reason, atMs }: BrokenShard,
+    ): Promise<void> {
+      for (const record of await records.loadShard(taskId, fromOrdinal, toOrdinal)) {
+        if (record.begunAtMs !== null) continue;
+        const ref = { productKey, deviceName: record.deviceName };
+        await records.recordDeviceUpdate(taskId, ref, failed(record, 'update-failed', atMs, reason), record.runId);
+      }
+    },
+
     /** Writes the run's state of a device update into the records. */
     async recordDeviceUpdate(ref: DeviceUpdateRef, state: DeviceUpdateState, runId: string | null): Promise<void> {
-      await records.recordDeviceUpdate(ref.taskId, ref, state, runId);
+      const isCancelled = state.status === 'cancelled';
+      // The run can't know who has cancelled it: the end of a broken shard does, and a person in the Temporal UI.
+      const isAsked = !isCancelled || offerOf(await load(ref)).kind === 'cancelled';
+      const told = isAsked ? state : { ...state, detail: 'Its run was cancelled in Temporal.' };
+      await records.recordDeviceUpdate(ref.taskId, ref, told, runId);
     },
   };
+}
+
+function answerTo(offer: Exclude<Offer, { kind: 'given' }>): NotifyAnswer {
+  // A revoked device is not connected; it may be restored within the update's time.
+  if (offer.kind === 'revoked') return { kind: 'unreachable' };
+  if (offer.kind !== 'held') return offer;
+  return offer.by === 'file-damaged' ? { kind: offer.by } : { kind: 'held', by: offer.by };
+}
+
+/** The places of a shard whose run broke twice, and why its devices never began. */
+export interface BrokenShard {
+  readonly fromOrdinal: number;
+  /** Excluded. */
+  readonly toOrdinal: number;
+  readonly reason: string;
+  readonly atMs: number;
 }
 
 /** A run's id, state and time, as it calls an activity. */

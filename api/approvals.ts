@@ -1,6 +1,7 @@
 import type { Context } from 'hono';
 import type { Records } from '../records/records.js';
 import type { Answers } from './answers.js';
+import { noteNothingDone } from './audit.js';
 import { Permission } from './auth.js';
 import type { ApiDeps, ApiEnv } from './deps.js';
 import { json, optionalJsonBody, operation } from './operation.js';
@@ -50,7 +51,8 @@ export function approvalRoutes({ records, answers, deliver, now }: ApprovalDeps)
     { id, decision, remark }: { id: string; decision: 'approved' | 'rejected'; remark: string },
   ) {
     const by = c.get('principal').name;
-    const task = await records.decideTask(id, { decision, by, remark, atMs: now() });
+    const { value: task, replayed } = await records.decideTask(id, { decision, by, remark, atMs: now() });
+    if (replayed) noteNothingDone(c);
     void deliver(id);
     return answers.task(task);
   }

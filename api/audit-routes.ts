@@ -135,7 +135,10 @@ export function auditRoutes({ records, now }: { readonly records: AuditRecords; 
     .openapi(archive, async (c) => {
       const { entryId, archivedAtMs } = await records.anchorAudit(c.req.valid('json'), now());
       let deleted = 0;
-      for (let piece = -1; piece !== 0; deleted += piece) piece = await records.dropArchivedAudit(PAGE);
+      for (let piece = -1; piece !== 0; deleted += piece) {
+        piece = await records.dropArchivedAudit(PAGE);
+        await setImmediate();
+      }
       return c.json({ id: entryId, archivedAt: iso(archivedAtMs), deleted }, 200);
     });
 }

@@ -1,10 +1,12 @@
 import type { Context, MiddlewareHandler } from 'hono';
 import { matchedRoutes } from 'hono/route';
+import type { Counter } from 'prom-client';
+import { RateLimiterMemory } from 'rate-limiter-flexible';
 import { FerryError } from '../domain/errors.js';
 import type { AuditDraft, AuditEntry, Records } from '../records/records.js';
 import { addressOf } from './address.js';
 import { iso } from './answers.js';
-import type { ApiEnv, ApiLog } from './deps.js';
+import type { ApiEnv, ApiLog, Principal } from './deps.js';
 import { tellNews } from './news.js';
 import { REPLAYED_HEADER } from './idempotency.js';
 import type { AuditEntryAnswer } from './schemas.js';
@@ -17,24 +19,41 @@ import type { AuditEntryAnswer } from './schemas.js';
  */
 export const noteBefore = (c: Context<ApiEnv>, before: object): void => c.set('before', before);
 
+/** The request repeats one that is in the audit log already, and changes nothing: it leaves no second entry. */
+export const noteNothingDone = (c: Context<ApiEnv>): void => c.set('isRepeat', true);
+
 interface AuditDeps {
   readonly records: Pick<Records, 'addAudit'>;
   /** The action of a route (operation.ts), by method and pattern; undefined for one that changes nothing. */
   readonly actionOf: (method: string, pattern: string) => string | undefined;
+  /** Of those who send no valid token. */
+  readonly strangers: Pick<Counter<'code'>, 'inc'>;
   readonly log: ApiLog;
   readonly now: () => number;
 }
 
-/** Writes down every request that changes something, or was to: also those that are refused, by anybody. */
-export function auditRequests({ records, actionOf, log, now }: AuditDeps): MiddlewareHandler<ApiEnv> {
+/** The log is for ever: strangers leave no more than this in it. */
+const STRANGERS_AN_HOUR = 30;
+const HOUR_SECONDS = 3_600;
+
+/**
+ * Writes down every request that changes something, or was to: also those that are refused. Of those who send no valid
+ * token, the first ones of an hour; all of them are counted.
+ */
+export function auditRequests({ records, actionOf, strangers, log, now }: AuditDeps): MiddlewareHandler<ApiEnv> {
+  const noted = new RateLimiterMemory({ points: STRANGERS_AN_HOUR, duration: HOUR_SECONDS });
   return async (c, next) => {
     await next();
     const pattern = matchedRoutes(c).findLast(({ method }) => method === c.req.method)?.path;
     const action = pattern === undefined ? undefined : actionOf(c.req.method, pattern);
     if (action === undefined) return;
     const refusal = c.error instanceof FerryError ? c.error : undefined;
-    // Who is held back for sending rubbish must not fill the log with it.
+    const isStranger = (c.get('principal') as Principal | undefined) === undefined;
+    if (isStranger) strangers.inc({ code: refusal?.code ?? 'internal' });
+    // What is held back for sending rubbish must not fill the log with it.
     if (refusal?.code === 'too-many-requests') return;
+    if (c.get('isRepeat') === true) return;
+    if (isStranger && !(await isWithin(noted))) return;
     const answer = await answerOf(c.res);
     const draft = draftOf(c, { action, atMs: now(), answer });
     tellNews(log, draft, answer);
@@ -43,6 +62,12 @@ export function auditRequests({ records, actionOf, log, now }: AuditDeps): Middl
       .catch((error: unknown) => log.error({ err: error, action }, 'the audit log could not be written'));
   };
 }
+
+const isWithin = (limit: RateLimiterMemory): Promise<boolean> =>
+  limit.consume('all').then(
+    () => true,
+    () => false,
+  );
 
 interface Asked {
   readonly action: string;

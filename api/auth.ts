@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Context, MiddlewareHandler } from 'hono';
 import { FerryError } from '../domain/errors.js';
 import { FailureBackoff } from '../domain/failure-backoff.js';
+import { networkOf } from '../domain/network.js';
 import { Role } from '../domain/roles.js';
 import type { Records, Token } from '../records/records.js';
 import { addressOf } from './address.js';
@@ -107,7 +108,8 @@ export function requirePrincipal(
     const header = c.req.header('authorization');
     if (header === undefined) {
       const signedIn = await sessions.principalOf(c);
-      if (!signedIn) throw failures.refused(c, unauthorized());
+      // Each visit to the console begins with this question, and its answer helps nobody to guess a token.
+      if (!signedIn) throw isSessionProbe(c) ? unauthorized() : failures.refused(c, unauthorized());
       c.set('principal', signedIn.principal);
       c.set('session', signedIn.session);
       return next();
@@ -120,14 +122,16 @@ export function requirePrincipal(
   };
 }
 
+const isSessionProbe = ({ req }: Context<ApiEnv>): boolean => req.method === 'GET' && req.path === '/v1/session';
+
 const unauthorized = () =>
   new FerryError('unauthorized', 'Send a valid token: "Authorization: Bearer <token>". In the console, sign in.');
 
 const RULE = { freeFailures: 30, firstMs: 1_000, maxMs: 60_000, forgetMs: 10 * 60_000 };
 
 /**
- * Requests without a valid token, by address: who sends many gets 429 in place of 401, and his doings are no longer
- * written down. A valid token is always heard: an address may be a proxy's.
+ * Requests without a valid token, by network: an address that sends many gets 429 in place of 401. A valid token is always
+ * heard: an address may be a proxy's.
  */
 export class SignInFailures {
   private readonly backoff = new FailureBackoff(RULE);
@@ -136,8 +140,9 @@ export class SignInFailures {
 
   /** Counts it. @returns what to throw */
   refused(c: Context<ApiEnv>, refusal: FerryError): FerryError {
-    const address = addressOf(c);
-    if (address === null) return refusal;
+    const from = addressOf(c);
+    if (from === null) return refusal;
+    const address = networkOf(from);
     const waitMs = this.backoff.waitMs(address, this.now());
     if (waitMs === 0) {
       this.backoff.failed(address, this.now());
@@ -148,6 +153,14 @@ export class SignInFailures {
     return new FerryError('too-many-requests', `Too many requests without a valid token; try again in ${seconds} s.`);
   }
 }
+
+/** Only for a token of all products: what it is about tells of them all. */
+export const requireWholeService: MiddlewareHandler<ApiEnv> = async (c, next) => {
+  if (c.get('principal').productKey !== null) {
+    throw new FerryError('forbidden', 'The token is of one product; this needs a token of all products.');
+  }
+  await next();
+};
 
 /** Only for who has the permission. */
 export function requirePermission(permission: Permission): MiddlewareHandler<ApiEnv> {

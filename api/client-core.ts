@@ -19,13 +19,15 @@ import type {
   AuditEntryAnswer,
   AuditVerificationAnswer,
   BatchPreviewAnswer,
+  ConnectionInfoAnswer,
   DeviceAnswer,
   DeviceDetailAnswer,
-  DeviceHistoryItemAnswer,
+  DeviceHistoryEntryAnswer,
   DeviceUpdateAnswer,
   DoctorAnswer,
   ForgettingAnswer,
   FirmwareAnswer,
+  FirmwareDetailAnswer,
   FirmwarePageAnswer,
   NewTokenAnswer,
   OverviewAnswer,
@@ -42,7 +44,7 @@ import type {
   TokenAnswer,
   VersionsAnswer,
 } from './schemas.js';
-import { noAnswer, notFerry, redirected } from './unreachable.js';
+import { ApiUnreachableError, noAnswer, notFerry, redirected } from './unreachable.js';
 
 export { ApiUnreachableError } from './unreachable.js';
 
@@ -51,6 +53,8 @@ export interface ClientCoreOptions {
   readonly url: string;
   /** With every request: what says who is asking. A browser's session cookie goes by itself. */
   readonly headers: Readonly<Record<string, string>>;
+  /** How long a request may take, its answer included; streams and exports have no limit. Absent: none has. */
+  readonly timeoutMs?: number;
 }
 
 /** A refusal of the API: its stable code, its sentence, and the problem document's other members. */
@@ -96,6 +100,7 @@ export interface Call {
   readonly signal?: AbortSignal | undefined;
   /** The media type of Ferry's answer: another one comes from another server. */
   readonly expects?: 'application/json' | 'text/csv' | 'text/event-stream';
+  readonly timeout?: AbortSignal | undefined;
 }
 /** Repeats of a creation with the same key answer what the first one created. */
 export interface CreationOptions {
@@ -134,7 +139,7 @@ export type ClientCore = ReturnType<typeof createClientCore>;
  *
  * @throws ApiError (each method) for a refusal, ApiUnreachableError when there is no answer
  */
-export function createClientCore({ url, headers }: ClientCoreOptions) {
+export function createClientCore({ url, headers, timeoutMs }: ClientCoreOptions) {
   const base = url.endsWith('/') ? url : `${url}/`;
 
   async function send(method: string, path: string, call: Call = {}): Promise<Response> {
@@ -154,7 +159,7 @@ export function createClientCore({ url, headers }: ClientCoreOptions) {
     const response = await fetch(target, {
       method,
       redirect: 'manual',
-      signal: call.signal ?? null,
+      signal: AbortSignal.any([call.signal, call.timeout].filter((signal) => signal !== undefined)),
       headers: {
         ...headers,
         ...(call.json === undefined ? {} : { 'content-type': 'application/json' }),
@@ -180,8 +185,12 @@ export function createClientCore({ url, headers }: ClientCoreOptions) {
     return response;
   }
   async function call<T>(method: string, path: string, options: Call = {}): Promise<T> {
-    const response = await send(method, path, { expects: 'application/json', ...options });
-    const value: unknown = await response.json().catch(() => undefined);
+    const timeout = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs);
+    const response = await send(method, path, { expects: 'application/json', ...options, timeout });
+    const value: unknown = await response.json().catch((error: unknown) => {
+      if (timeout?.aborted !== true) return undefined;
+      throw new ApiUnreachableError(`The answer from ${base} broke off.`, { cause: error });
+    });
     if (typeof value !== 'object' || value === null) throw notFerry(new URL(base), 'its answer is no JSON object');
     return value as T;
   }
@@ -224,8 +233,10 @@ export function createClientCore({ url, headers }: ClientCoreOptions) {
     /** Answers the product as it was. */
     deleteProduct: (productKey: string) => call<ProductAnswer>('DELETE', product(productKey)),
     /** What runs on the devices of a product, most devices first. */
-    listVersions: (productKey: string, query: { module?: string } = {}) =>
-      call<VersionsAnswer>('GET', `${product(productKey)}/versions`, { query }),
+    listVersions: (productKey: string, query: PageParams & { module?: string } = {}) =>
+      call<VersionsAnswer>('GET', `${product(productKey)}/versions`, { query: { ...query } }),
+    /** Where devices connect. */
+    getConnectionInfo: () => call<ConnectionInfoAnswer>('GET', 'v1/connection-info'),
     getOverview: () => call<OverviewAnswer>('GET', 'v1/overview'),
     listProducts: (query: PageParams = {}) =>
       page<PageAnswer<ProductAnswer>>('GET', 'v1/products', { query: { ...query } }),
@@ -246,7 +257,7 @@ export function createClientCore({ url, headers }: ClientCoreOptions) {
     getDevice: (productKey: string, deviceName: string) =>
       call<DeviceDetailAnswer>('GET', `${product(productKey)}/devices/${encodeURIComponent(deviceName)}`),
     listDeviceHistory: (productKey: string, deviceName: string, query: PageParams = {}) =>
-      page<PageAnswer<DeviceHistoryItemAnswer>>(
+      page<PageAnswer<DeviceHistoryEntryAnswer>>(
         'GET',
         `${product(productKey)}/devices/${encodeURIComponent(deviceName)}/updates`,
         { query: { ...query } },
@@ -254,7 +265,7 @@ export function createClientCore({ url, headers }: ClientCoreOptions) {
 
     listFirmware: (query: PageParams & { productKey?: string } = {}) =>
       page<FirmwarePageAnswer>('GET', 'v1/firmware', { query: { ...query } }),
-    getFirmware: (id: string) => call<FirmwareAnswer>('GET', firmware(id)),
+    getFirmware: (id: string) => call<FirmwareDetailAnswer>('GET', firmware(id)),
     deleteFirmware: (id: string) => call<FirmwareAnswer>('DELETE', firmware(id)),
 
     createVerification: (firmwareId: string, json: CreateVerificationRequest, options: CreationOptions = {}) =>
@@ -265,9 +276,12 @@ export function createClientCore({ url, headers }: ClientCoreOptions) {
     previewBatchUpdate: (firmwareId: string, json: CreateBatchUpdateRequest, signal?: AbortSignal) =>
       call<BatchPreviewAnswer>('POST', `${firmware(firmwareId)}/batch-updates/preview`, { json, signal }),
 
+    /** The stored file, piece by piece. */
+    firmwareFile: (firmwareId: string) => bytesOf(send('GET', `${firmware(firmwareId)}/file`, {})),
+
     listTasks: (query: TaskQuery = {}) => page<PageAnswer<TaskAnswer>>('GET', 'v1/tasks', { query: { ...query } }),
     /** Device updates that ended, over time. */
-    getTimeline: (taskId: string, query: { points?: number } = {}) =>
+    getTimeline: (taskId: string, query: { points?: number; minutes?: number } = {}) =>
       call<TimelineAnswer>('GET', `${task(taskId)}/timeline`, { query }),
     getTask: (id: string) => call<TaskDetailAnswer>('GET', task(id)),
     listDeviceUpdates: (taskId: string, query: DeviceUpdateQuery = {}) =>
@@ -366,6 +380,10 @@ function bodyOf({ json, body }: Call): string | ReadableStream<Uint8Array> | nul
 async function* textOf(answer: Promise<Response>): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   for await (const bytes of piecesOf(await answer)) yield decoder.decode(bytes, { stream: true });
+}
+
+async function* bytesOf(answer: Promise<Response>): AsyncGenerator<Uint8Array> {
+  yield* piecesOf(await answer);
 }
 
 /** The problem document of a refusal; empty when it is none. */

@@ -1,3 +1,4 @@
+import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import { pause } from './pause.js';
 import type { DeviceUpdateAnswer, TaskAnswer } from './schemas.js';
 
@@ -26,7 +27,8 @@ type Connect = (headers: Record<string, string>, signal: AbortSignal | undefined
  * @throws ApiError when the API refuses the stream; ApiUnreachableError when it can't be reached the first time
  */
 export async function* followEvents(connect: Connect, options: FollowOptions): AsyncGenerator<ApiEvent> {
-  const { signal, retryMs = 1_000 } = options;
+  const { signal } = options;
+  let retryMs = options.retryMs ?? 1_000;
   let lastId = options.lastEventId;
   let connected = false;
   while (!signal?.aborted) {
@@ -34,10 +36,9 @@ export async function* followEvents(connect: Connect, options: FollowOptions): A
       const response = await connect(lastId === undefined ? {} : { 'last-event-id': lastId }, signal);
       connected = true;
       options.onState?.('open');
-      for await (const block of blocksOf(response)) {
-        const event = parseBlock(block);
-        lastId = event.id ?? lastId;
-        if (event.data !== '') yield toEvent(event.event, lastId ?? '', event.data);
+      for await (const { event, data, id } of messagesOf(response, (ms) => (retryMs = ms))) {
+        lastId = id ?? lastId;
+        if (data !== '') yield toEvent(event ?? 'message', lastId ?? '', data);
       }
     } catch (error) {
       if (signal?.aborted) return;
@@ -72,22 +73,27 @@ export async function* piecesOf({ body }: Pick<Response, 'body'>): AsyncGenerato
   }
 }
 
-async function* blocksOf(response: Response): AsyncGenerator<string> {
-  const decoder = new TextDecoder();
-  let text = '';
-  for await (const bytes of piecesOf(response)) {
-    text += decoder.decode(bytes, { stream: true });
-    const blocks = text.split('\n\n');
-    text = blocks.pop() ?? '';
-    yield* blocks;
-  }
-}
+/** More than any event of ours has: what sends it is no Ferry. */
+const EVENT_CHARACTERS_MAX = 1024 * 1024;
+const RETRY_MS_MAX = 60_000;
 
-function parseBlock(block: string) {
-  const parsed: { event: string; data: string; id?: string } = { event: 'message', data: '' };
-  for (const line of block.split('\n')) {
-    const [, name, value] = /^(event|data|id): ?(.*)$/.exec(line) ?? [];
-    if (name === 'event' || name === 'data' || name === 'id') parsed[name] = value ?? '';
+/** The events of one connection as they come, whatever the ends of their lines. */
+async function* messagesOf(response: Response, onRetry: (ms: number) => void): AsyncGenerator<EventSourceMessage> {
+  const decoder = new TextDecoder();
+  let arrived: EventSourceMessage[] = [];
+  let fault: Error | undefined;
+  const parser = createParser({
+    maxBufferSize: EVENT_CHARACTERS_MAX,
+    onEvent: (message) => arrived.push(message),
+    onRetry: (ms) => onRetry(Math.min(ms, RETRY_MS_MAX)),
+    onError: (error) => {
+      if (error.type === 'max-buffer-size-exceeded') fault = error;
+    },
+  });
+  for await (const bytes of piecesOf(response)) {
+    parser.feed(decoder.decode(bytes, { stream: true }));
+    yield* arrived;
+    arrived = [];
+    if (fault) throw fault;
   }
-  return parsed;
 }

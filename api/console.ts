@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import type { Context } from 'hono';
+import { parseAccept } from 'hono/utils/accept';
 import { notFound } from '../domain/errors.js';
 import type { ApiEnv } from './deps.js';
 import { newRouter } from './router.js';
@@ -86,10 +87,12 @@ export function consoleRoutes(folder: string, basePath = '') {
 }
 
 async function encoded(c: Context<ApiEnv>, path: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  const accepted = c.req.header('accept-encoding') ?? '';
+  const accepted = parseAccept(c.req.header('accept-encoding') ?? '');
+  const quality = (encoding: string) =>
+    (accepted.find(({ type }) => type.toLowerCase() === encoding) ?? accepted.find(({ type }) => type === '*'))?.q ?? 0;
   c.header('Vary', 'Accept-Encoding');
   for (const [encoding, suffix] of ENCODINGS) {
-    if (!new RegExp(`\\b${encoding}\\b`).test(accepted)) continue;
+    if (quality(encoding) === 0) continue;
     const bytes = await contentOf(`${path}${suffix}`);
     if (!bytes) continue;
     c.header('Content-Encoding', encoding);

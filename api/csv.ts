@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { stringify } from 'csv-stringify/sync';
 import type { PageAnswer } from './schemas.js';
 
@@ -19,6 +20,8 @@ export function csvOf<T>(
       controller.enqueue(encoder.encode(stringify([[...columns]])));
     },
     async pull(controller) {
+      // Reading is synchronous: others have their turn between the pages.
+      await setImmediate();
       const page = await pageAfter(cursor);
       const lines = stringify(page.items.map(lineOf), { columns: [...columns], escape_formulas: true });
       controller.enqueue(encoder.encode(lines));

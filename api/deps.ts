@@ -7,8 +7,9 @@ import type { FirmwareStore } from '../firmware/store.js';
 import type { Records } from '../records/records.js';
 import type { Role } from '../domain/roles.js';
 import type { Permission } from './auth.js';
+import type { HttpLimits } from './http-limits.js';
 import type { Owners } from './scope.js';
-import type { DoctorAnswer, ForgettingAnswer } from './schemas.js';
+import type { ConnectionInfoAnswer, DoctorAnswer, ForgettingAnswer } from './schemas.js';
 
 export type DoctorReport = DoctorAnswer;
 export type ForgettingReport = ForgettingAnswer;
@@ -29,6 +30,8 @@ export interface ApiDeps {
   readonly forget: (olderThanMs: number) => Promise<ForgettingReport>;
   /** Cuts the connection of a device whose secret is good no more. */
   readonly cutOff: (device: DeviceKey) => Promise<void>;
+  /** Where devices connect by MQTT. */
+  readonly mqttAddress: () => ConnectionInfoAnswer['mqtt'];
   /** A batch of more devices than this needs a second operator; null: none does. */
   readonly approvalAbove: number | null;
   /** The token of the data folder; others are in the records. */
@@ -43,6 +46,9 @@ export interface ApiDeps {
   readonly version: string;
   /** The folder of the built console; without it there is none. */
   readonly consoleFolder?: string;
+  readonly httpLimits?: HttpLimits;
+  /** `/metrics` is for those who have a token of all products; else it is open. */
+  readonly metricsNeedToken?: boolean;
   /** Browsers reach the console by https only. */
   readonly secureCookie?: boolean;
   /** Where a proxy in front is reached, which may say another host than its own address; its path is the base path. */
@@ -75,5 +81,5 @@ export interface SignedIn {
 export interface ApiEnv {
   /** Absent in `app.request`, which has no socket. */
   Bindings: Partial<HttpBindings>;
-  Variables: { principal: Principal; session?: SignedIn; owners: Owners; before?: object };
+  Variables: { principal: Principal; session?: SignedIn; owners: Owners; before?: object; isRepeat?: boolean };
 }

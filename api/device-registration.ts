@@ -1,13 +1,16 @@
-import { CsvError, parse } from 'csv-parse/sync';
+import { setImmediate } from 'node:timers/promises';
 import type { Context } from 'hono';
 import type { z } from '@hono/zod-openapi';
-import { FerryError, type FieldProblem } from '../domain/errors.js';
+import type { FerryError, FieldProblem } from '../domain/errors.js';
+import { decodeTable, plainCell } from '../domain/table-text.js';
 import type { NewDevice } from '../records/records.js';
 import type { ApiEnv } from './deps.js';
 import { newDeviceSecret } from './ids.js';
 import { malformedBody } from './problem.js';
-import { NewDeviceSchema, REGISTERED_DEVICES_MAX, registrationSchema } from './requests.js';
+import { mediaTypeOf } from './request-body.js';
+import { DeviceListSchema, NewDeviceSchema, REGISTERED_DEVICES_MAX } from './requests.js';
 import { fieldProblems, invalidRequest } from './router.js';
+import { sheetLines } from './sheet.js';
 
 /** Devices as a request names them, with the body that stands for it in its fingerprint. */
 interface Registration {
@@ -20,21 +23,15 @@ type ParsedDevice = z.output<typeof NewDeviceSchema>;
 /**
  * Reads devices in whichever form they come: one, many, or CSV. Secrets that are absent are made.
  *
- * @throws FerryError `invalid-request` naming each field, or each line; `unsupported-media-type`
+ * @throws FerryError `invalid-request` naming each field, or each line
  */
 export async function readRegistration(c: Context<ApiEnv>): Promise<Registration> {
-  const mediaType = (c.req.header('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase();
-  const text = await c.req.text();
-  switch (mediaType) {
-    case 'application/json': {
-      const body = parseJson(text);
-      return { devices: complete(devicesOfJson(body)), body };
-    }
-    case 'text/csv':
-      return { devices: complete(devicesOfCsv(text)), body: text };
-    default:
-      throw new FerryError('unsupported-media-type', 'Send devices as application/json or text/csv.');
+  if (mediaTypeOf(c) === 'text/csv') {
+    const text = decodeTable(new Uint8Array(await c.req.arrayBuffer()));
+    return { devices: complete(await devicesOfCsv(text)), body: text };
   }
+  const body = parseJson(await c.req.text());
+  return { devices: complete(await devicesOfJson(body)), body };
 }
 
 function parseJson(text: string): unknown {
@@ -45,11 +42,17 @@ function parseJson(text: string): unknown {
   }
 }
 
-function devicesOfJson(body: unknown): Row[] {
-  const parsed = registrationSchema(body).safeParse(body);
-  if (!parsed.success) throw invalidRequest(fieldProblems(parsed.error, 'json'));
-  if (!('devices' in parsed.data)) return [{ field: 'deviceName', device: parsed.data }];
-  return parsed.data.devices.map((device, index) => ({ field: `devices.${index}.deviceName`, device }));
+async function devicesOfJson(body: unknown): Promise<Row[]> {
+  if (typeof body !== 'object' || body === null || !('devices' in body)) {
+    const parsed = NewDeviceSchema.safeParse(body);
+    if (!parsed.success) throw invalidRequest(fieldProblems(parsed.error, 'json'));
+    return [{ field: 'deviceName', device: parsed.data }];
+  }
+  const list = DeviceListSchema.safeParse(body);
+  if (!list.success) throw invalidRequest(fieldProblems(list.error, 'json'));
+  const found = new FoundDevices();
+  for (const [i, device] of list.data.devices.entries()) await found.add(device, (field) => `devices.${i}.${field}`);
+  return found.rows();
 }
 
 /** A device and where its name stands in the request. */
@@ -59,71 +62,94 @@ interface Row {
 }
 
 /** Every bad line is named: a list of thousands is not mended one refusal at a time. */
-function devicesOfCsv(text: string): Row[] {
-  const problems: FieldProblem[] = [];
-  const rows: Row[] = [];
-  for (const { record, info } of parseCsv(text)) {
-    const filled = Object.fromEntries(Object.entries(record).filter(([, value]) => value !== ''));
-    const parsed = NewDeviceSchema.safeParse(filled);
-    if (parsed.success) {
-      rows.push({ field: `line ${info.lines}, deviceName`, device: parsed.data });
+async function devicesOfCsv(text: string): Promise<Row[]> {
+  const found = new FoundDevices();
+  let columns: readonly string[] | undefined;
+  for await (const { cells, line } of sheetLines(text, LINES_MAX)) {
+    if (columns === undefined) {
+      columns = checkedHeader(cells, line);
       continue;
     }
-    for (const { field, message } of fieldProblems(parsed.error, 'line')) {
-      problems.push({ field: `line ${info.lines}, ${field}`, message });
+    const known = columns;
+    if (cells.slice(known.length).some((cell) => cell !== '')) {
+      found.problems.push({ field: `line ${line}`, message: 'has more cells than the header line' });
+      continue;
     }
+    const filled = cells.flatMap((cell, i) =>
+      cell === '' ? [] : [[known[i], known[i] === 'deviceSecret' ? cell : plainCell(cell)]],
+    );
+    await found.add(Object.fromEntries(filled), (field) => `line ${line}, ${field}`);
   }
-  if (problems.length > 0) throw invalidRequest(problems);
-  if (rows.length === 0) throw invalidRequest([{ field: 'body', message: 'has no device below its header line' }]);
-  if (rows.length > REGISTERED_DEVICES_MAX) {
-    throw invalidRequest([{ field: 'body', message: `must have at most ${REGISTERED_DEVICES_MAX} devices` }]);
-  }
-  return rows;
+  return found.rows();
 }
 
-interface CsvLine {
-  readonly record: Readonly<Record<string, string>>;
-  readonly info: { readonly lines: number };
-}
+/** Also lines without a device are counted: what has so many is no list of devices. */
+const LINES_MAX = 2 * REGISTERED_DEVICES_MAX;
 
-function parseCsv(text: string): CsvLine[] {
-  try {
-    return parse(text, {
-      bom: true,
-      columns: checkedHeader,
-      info: true,
-      skip_empty_lines: true,
-      trim: true,
-    }) as unknown as CsvLine[];
-  } catch (error) {
-    if (!(error instanceof CsvError)) throw error;
-    throw invalidRequest([{ field: `line ${(error as { lines?: number }).lines ?? 1}`, message: error.message }]);
+/** Devices as they are read, with all that is wrong with them. */
+class FoundDevices {
+  readonly problems: FieldProblem[] = [];
+  private readonly found: Row[] = [];
+  private readonly seen = new Set<string>();
+  private count = 0;
+
+  /** @param place how the request calls a field of this device */
+  async add(device: unknown, place: (field: string) => string): Promise<void> {
+    if (++this.count > REGISTERED_DEVICES_MAX) throw tooMany();
+    const parsed = NewDeviceSchema.safeParse(device);
+    if (parsed.success) {
+      const row = { field: place('deviceName'), device: parsed.data };
+      const { deviceName } = parsed.data;
+      if (this.seen.has(deviceName)) this.problems.push({ field: row.field, message: `${deviceName} is listed twice` });
+      this.seen.add(deviceName);
+      this.found.push(row);
+    } else {
+      for (const { field, message } of fieldProblems(parsed.error, 'json')) {
+        this.problems.push({ field: place(field), message });
+      }
+    }
+    // Others have their turn.
+    if (this.count % DEVICES_A_TURN === 0) await setImmediate();
+  }
+
+  rows(): Row[] {
+    if (this.problems.length > 0) throw invalidRequest(this.problems);
+    if (this.found.length === 0)
+      throw invalidRequest([{ field: 'body', message: 'has no device below its header line' }]);
+    return this.found;
   }
 }
+
+const DEVICES_A_TURN = 500;
+
+const tooMany = (): FerryError =>
+  invalidRequest([
+    {
+      field: 'body',
+      message: `must have at most ${REGISTERED_DEVICES_MAX} devices; send the others in a further request`,
+    },
+  ]);
 
 const COLUMNS = ['deviceName', 'deviceSecret', 'protocol'];
 
-function checkedHeader(names: string[]): string[] {
+/** The columns in our letters: `Device Name` is `deviceName`. */
+function checkedHeader(cells: readonly string[], line: number): string[] {
+  const plain = (name: string) => name.toLowerCase().replaceAll(/[\s_-]/g, '');
+  // Cells that a spreadsheet leaves empty behind the last column.
+  const given = cells.slice(0, cells.findLastIndex((cell) => cell !== '') + 1);
+  const names = given.map((cell) => COLUMNS.find((column) => plain(column) === plain(cell)) ?? cell);
   const unknown = names.find((name) => !COLUMNS.includes(name));
   const message =
     unknown !== undefined
-      ? `"${unknown.slice(0, 64)}" is not a column; use ${COLUMNS.join(', ')}`
+      ? `"${unknown.slice(0, 64)}" is not a column; use ${COLUMNS.join(', ')}, with commas, semicolons or tabs between them`
       : new Set(names).size < names.length
         ? 'names a column twice'
         : names.includes('deviceName')
           ? undefined
           : 'must name the column deviceName';
-  if (message !== undefined) throw invalidRequest([{ field: 'line 1', message }]);
+  if (message !== undefined) throw invalidRequest([{ field: `line ${line}`, message }]);
   return names;
 }
 
-function complete(rows: readonly Row[]): NewDevice[] {
-  const seen = new Set<string>();
-  const repeated = rows.filter(({ device }) => seen.size === seen.add(device.deviceName).size);
-  if (repeated.length > 0) {
-    throw invalidRequest(
-      repeated.map(({ field, device }) => ({ field, message: `${device.deviceName} is listed twice` })),
-    );
-  }
-  return rows.map(({ device }) => ({ ...device, deviceSecret: device.deviceSecret ?? newDeviceSecret() }));
-}
+const complete = (rows: readonly Row[]): NewDevice[] =>
+  rows.map(({ device }) => ({ ...device, deviceSecret: device.deviceSecret ?? newDeviceSecret() }));

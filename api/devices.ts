@@ -1,18 +1,27 @@
+import { setImmediate } from 'node:timers/promises';
 import { z } from '@hono/zod-openapi';
 import { notFound } from '../domain/errors.js';
 import type { DeviceKey } from '../domain/ids.js';
 import type { Records, TaskRecord } from '../records/records.js';
 import { pageAnswer, type Answers } from './answers.js';
 import { Permission } from './auth.js';
+import { createDeviceHistory } from './device-history.js';
 import { readRegistration } from './device-registration.js';
 import { idempotencyOf, IdempotencyHeaders, markReplay } from './idempotency.js';
 import { json, mountUnvalidated, operation } from './operation.js';
-import { DeviceParams, DevicesQuery, PageQuery, ProductParams, RegisterDevices } from './requests.js';
+import {
+  DeviceParams,
+  DevicesQuery,
+  PageQuery,
+  ProductParams,
+  RegisterDevices,
+  REGISTRATION_BODY,
+} from './requests.js';
 import { newRouter } from './router.js';
 import { Scope } from './scope.js';
 import {
   DeviceDetailSchema,
-  DeviceHistoryItemSchema,
+  DeviceHistoryEntrySchema,
   DeviceSchema,
   pageOf,
   RegisteredDevicesSchema,
@@ -26,10 +35,11 @@ const registerDevices = operation({
   summary: 'Register devices: one, many, or CSV',
   description:
     'All of them or none. Secrets that are absent are generated. The answer is the only one that shows them.\n\n' +
-    'CSV has the header `deviceName[,deviceSecret][,protocol]`; every bad line is named.',
+    'CSV has the header `deviceName[,deviceSecret][,protocol]`, in any order; semicolons or tabs in place of commas, any line ends, UTF-8 or UTF-16. Every bad line is named.',
   permission: Permission.WRITE_DEVICES,
   scope: Scope.PRODUCT,
   action: 'device.register',
+  bodyMax: REGISTRATION_BODY,
   request: {
     params: ProductParams,
     headers: IdempotencyHeaders,
@@ -80,7 +90,7 @@ const listDeviceHistory = operation({
   permission: Permission.READ,
   scope: Scope.PRODUCT,
   request: { params: DeviceParams, query: PageQuery },
-  responses: { 200: json(pageOf(DeviceHistoryItemSchema), 'A page of device updates') },
+  responses: { 200: json(pageOf(DeviceHistoryEntrySchema), 'A page of device updates') },
   problems: ['not-found'],
 });
 
@@ -93,23 +103,11 @@ export function deviceRoutes(deps: {
   readonly now: () => number;
 }) {
   const { records, answers, now } = deps;
+  const historyOf = createDeviceHistory(records, answers);
 
   async function historyPage(key: DeviceKey, page: { readonly limit: number; readonly cursor?: string | undefined }) {
     const found = await records.listDeviceHistory(key, page);
-    const tasks = await tasksOf(found.items);
-    return pageAnswer(found, (update) => {
-      const task = tasks.get(update.taskId);
-      return {
-        ...answers.deviceUpdate(update, update.endedAtMs === null ? task?.policy : undefined),
-        firmware: task ? firmwareOf(task) : null,
-        sourceVersions: [...(task?.sourceVersions ?? [])],
-      };
-    });
-  }
-  async function tasksOf(updates: readonly { readonly taskId: string }[]): Promise<Map<string, TaskRecord>> {
-    const ids = new Set(updates.map(({ taskId }) => taskId));
-    const found = await Promise.all(Array.from(ids, (id) => records.getTask(id)));
-    return new Map(found.flatMap((task) => (task ? [[task.id, task] as const] : [])));
+    return { items: await historyOf(found.items), nextCursor: found.nextCursor };
   }
   async function requireDevice(key: DeviceKey) {
     const device = await records.getDevice(key);
@@ -133,8 +131,11 @@ export function deviceRoutes(deps: {
       const key = c.req.valid('param');
       const device = await requireDevice(key);
       const policies = await answers.policiesOf(device.currentUpdate ? [device.currentUpdate] : []);
-      const history = await historyPage(key, { limit: FIRST_UPDATES });
-      return c.json({ ...answers.device(device, policies), history }, 200);
+      const [history, [currentUpdate = null]] = await Promise.all([
+        historyPage(key, { limit: FIRST_UPDATES }),
+        historyOf(device.currentUpdate ? [device.currentUpdate] : []),
+      ]);
+      return c.json({ ...answers.device(device, policies), currentUpdate, history }, 200);
     })
     .openapi(listDeviceHistory, async (c) => {
       const key = c.req.valid('param');
@@ -146,6 +147,8 @@ export function deviceRoutes(deps: {
     const { devices, body } = await readRegistration(c);
     const idempotency = idempotencyOf(c, body);
     const created = await records.registerDevices(c.req.param('productKey') ?? '', devices, now(), idempotency);
+    // Others have their turn between the write and the answer of thousands.
+    await setImmediate();
     const registered = markReplay(c, created).map(({ deviceName, deviceSecret, protocol }) => ({
       deviceName,
       deviceSecret,

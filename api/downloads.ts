@@ -1,11 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import parseRange from 'range-parser';
-import { isOpen } from '../domain/device-update.js';
 import { RecentMap } from '../domain/recent-map.js';
 import { FerryError, notFound } from '../domain/errors.js';
+import { offerOf } from '../domain/offer.js';
 import { DOWNLOAD_PATH, type DownloadTokens } from '../firmware/download-token.js';
-import type { ByteRange, FirmwareStore } from '../firmware/store.js';
+import { damaged, type ByteRange, type FirmwareStore } from '../firmware/store.js';
 import type { OpenDeviceUpdate, Records, TargetFirmware } from '../records/records.js';
 import type { ApiLog } from './deps.js';
 import { DownloadLimit, DOWNLOADS_PER_MINUTE } from './download-limit.js';
@@ -18,11 +18,16 @@ export interface DownloadDeps {
   readonly tokens: Pick<DownloadTokens, 'read'>;
   /** How many times its size one device update may fetch of its firmware in a minute. */
   readonly perMinute?: number;
+  /** How often a download that runs asks whether it may go on. */
+  readonly askEveryMs?: number;
   readonly log: ApiLog;
   readonly measure?: MeasureRequest;
   /** Epoch milliseconds. */
   readonly now?: () => number;
 }
+
+/** An operator's request to stop is accepted at any time, and a slow device's download may last for hours. */
+const ASK_EVERY_MS = 1_000;
 
 /** Answers a download; false when the request is for something else. */
 export type DownloadHandler = (request: IncomingMessage, response: ServerResponse) => boolean;
@@ -35,7 +40,7 @@ export function createDownloadHandler(deps: DownloadDeps): DownloadHandler {
   const limit = new DownloadLimit(deps.perMinute ?? DOWNLOADS_PER_MINUTE);
   const note = downloadNotes(deps);
   return (request, response) => {
-    const path = (request.url ?? '').split('?', 1)[0] ?? '';
+    const path = decoded((request.url ?? '').split('?', 1)[0] ?? '');
     if (!path.startsWith(DOWNLOAD_PATH)) return false;
     const startedMs = performance.now();
     response.once('close', () => {
@@ -46,6 +51,15 @@ export function createDownloadHandler(deps: DownloadDeps): DownloadHandler {
     void answer({ ...deps, limit, note }, path.slice(DOWNLOAD_PATH.length), { request, response });
     return true;
   };
+}
+
+/** A client may encode letters that need no encoding. */
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
 }
 
 interface LimitedDeps extends DownloadDeps {
@@ -87,6 +101,7 @@ async function answer(deps: LimitedDeps, token: string, exchange: Exchange): Pro
     await send(deps, firmware, {
       ...exchange,
       asked: (part) => requireUnhurried(deps, { id: record.id, part }, response),
+      begins: () => cutWhenStopped(deps, record.id, response),
       sent: () => deps.note(record.id),
     });
   } catch (error) {
@@ -106,21 +121,40 @@ async function answer(deps: LimitedDeps, token: string, exchange: Exchange): Pro
   }
 }
 
-/** Forged, expired, foreign, ended and a revoked device's look the same from outside. */
+/** Forged, expired, foreign, ended, stopped and a revoked device's look the same from outside. */
 async function updateFor({ tokens, records, now = Date.now }: DownloadDeps, token: string): Promise<OpenDeviceUpdate> {
   const id = tokens.read(token, ANY_TIME_MS);
   const update = id === undefined ? undefined : await records.getDeviceUpdateById(id);
-  if (!update || !isOpen(update.record.status) || update.isDeviceRevoked) throw notFound('This download');
+  const offer = update && offerOf(update);
+  // The device may try again: the file is served as soon as it is well.
+  if (offer?.kind === 'held' && offer.by === 'file-damaged') throw damaged('corrupt');
+  if (!update || offer?.kind !== 'given') throw notFound('This download');
   // A device that has begun may leave for hours and go on with the same URL.
-  if (tokens.read(token, now()) === undefined && !hasBegun(update)) throw notFound('This download');
+  const isExpired = tokens.read(token, now()) === undefined;
+  if (isExpired && update.record.startedAtMs === null) throw notFound('This download');
   return update;
 }
 
 /** No token has expired by then. */
 const ANY_TIME_MS = 0;
 
-const hasBegun = ({ record }: OpenDeviceUpdate): boolean =>
-  record.startedAtMs !== null || record.lastDownloadAtMs !== null;
+/** Ends the connection as soon as the update is stopped: a whole file is never what a stopped device has in hand. */
+function cutWhenStopped(
+  { records, log, askEveryMs = ASK_EVERY_MS }: DownloadDeps,
+  id: number,
+  response: ServerResponse,
+) {
+  const ask = async () => {
+    const update = await records.getDeviceUpdateById(id);
+    const kind = update ? offerOf(update).kind : 'cancelled';
+    if (kind === 'cancelled' || kind === 'revoked' || kind === 'held') response.destroy();
+  };
+  const timer = setInterval(() => {
+    ask().catch((error: unknown) => log.warn({ err: error }, 'a running download could not be looked at'));
+  }, askEveryMs);
+  timer.unref();
+  response.once('close', () => clearInterval(timer));
+}
 
 /** @throws FerryError `too-many-requests` */
 function requireUnhurried(
@@ -141,29 +175,34 @@ interface Sending extends Exchange {
   /** Before anything is sent. @param part of the file that is asked for */
   readonly asked: (part: number) => void;
   /** After each piece that the connection has taken. */
+  /** The first byte is about to be sent. */
+  readonly begins: () => void;
   readonly sent: () => void;
 }
 
 async function send(
   { store }: DownloadDeps,
   firmware: TargetFirmware,
-  { request, response, asked, sent }: Sending,
+  { request, response, asked, begins, sent }: Sending,
 ): Promise<void> {
   const { sizeBytes, sha256 } = firmware;
   const etag = `"${sha256}"`;
-  const shared = { ETag: etag, 'Accept-Ranges': 'bytes', 'Cache-Control': 'private' };
+  // A proxy that compresses would take away the length and the ranges, which devices need.
+  const shared = { ETag: etag, 'Accept-Ranges': 'bytes', 'Cache-Control': 'private, no-transform' };
   if (names(request.headers['if-none-match'], etag)) {
+    asked(0);
     response.writeHead(304, shared).end();
     return;
   }
   const range = rangeOf(request, sizeBytes, etag);
   if (range === 'unsatisfiable') {
+    asked(0);
     response.writeHead(416, { ...shared, 'Content-Range': `bytes */${sizeBytes}`, 'Content-Length': 0 }).end();
     return;
   }
   const head = { ...shared, 'Content-Type': 'application/octet-stream', 'X-Content-Type-Options': 'nosniff' };
   const { start, end } = range ?? { start: 0, end: sizeBytes - 1 };
-  if (request.method !== 'HEAD') asked((end - start + 1) / sizeBytes);
+  asked(request.method === 'HEAD' ? 0 : (end - start + 1) / sizeBytes);
   // Opened before the head is sent: a missing file is still a plain problem.
   const file = request.method === 'HEAD' ? undefined : await store.read(sha256, { start, end });
   if (range) {
@@ -172,8 +211,12 @@ async function send(
   } else {
     response.writeHead(200, { 'Content-Length': sizeBytes, ...head });
   }
-  if (!file) response.end();
-  else await pipeline(file, (pieces: AsyncIterable<Buffer>) => noting(pieces, sent), response);
+  if (!file) {
+    response.end();
+    return;
+  }
+  begins();
+  await pipeline(file, (pieces: AsyncIterable<Buffer>) => noting(pieces, sent), response);
 }
 
 /** The next piece is asked for when the connection has room for it. */
@@ -184,15 +227,18 @@ async function* noting(pieces: AsyncIterable<Buffer>, sent: () => void): AsyncGe
   }
 }
 
-/** The one range that is asked for; undefined for the whole file. Malformed and multiple ranges may be ignored [RFC 9110 14.2]. */
+/**
+ * The one range that is asked for; undefined for the whole file. Malformed and multiple ranges may be ignored, and a range
+ * means something to GET only [RFC 9110 14.2].
+ */
 function rangeOf(
-  { headers }: IncomingMessage,
+  { headers, method }: IncomingMessage,
   sizeBytes: number,
   etag: string,
 ): ByteRange | 'unsatisfiable' | undefined {
   const ifRange = headers['if-range'];
-  if (headers.range === undefined || (ifRange !== undefined && ifRange !== etag)) return undefined;
-  const ranges = parseRange(sizeBytes, wholeSuffix(headers.range, sizeBytes), { combine: true });
+  if (method !== 'GET' || headers.range === undefined || (ifRange !== undefined && ifRange !== etag)) return undefined;
+  const ranges = parseRange(sizeBytes, wholeSuffix(headers.range.toLowerCase(), sizeBytes), { combine: true });
   if (ranges === -1) return 'unsatisfiable';
   if (ranges === -2 || ranges.type !== 'bytes' || ranges.length !== 1) return undefined;
   return ranges[0];

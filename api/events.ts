@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { streamSSE, type SSEStreamingApi } from 'hono/streaming';
-import { invalidField, notFound } from '../domain/errors.js';
+import { FerryError, invalidField, notFound } from '../domain/errors.js';
 import type { Records, TaskRecord } from '../records/records.js';
 import type { Answers } from './answers.js';
 import { Permission } from './auth.js';
@@ -18,6 +18,10 @@ import { narrowed, Scope } from './scope.js';
 const BATCH_GAP_MS = 200;
 /** Keeps proxies from taking a quiet stream for a dead one. */
 const HEARTBEAT_MS = 15_000;
+const STREAM_RETRY_SECONDS = 10;
+
+/** A proxy that collects an answer, or compresses it, before it passes it on would hold the events back: nginx does by default. */
+const STREAM_HEADERS = { 'X-Accel-Buffering': 'no', 'Cache-Control': 'no-cache, no-transform' } as const;
 
 const EventHeaders = z.object({
   'last-event-id': z
@@ -29,7 +33,7 @@ const EventHeaders = z.object({
 const eventStream = {
   200: {
     description:
-      'Server-sent events: `task` carries a Task, `device-update` a DeviceUpdate, each in its newest state. `id` is the change number to resume from.',
+      'Server-sent events: `task` carries a Task, `device-update` a DeviceUpdate, each in its newest state. `id` is the change number to resume from; `resume` tells the first one, without data.',
     content: { 'text/event-stream': { schema: z.string() } },
   },
 };
@@ -67,9 +71,11 @@ interface EventDeps {
   /** Ends every stream. */
   readonly closing: AbortSignal;
   readonly streams: LiveStreams;
+  /** Of a token, at once. */
+  readonly streamsMax: number;
 }
 
-export function eventRoutes({ records, answers, log, closing, streams }: EventDeps) {
+export function eventRoutes({ records, answers, log, closing, streams, streamsMax }: EventDeps) {
   return newRouter()
     .openapi(taskEvents, async (c) => {
       const { id } = c.req.valid('param');
@@ -110,8 +116,9 @@ export function eventRoutes({ records, answers, log, closing, streams }: EventDe
 
   function follow(c: Context<ApiEnv>, { taskId, after, productKey, now }: Following): Response {
     // HEAD has no reader: a stream would wait for it for ever.
-    if (c.req.method === 'HEAD') return c.body(null, 200, { 'Content-Type': 'text/event-stream' });
-    return streamSSE(c, async (stream) => {
+    if (c.req.method === 'HEAD') return c.body(null, 200, { 'Content-Type': 'text/event-stream', ...STREAM_HEADERS });
+    requireFew(c);
+    const response = streamSSE(c, async (stream) => {
       const ending = new AbortController();
       const { signal } = ending;
       const end = () => ending.abort();
@@ -122,8 +129,8 @@ export function eventRoutes({ records, answers, log, closing, streams }: EventDe
       if (closing.aborted) end();
       void beat(stream, signal);
       try {
-        // An id without data: the client knows from where to resume before anything has happened.
-        await stream.write(`id: ${after}\n\n`);
+        // The client knows from where to resume before anything has happened. Without a line of data, parsers drop the id.
+        await stream.write(`event: resume\ndata:\nid: ${after}\n\n`);
         if (now) await sendAll(stream, [{ task: now, id: after }]);
         for await (const batch of changeFeed(records, { taskId, after, signal, batchGapMs: BATCH_GAP_MS })) {
           await sendAll(stream, productKey === undefined ? batch : batch.filter((item) => isOf(item, productKey)));
@@ -138,6 +145,16 @@ export function eventRoutes({ records, answers, log, closing, streams }: EventDe
         end();
       }
     });
+    for (const [name, value] of Object.entries(STREAM_HEADERS)) response.headers.set(name, value);
+    return response;
+  }
+
+  /** @throws FerryError `too-many-requests` */
+  function requireFew(c: Context<ApiEnv>): void {
+    if (streams.countOf(c.get('principal').id) < streamsMax) return;
+    c.header('Retry-After', String(STREAM_RETRY_SECONDS));
+    const message = `The token has ${streamsMax} event streams open; close one of them, and try again then.`;
+    throw new FerryError('too-many-requests', message);
   }
 
   async function sendAll(stream: SSEStreamingApi, batch: readonly FeedItem[]): Promise<void> {

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import type { Context } from 'hono';
-import { FerryError, notFound, trustUndecided } from '../domain/errors.js';
+import { FerryError, invalidField, notFound, trustUndecided } from '../domain/errors.js';
 import { firmwareNameProblem } from '../domain/names.js';
 import { quotaExceeded, type FirmwareLimits } from '../domain/policy.js';
 import { isSignedBy, type SignedFirmware } from '../firmware/signature.js';
@@ -10,6 +10,7 @@ import type { ApiEnv } from './deps.js';
 import { idempotencyOf } from './idempotency.js';
 import { newId } from './ids.js';
 import { readForm, type Fields } from './multipart.js';
+import { requireUncompressed } from './request-body.js';
 import { FirmwareFields } from './requests.js';
 import { fieldProblems, invalidRequest } from './router.js';
 import { narrowed } from './scope.js';
@@ -35,6 +36,7 @@ export class FirmwareIntake {
    * @throws FerryError of the form, the fields, the file and the records
    */
   async add(c: Context<ApiEnv>): Promise<Created<Firmware>> {
+    requireUncompressed(c);
     // A malformed key is refused before anything is read.
     const isRepeatable = idempotencyOf(c, null) !== undefined;
     const { fields, taken } = await readForm(requestOf(c), FIELD_NAMES, {
@@ -55,6 +57,33 @@ export class FirmwareIntake {
   /** The file of a deleted firmware goes, if no other has the same content. */
   async release({ sha256 }: Pick<Firmware, 'sha256'>): Promise<void> {
     await this.deps.store.remove(sha256, () => this.isUsed(sha256));
+  }
+
+  /**
+   * Takes the file of a firmware once more; what is stored at its address is replaced if it is damaged.
+   *
+   * @throws FerryError `not-found`, `firmware-deleted`, of the form, and for another file than the firmware's
+   */
+  async repair(c: Context<ApiEnv>, id: string): Promise<Firmware> {
+    const { records, store, limits } = this.deps;
+    const firmware = await records.getFirmware(id);
+    if (!firmware) throw notFound(`Firmware ${id}`);
+    if (firmware.deletedAtMs !== null) {
+      throw new FerryError('firmware-deleted', `Firmware ${id} is deleted; its file is not needed any more.`);
+    }
+    // The limit may have been lowered since the firmware was added.
+    const bytesMax = Math.max(limits.fileBytesMax, firmware.sizeBytes);
+    const { taken } = await readForm(requestOf(c), [], {
+      take: (file) => store.put(file, bytesMax),
+      drop: (upload) => this.discard(upload),
+    });
+    if (taken.sha256 !== firmware.sha256) {
+      await this.discard(taken);
+      const message = `is another file than the one that ${firmware.name} ${firmware.version} was added with: its SHA-256 is ${taken.sha256}, not ${firmware.sha256}`;
+      throw invalidField('file', message);
+    }
+    await taken.keep();
+    return firmware;
   }
 
   private async record(c: Context<ApiEnv>, fields: Fields, upload: StoredUpload): Promise<Created<Firmware>> {

@@ -4,6 +4,7 @@ import type { ReadinessAnswer } from './schemas.js';
 
 /** A part that does not answer in this time is down. */
 const CHECK_MS = 3_000;
+const LOOK_MS = 1_000;
 
 /** What orchestrators and monitoring ask; open, so it names parts and nothing else. */
 export function healthRoutes({
@@ -28,13 +29,24 @@ export function healthRoutes({
     }
   }
 
-  const router = newRouter();
-  router.get('/healthz', (c) => c.json({ status: 'ok', version }));
-  router.get('/readyz', async (c) => {
+  /** At most one look a second, however many ask. */
+  let looked: { readonly atMs: number; readonly parts: Promise<ReadinessAnswer['parts']> } | undefined;
+  function partsNow(): Promise<ReadinessAnswer['parts']> {
+    const atMs = performance.now();
+    if (looked === undefined || atMs - looked.atMs >= LOOK_MS) looked = { atMs, parts: look() };
+    return looked.parts;
+  }
+  async function look(): Promise<ReadinessAnswer['parts']> {
     const checks = Object.entries(readiness).map(
       async ([part, check]) => [part, (await isUp(part, check)) ? 'up' : 'down'] as const,
     );
-    const parts = Object.fromEntries(await Promise.all(checks));
+    return Object.fromEntries(await Promise.all(checks));
+  }
+
+  const router = newRouter();
+  router.get('/healthz', (c) => c.json({ status: 'ok', version }));
+  router.get('/readyz', async (c) => {
+    const parts = await partsNow();
     const isReady = Object.values(parts).every((state) => state === 'up');
     const answer: ReadinessAnswer = { status: isReady ? 'ready' : 'not-ready', parts };
     return c.json(answer, isReady ? 200 : 503);

@@ -17,6 +17,10 @@ export class LiveStreams {
     };
   }
 
+  countOf(ground: string): number {
+    return this.ends.get(ground)?.size ?? 0;
+  }
+
   endOf(ground: string): void {
     for (const end of this.ends.get(ground) ?? []) end();
   }

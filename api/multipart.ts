@@ -88,18 +88,20 @@ class FormReading<T> {
   private parse(body: Readable): Promise<void> {
     return new Promise((resolve, reject) => {
       const refuse = (field: string, message: string) => reject(invalidField(field, message));
-      this.parser.on('field', (name, value, _nameTruncated, valueTruncated) => {
+      this.parser.on('field', (name, value, _nameTruncated, valueTruncated, transferEncoding) => {
+        if (isEncoded(transferEncoding)) return refuse(name, notDecoded(transferEncoding));
         if (name === 'file') return refuse(name, 'must be a file part: give it a file name');
         if (!this.fieldNames.includes(name)) return refuse(name, 'is not known here');
         if (this.fields.has(name)) return refuse(name, 'is given twice');
         if (valueTruncated) return refuse(name, `must have at most ${FIELD_BYTES_MAX} bytes`);
         this.fields.set(name, value);
       });
-      this.parser.on('file', (name, file) => {
+      this.parser.on('file', (name, file, _fileName, transferEncoding) => {
         // A form that breaks off also breaks off its file; whoever reads it hears of it there.
         file.on('error', () => undefined);
         if (name !== 'file') return refuse(name, 'is not known here as a file');
         if (this.file) return refuse(name, 'is given twice');
+        if (isEncoded(transferEncoding)) return refuse(name, notDecoded(transferEncoding));
         this.file = file;
         this.taking = this.taker.take(file, this.fields);
         this.taking.catch(reject);
@@ -115,6 +117,11 @@ class FormReading<T> {
     });
   }
 }
+
+/** Forms of HTTP are sent as they are [RFC 7578 4.7]: what is encoded as in mail would be stored in its encoding. */
+const isEncoded = (transferEncoding: string): boolean => !/^(7bit|8bit|binary)?$/i.test(transferEncoding);
+const notDecoded = (transferEncoding: string): string =>
+  `must not have the Content-Transfer-Encoding ${transferEncoding.slice(0, 32)}; send the part as it is, without that header`;
 
 /** Reads on, within bounds, until the client has sent all. */
 function drain(body: Readable): Promise<void> {

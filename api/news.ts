@@ -10,6 +10,7 @@ const SENTENCES: Readonly<Record<string, string>> = {
   'device.revoke': 'a device was revoked',
   'device.restore': 'a revoked device may sign in again',
   'firmware.add': 'a firmware was added',
+  'firmware.download': 'the file of a firmware was fetched',
   'firmware.delete': 'a firmware was deleted',
   'verification.create': 'a verification was created',
   'verification.end': 'a verification is ended early',

@@ -1,16 +1,13 @@
 import { createRoute, z, type OpenAPIHono, type RouteConfig } from '@hono/zod-openapi';
 import type { Context, MiddlewareHandler } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
-import { FerryError, type ErrorCode } from '../domain/errors.js';
+import type { ErrorCode } from '../domain/errors.js';
 import { requirePermission, type Permission } from './auth.js';
 import type { ApiEnv } from './deps.js';
 import { PROBLEMS } from './problem.js';
+import { boundBody, SMALL_BODY, type BodyMax } from './request-body.js';
 import { patternOf } from './route-table.js';
 import { requireScope, type Scope } from './scope.js';
 import { ProblemSchema } from './schemas.js';
-
-/** Bodies that are held in memory: JSON and CSV. A firmware upload is streamed and has its own limit. */
-const BODY_BYTES_MAX = 8 * 1024 * 1024;
 
 /** A route of `/v1` as it is written down: with who may use it and every refusal it can answer. */
 interface Operation extends Pick<RouteConfig, 'summary' | 'description' | 'request' | 'responses'> {
@@ -25,6 +22,8 @@ interface Operation extends Pick<RouteConfig, 'summary' | 'description' | 'reque
   readonly scope: Scope;
   /** What the audit log calls it: of every one that changes something. */
   readonly action?: `${string}.${string}`;
+  /** Of one that takes long lists; else `SMALL_BODY`. */
+  readonly bodyMax?: BodyMax;
   readonly problems: readonly ErrorCode[];
 }
 
@@ -33,7 +32,7 @@ interface Operation extends Pick<RouteConfig, 'summary' | 'description' | 'reque
  * the handler's type.
  */
 export function operation<const O extends Operation>(described: O): O {
-  const { id, tag, permission, scope, action, problems, request, responses, ...rest } = described;
+  const { id, tag, permission, scope, action, problems, request, responses, bodyMax = SMALL_BODY, ...rest } = described;
   const allProblems: ErrorCode[] = [...problems, 'internal'];
   const middleware: MiddlewareHandler<ApiEnv>[] = [];
   if (permission !== null) {
@@ -44,8 +43,10 @@ export function operation<const O extends Operation>(described: O): O {
   if (request) allProblems.push('invalid-request');
   if (request?.body) {
     allProblems.push('request-too-large', 'unsupported-media-type');
-    if (!request.body.content['multipart/form-data']) middleware.push(limitBody);
-    if (Object.keys(request.body.content).join() === JSON_TYPE) middleware.push(requireJson);
+    // A firmware upload is streamed and has its own limit.
+    if (!request.body.content['multipart/form-data']) {
+      middleware.push(boundBody(bodyMax, Object.keys(request.body.content)));
+    }
   }
   return createRoute({
     ...rest,
@@ -74,27 +75,6 @@ export function mountUnvalidated(
   router.openAPIRegistry.registerPath(documented);
   router.on([route.method], [patternOf(route.path)], ...middleware, handler);
 }
-
-const JSON_TYPE = 'application/json';
-
-/** A body of another type would be taken for none, and what it asks for would be left out. */
-const requireJson: MiddlewareHandler<ApiEnv> = async (c, next) => {
-  const hasBody = c.req.raw.body !== null && c.req.header('content-length') !== '0';
-  if (hasBody && !/^application\/([\w.-]+\+)?json\s*(;|$)/i.test(c.req.header('content-type') ?? '')) {
-    throw new FerryError(
-      'unsupported-media-type',
-      'Send the body as JSON, with the header "Content-Type: application/json".',
-    );
-  }
-  await next();
-};
-
-const limitBody: MiddlewareHandler<ApiEnv> = bodyLimit({
-  maxSize: BODY_BYTES_MAX,
-  onError: () => {
-    throw new FerryError('request-too-large', `The body has more than ${BODY_BYTES_MAX} bytes.`);
-  },
-});
 
 /** The codes grouped by their status. */
 function problemResponses(codes: readonly ErrorCode[]): RouteConfig['responses'] {

@@ -1,8 +1,13 @@
 import type { Client } from '@temporalio/client';
-import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
+import {
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+} from '@temporalio/client';
 import { APPROVAL_TIMEOUT_MS, DEVICE_RUN_EVENTS_MAX, shardDevices, UNCONFIRMED_STARTS_MAX } from '../domain/policy.js';
 import type { Approval } from '../domain/update-task.js';
-import type { DeviceUpdateRecord, Records, TaskRecord } from '../records/records.js';
+import { cancelAllWaiting } from '../records/cancel-waiting.js';
+import type { DeviceUpdateRecord, Records, TaskRecord, Undelivered } from '../records/records.js';
 import type { batchUpdate } from '../workflows/batch-update.js';
 import { decideUpdate, endSignal } from '../workflows/messages.js';
 import { taskRunOptions, type TaskOrigin } from '../workflows/task-input.js';
@@ -18,6 +23,7 @@ export interface OutboxDeps {
     | 'undeliveredDeviceCancels'
     | 'delivered'
     | 'deviceCancelDelivered'
+    | 'cancelWaiting'
     | 'getFirmware'
   >;
   readonly client: Pick<Client, 'workflow' | 'withDeadline'>;
@@ -69,26 +75,43 @@ export function createOutbox({ records, client, log }: OutboxDeps): Outbox {
   async function deliverTask(taskId: string): Promise<void> {
     const undelivered = await records.undeliveredTask(taskId);
     if (undelivered?.start) await startRun(undelivered.task);
-    if (undelivered?.cancel) {
-      await unlessClosed(client.workflow.getHandle(undelivered.task.workflowId).cancel());
-      await records.delivered(taskId, 'cancel');
+    if (undelivered) await stopRun(undelivered);
+    if (undelivered?.approval && !undelivered.cancel) await decide(undelivered.task, undelivered.approval);
+    for (const update of await records.undeliveredDeviceCancels(ROUND_MAX, taskId)) await cancelRunOf(update);
+  }
+
+  async function stopRun({ task, cancel, end, approval }: Undelivered): Promise<void> {
+    const { id, workflowId } = task;
+    if (!cancel && !end) return;
+    // The records first: operators see at once what is over, and the engine need not record it device by device.
+    const atMs = task.cancelRequestedAtMs ?? task.endRequestedAtMs ?? task.createdAtMs;
+    await cancelAllWaiting(records, { id, total: task.counts.total }, { which: 'untold', atMs });
+    const run = client.workflow.getHandle(workflowId);
+    if (cancel) {
+      await unlessClosed(run.cancel());
+      await records.delivered(id, 'cancel');
       // A batch that is approved first would begin for a moment.
-      if (undelivered.approval) await records.delivered(taskId, 'approval');
-    } else if (undelivered?.approval) await decide(undelivered.task, undelivered.approval);
-    if (undelivered?.end) {
-      await unlessClosed(client.workflow.getHandle(undelivered.task.workflowId).signal(endSignal));
-      await records.delivered(taskId, 'end');
+      if (approval) await records.delivered(id, 'approval');
     }
-    const cancels = await records.undeliveredDeviceCancels(ROUND_MAX);
-    for (const update of cancels) if (update.taskId === taskId) await cancelRunOf(update);
+    if (end) {
+      await unlessClosed(run.signal(endSignal));
+      await records.delivered(id, 'end');
+    }
   }
 
   /** The run must take it, so this waits for a worker: not for ever, since others wait behind. */
   async function decide({ id, workflowId }: TaskRecord, approval: Approval): Promise<void> {
     const run = client.workflow.getHandle(workflowId);
-    await client.withDeadline(Date.now() + DECISION_MS, () =>
-      unlessClosed(run.executeUpdate(decideUpdate, { args: [approval], updateId: `approval/${id}` })),
-    );
+    try {
+      await client.withDeadline(Date.now() + DECISION_MS, () =>
+        unlessClosed(run.executeUpdate(decideUpdate, { args: [approval], updateId: `approval/${id}` })),
+      );
+    } catch (error) {
+      if (!(error instanceof WorkflowUpdateFailedError)) throw error;
+      // The run was decided otherwise, before the records were restored: it would refuse for ever.
+      log.warn({ taskId: id, err: error }, `the run refuses that the task is ${approval.decision}`);
+      if (approval.decision === 'rejected') await unlessClosed(run.cancel());
+    }
     await records.delivered(id, 'approval');
   }
 

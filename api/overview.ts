@@ -3,6 +3,7 @@ import { awaitsApproval, OPEN_TASK_STATUSES } from '../domain/update-task.js';
 import type { Product, Records, TaskRecord } from '../records/records.js';
 import { firmwareAnswer, iso, productAnswer, type Answers } from './answers.js';
 import { Permission } from './auth.js';
+import type { Principal } from './deps.js';
 import { json, operation } from './operation.js';
 import { newRouter } from './router.js';
 import { narrowed, Scope } from './scope.js';
@@ -57,15 +58,27 @@ export function overviewRoutes({ records, answers, now }: OverviewDeps) {
     };
   }
 
-  async function attention(productKey: string | undefined, open: readonly TaskRecord[]) {
-    const [firmwareToValidate, tasksToReinitiate] = await Promise.all([
-      records.firmwareToValidate(ATTENTION_MAX, productKey),
-      records.tasksToReinitiate(now() - ATTENTION_SINCE_MS, ATTENTION_MAX, productKey),
-    ]);
+  /** What somebody may not do does not wait for them, and nobody approves a batch of their own. */
+  async function attention(
+    { name, permissions }: Principal,
+    productKey: string | undefined,
+    open: readonly TaskRecord[],
+  ) {
+    const runsTasks = permissions.has(Permission.RUN_TASKS);
+    const [firmwareToValidate, tasksToReinitiate] = runsTasks
+      ? await Promise.all([
+          records.firmwareToValidate(ATTENTION_MAX, productKey),
+          records.tasksToReinitiate(now() - ATTENTION_SINCE_MS, ATTENTION_MAX, productKey),
+        ])
+      : [[], []];
     return {
       // Also one that the workflow engine has not heard of yet.
-      tasksToApprove: open
-        .filter((task) => awaitsApproval(task, task.cancelRequestedAtMs))
+      tasksToApprove: (runsTasks ? open : [])
+        .filter((task) => awaitsApproval(task, task.cancelRequestedAtMs) && task.startedBy !== name)
+        .slice(0, ATTENTION_MAX)
+        .map(answers.task),
+      tasksPaused: (permissions.has(Permission.WRITE_FIRMWARE) ? open : [])
+        .filter(({ status }) => status === 'paused')
         .slice(0, ATTENTION_MAX)
         .map(answers.task),
       firmwareToValidate: firmwareToValidate.map(firmwareAnswer),
@@ -80,8 +93,8 @@ export function overviewRoutes({ records, answers, now }: OverviewDeps) {
   }
 
   async function versionsOf({ productKey }: Product) {
-    const counts = await records.countVersions(productKey, DEFAULT_MODULE);
-    return counts.slice(0, VERSIONS_MAX);
+    const { items } = await records.countVersions(productKey, DEFAULT_MODULE, { limit: VERSIONS_MAX });
+    return [...items];
   }
 
   return newRouter().openapi(getOverview, async (c) => {
@@ -104,7 +117,7 @@ export function overviewRoutes({ records, answers, now }: OverviewDeps) {
       devices: totals(counts),
       products: shown,
       openTasks: open.slice(0, TASKS_MAX).map(answers.task),
-      attention: await attention(only, open),
+      attention: await attention(c.get('principal'), only, open),
       failures: await failures(only),
     };
     return c.json(answer, 200);

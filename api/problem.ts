@@ -34,6 +34,8 @@ export const PROBLEMS = {
   'task-not-open': [409, 'The task has ended'],
   'task-not-ended': [409, 'The task has not ended'],
   'not-a-verification': [409, 'The task is not a verification'],
+  'verification-reached-nobody': [409, 'The verification has reached no device'],
+  'batch-too-large': [422, 'The batch has too many devices'],
   'nothing-to-reinitiate': [409, 'No failed device to re-initiate'],
   'device-update-ended': [409, 'The device update has ended'],
   'task-not-awaiting-approval': [409, 'The task does not wait for approval'],
@@ -103,7 +105,11 @@ function answerProblem(c: Context<ApiEnv>, refusal: FerryError): Response {
 function refusalOf(error: unknown): FerryError | undefined {
   if (error instanceof FerryError) return error;
   if (!(error instanceof HTTPException)) return undefined;
-  if (error.status === 415) return new FerryError('unsupported-media-type', 'This route does not take that content.');
+  if (error.status === 415)
+    return new FerryError(
+      'unsupported-media-type',
+      'Content-Type: this content is not taken; send application/json, and name it in this header.',
+    );
   if (error.status === 400) return malformedBody();
   return undefined;
 }

@@ -1,5 +1,5 @@
 import { notFound } from '../domain/errors.js';
-import type { Product } from '../records/records.js';
+import type { Product, VersionCount } from '../records/records.js';
 import { Permission } from './auth.js';
 import { conflictAnswer, pageAnswer, productAnswer } from './answers.js';
 import { noteBefore } from './audit.js';
@@ -107,7 +107,7 @@ const listVersions = operation({
   permission: Permission.READ,
   scope: Scope.PRODUCT,
   request: { params: ProductParams, query: VersionsQuery },
-  responses: { 200: json(VersionsSchema, 'The versions, each with the batch that updates it') },
+  responses: { 200: json(VersionsSchema, 'A page of versions, each with the batch that updates it') },
   problems: ['not-found'],
 });
 
@@ -144,17 +144,18 @@ export function productRoutes({ records, now }: Pick<ApiDeps, 'records'> & { rea
     })
     .openapi(listVersions, async (c) => {
       const { productKey } = c.req.valid('param');
-      const { module } = c.req.valid('query');
+      const { module, ...page } = c.req.valid('query');
       await existing(productKey);
       const [counts, conflicts] = await Promise.all([
-        records.countVersions(productKey, module),
+        records.countVersions(productKey, module, page),
         records.listConflicts(productKey, module),
       ]);
-      const items = counts.map(({ version, devices }) => {
-        const claim = conflicts.find(({ sourceVersions }) => version !== null && sourceVersions.includes(version));
+      const claims = new Map(conflicts.flatMap((claim) => claim.sourceVersions.map((version) => [version, claim])));
+      const answer = ({ version, devices }: VersionCount) => {
+        const claim = version === null ? undefined : claims.get(version);
         return { version, devices, claimedBy: claim ? conflictAnswer(claim) : null };
-      });
-      return c.json({ items }, 200);
+      };
+      return c.json(pageAnswer(counts, answer), 200);
     })
     .openapi(listProducts, async (c) => {
       const only = narrowed(c);

@@ -15,6 +15,7 @@ import { POLICY_BOUNDS, VERIFICATION_DEVICES_MAX } from '../domain/policy.js';
 import { DeviceUpdateStatus } from '../domain/device-update.js';
 import { Role } from '../domain/roles.js';
 import { TaskStatus } from '../domain/update-task.js';
+import type { BodyMax } from './request-body.js';
 import { ProtocolSchema } from './schemas.js';
 import { wholeNumber, type NumberBounds } from './whole-number.js';
 
@@ -25,6 +26,16 @@ export const REGISTERED_DEVICES_MAX = 10_000;
 /** Devices that a batch may list by name; one without a list has no such limit. */
 export const LISTED_DEVICES_MAX = 100_000;
 const SOURCE_VERSIONS_MAX = 100;
+/** Problems named in one answer. */
+export const NAMED_PROBLEMS_MAX = 100;
+
+/** Bodies with a list of devices: every name and secret may be spelt in the longest way. */
+export const REGISTRATION_BODY: BodyMax = {
+  bytes: 8 * 1_024 * 1_024,
+  values: 5 * REGISTERED_DEVICES_MAX,
+  members: 5 * REGISTERED_DEVICES_MAX,
+};
+export const DEVICE_LIST_BODY: BodyMax = { bytes: 8 * 1_024 * 1_024, values: LISTED_DEVICES_MAX + 1_000, members: 200 };
 
 /** A text under one of the domain's name rules, which answers the broken rule as a sentence; OpenAPI shows its pattern. */
 const ruled = (rule: NameRule) =>
@@ -89,9 +100,19 @@ export const TasksQuery = PageQuery.extend({
   kind: z.enum(['verification', 'batch']).optional(),
   status: z.enum(TaskStatus).optional(),
 });
-export const VersionsQuery = z.strictObject({ module: moduleName.default(DEFAULT_MODULE) });
+export const VersionsQuery = PageQuery.extend({
+  module: moduleName.default(DEFAULT_MODULE),
+  // Most fleets have fewer versions: all of them are in one answer.
+  limit: PageQuery.shape.limit
+    .unwrap()
+    .default(500)
+    .openapi({ type: 'integer', minimum: 1, maximum: 500, default: 500 }),
+});
 export const TimelineQuery = z.strictObject({
   points: numberParameter({ min: 1, max: 500, standard: 60 }).openapi({ description: 'Spans of time at most.' }),
+  minutes: wholeNumber({ min: 1, max: 1_440 })
+    .optional()
+    .openapi({ type: 'integer', minimum: 1, maximum: 1_440, description: 'Only the latest minutes of its time.' }),
 });
 const deviceUpdateFilter = {
   status: z.enum(DeviceUpdateStatus).optional(),
@@ -109,7 +130,7 @@ export const CreateProduct = z
   })
   .openapi('CreateProduct');
 
-export const ChangeProduct = z.strictObject({ name: z.string().trim().min(1).max(64) }).openapi('ChangeProduct');
+export const ChangeProduct = z.strictObject({ name: plainText(64) }).openapi('ChangeProduct');
 
 export const BatchRules = z
   .strictObject({
@@ -135,8 +156,8 @@ const NewDevicesSchema = z
 
 /** One device, or many: told apart by `devices`, so that an error names the fields of the form that was meant. */
 export const RegisterDevices = z.union([NewDeviceSchema, NewDevicesSchema]);
-export const registrationSchema = (body: unknown) =>
-  typeof body === 'object' && body !== null && 'devices' in body ? NewDevicesSchema : NewDeviceSchema;
+/** The list alone: its devices are checked one by one, so that others have their turn in between. */
+export const DeviceListSchema = z.strictObject({ devices: z.array(z.unknown()).min(1).max(REGISTERED_DEVICES_MAX) });
 
 const bounded = ({ min, max }: { readonly min: number; readonly max: number }) => z.int().min(min).max(max).optional();
 export const PolicyRequest = z
@@ -156,6 +177,23 @@ export const PolicyRequest = z
   })
   .openapi('PolicyRequest', { description: 'What differs from the defaults of the kind of task.' });
 
+/** One check of a long list: an issue for each of 100,000 wrong names would take seconds. */
+const deviceNameList = z
+  .custom<string[]>()
+  .superRefine((names: unknown, context) => {
+    const add = (message: string, path: (string | number)[] = []) =>
+      context.addIssue({ code: 'custom', path, message });
+    if (!Array.isArray(names)) return add('must be a list of device names');
+    if (names.length < 1 || names.length > LISTED_DEVICES_MAX) return add(`must have 1 to ${LISTED_DEVICES_MAX} names`);
+    let found = 0;
+    for (const [i, name] of names.entries()) {
+      const message = typeof name === 'string' ? deviceNameProblem(name) : 'must be a string';
+      if (message !== undefined) add(message, [i]);
+      if (message !== undefined && ++found === NAMED_PROBLEMS_MAX) return;
+    }
+  })
+  .openapi({ type: 'array', items: { type: 'string' }, minItems: 1, maxItems: LISTED_DEVICES_MAX });
+
 export const CreateVerification = z
   .strictObject({
     deviceNames: z.array(deviceName).min(1).max(VERIFICATION_DEVICES_MAX),
@@ -166,10 +204,7 @@ export const CreateVerification = z
 export const CreateBatchUpdate = z
   .strictObject({
     sourceVersions: z.array(version).min(1).max(SOURCE_VERSIONS_MAX),
-    deviceNames: z
-      .array(deviceName)
-      .min(1)
-      .max(LISTED_DEVICES_MAX)
+    deviceNames: deviceNameList
       .optional()
       .openapi({ description: 'Else all devices of the product that run one of the source versions.' }),
     policy: PolicyRequest.optional(),
@@ -178,12 +213,7 @@ export const CreateBatchUpdate = z
 
 export const Reinitiate = z
   .strictObject({
-    deviceNames: z
-      .array(deviceName)
-      .min(1)
-      .max(LISTED_DEVICES_MAX)
-      .optional()
-      .openapi({ description: 'Else all failed devices of the task.' }),
+    deviceNames: deviceNameList.optional().openapi({ description: 'Else all failed devices of the task.' }),
   })
   .openapi('Reinitiate');
 

@@ -2,9 +2,7 @@ import { OpenAPIHono } from '@hono/zod-openapi';
 import type { ZodError } from 'zod';
 import { FerryError, type FieldProblem } from '../domain/errors.js';
 import type { ApiEnv } from './deps.js';
-
-/** Problems named in one answer; the rest are counted. */
-const NAMED_PROBLEMS_MAX = 100;
+import { NAMED_PROBLEMS_MAX } from './requests.js';
 
 /** A router of one resource: input is validated at its door, and what is wrong is named field by field. */
 export function newRouter(): OpenAPIHono<ApiEnv> {
@@ -28,7 +26,9 @@ export function fieldProblems({ issues }: Pick<ZodError, 'issues'>, target: stri
   return issues.flatMap((issue) => {
     const path = issue.path.map(String);
     if (issue.code === 'unrecognized_keys') {
-      return issue.keys.map((key) => ({ field: [...path, key].join('.'), message: 'is not known here' }));
+      return issue.keys
+        .slice(0, NAMED_PROBLEMS_MAX)
+        .map((key) => ({ field: [...path, key].join('.'), message: 'is not known here' }));
     }
     return [{ field: path.join('.') || (target === 'json' ? 'body' : target), message: sentence(issue) }];
   });

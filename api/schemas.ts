@@ -92,7 +92,7 @@ export const WorkflowSchema = z
 export const WaitingForSchema = z
   .object({
     what: z.enum([
-      ...(['its-turn', 'firmware-file', 'online', 'query', 'response', 'progress'] as const),
+      ...(['its-turn', 'firmware-file', 'task', 'online', 'query', 'response', 'progress'] as const),
       ...(['return', 'confirmation', 'soak'] as const),
     ]),
     since: time,
@@ -157,15 +157,20 @@ export const DeviceSchema = z
   })
   .openapi('Device');
 
-export const DeviceHistoryItemSchema = DeviceUpdateSchema.extend({
-  firmware: z.object({ id: z.string(), name: z.string(), module: z.string(), version: z.string() }).nullable().openapi({
-    description: 'What it was to be updated to; null when the task is deleted from the records.',
+/** A device update as its device's history tells it: with what its task is about. */
+export const DeviceHistoryEntrySchema = DeviceUpdateSchema.extend({
+  kind: z.enum(['verification', 'batch']),
+  firmware: z.object({ id: z.string(), name: z.string(), module: z.string(), version: z.string() }),
+  sourceVersions: z.array(z.string()).openapi({ description: 'The versions that its batch updates.' }),
+  startedBy: z.string().nullable().openapi({ description: 'Who created its task.' }),
+  cancelledBy: z.string().nullable().openapi({
+    description: 'Who cancelled it, or ended or rejected its task; null if nobody did, or if it is unknown.',
   }),
-  sourceVersions: z.array(z.string()).openapi({ description: 'Of its task: empty for a verification.' }),
-}).openapi('DeviceHistoryItem');
+}).openapi('DeviceHistoryEntry');
 
 export const DeviceDetailSchema = DeviceSchema.extend({
-  history: pageOf(DeviceHistoryItemSchema).openapi({ description: 'Newest first; more at `…/updates`.' }),
+  currentUpdate: DeviceHistoryEntrySchema.nullable(),
+  history: pageOf(DeviceHistoryEntrySchema).openapi({ description: 'Newest first; more at `…/updates`.' }),
 }).openapi('DeviceDetail');
 
 export const RegisteredDeviceSchema = z
@@ -219,9 +224,19 @@ export const FirmwareSchema = z
   })
   .openapi('Firmware');
 
+export const FirmwareDetailSchema = FirmwareSchema.extend({
+  file: z.enum(['intact', 'corrupt', 'missing']).nullable().openapi({
+    description:
+      'The stored file, compared with its digest. A file that is not intact is not served; `PUT /v1/firmware/{id}/file` repairs it. Null for a deleted firmware.',
+  }),
+}).openapi('FirmwareDetail');
+
 export const FirmwarePageSchema = pageOf(FirmwareSchema)
   .extend({
-    quota: z.object({ used: count, max: count }).openapi({ description: 'Deleted firmware is counted.' }),
+    quota: z.object({ used: count, max: count }).openapi({
+      description:
+        'Deleted firmware is counted. `max` holds for all products together; a token of one product sees what that one uses.',
+    }),
     limits: z
       .object({ nameCharactersMax: count, fileBytesMax: count })
       .openapi({ description: 'What a new firmware must keep.' }),
@@ -326,6 +341,9 @@ export const TimelineSchema = z
     points: z
       .array(z.object({ at: time, succeeded: count, failed: count, cancelled: count }))
       .openapi({ description: 'Device updates that ended in each span, in order; every span is there.' }),
+    online: count.openapi({
+      description: 'Device updates that have not ended and whose device is online; estimated for more than 10,000.',
+    }),
   })
   .openapi('Timeline');
 
@@ -338,6 +356,7 @@ export const VersionsSchema = z
         claimedBy: orNull(ConflictSchema).openapi({ description: 'The open batch that updates this version.' }),
       }),
     ),
+    nextCursor: z.string().nullable(),
   })
   .openapi('Versions');
 
@@ -375,10 +394,16 @@ export const OverviewSchema = z
     attention: z
       .object({
         tasksToApprove: z.array(TaskSchema).openapi({ description: 'Batches that wait for a second operator.' }),
+        tasksPaused: z
+          .array(TaskSchema)
+          .openapi({ description: 'Tasks that send nothing until somebody repairs the firmware file.' }),
         tasksToReinitiate: z.array(TaskSchema),
         firmwareToValidate: z.array(FirmwareSchema),
       })
-      .openapi({ description: 'What waits for a person.' }),
+      .openapi({
+        description:
+          'What waits for the one who asks: only what their role may do, and nobody approves their own batch.',
+      }),
     failures: z.object({ since: time, byCause: causeCounts, latest: z.array(DeviceUpdateSchema) }),
   })
   .openapi('Overview');
@@ -392,6 +417,20 @@ export const SessionSchema = z
     expiresAt: time.nullable().openapi({ description: 'Null for a token, which has no session.' }),
   })
   .openapi('Session');
+
+export const ConnectionInfoSchema = z
+  .object({
+    mqtt: z.object({
+      host: z.string().nullable().openapi({
+        description:
+          'The host of FERRY_PUBLIC_URL, else FERRY_HOST. Null when the service listens at every address: any name of its machine will do.',
+      }),
+      port: z.int().nullable().openapi({ description: 'Without TLS; null: not offered.' }),
+      tlsPort: z.int().nullable().openapi({ description: 'With TLS; null: not offered.' }),
+      clientCertificates: z.boolean().openapi({ description: 'By TLS, a device must show a certificate.' }),
+    }),
+  })
+  .openapi('ConnectionInfo', { description: 'Where devices connect.' });
 
 export const TokenSchema = z
   .object({
@@ -466,7 +505,9 @@ export type FirmwareAnswer = z.infer<typeof FirmwareSchema>;
 export type FirmwarePageAnswer = z.infer<typeof FirmwarePageSchema>;
 export type TaskAnswer = z.infer<typeof TaskSchema>;
 export type TaskDetailAnswer = z.infer<typeof TaskDetailSchema>;
-export type DeviceHistoryItemAnswer = z.infer<typeof DeviceHistoryItemSchema>;
+export type DeviceHistoryEntryAnswer = z.infer<typeof DeviceHistoryEntrySchema>;
+export type FirmwareDetailAnswer = z.infer<typeof FirmwareDetailSchema>;
+export type ConnectionInfoAnswer = z.infer<typeof ConnectionInfoSchema>;
 export type DeviceUpdateAnswer = z.infer<typeof DeviceUpdateSchema>;
 export type DoctorAnswer = z.infer<typeof DoctorReportSchema>;
 export type ForgettingAnswer = z.infer<typeof ForgettingSchema>;

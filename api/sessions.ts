@@ -14,7 +14,14 @@ import { newRouter } from './router.js';
 import { Scope } from './scope.js';
 import { SessionSchema } from './schemas.js';
 
-const COOKIE = 'ferry-session';
+/**
+ * With TLS, a browser keeps a cookie of the prefix `__Host-` to the very host and to https. Below a base path it refuses
+ * it, and `__Secure-` keeps the cookie to https. Without TLS it refuses both, so that the name stays bare.
+ */
+export function cookieName(isSecure: boolean, basePath: string): string {
+  if (!isSecure) return 'ferry-session';
+  return basePath === '' ? '__Host-ferry-session' : '__Secure-ferry-session';
+}
 /**
  * What the console sends along with its cookie. A page from elsewhere can't: no other origin gets this header past a
  * browser without our leave, which we never give.
@@ -54,8 +61,9 @@ export type Sessions = ReturnType<typeof createSessions>;
 export function createSessions(deps: SessionDeps) {
   const { records, credentials, failures, streams, secureCookie, now } = deps;
   const publicHost = deps.publicUrl === undefined ? undefined : hostOf(deps.publicUrl);
-  const path = basePathOf(deps.publicUrl) || '/';
-  const attributes = { httpOnly: true, sameSite: 'Strict', path, secure: secureCookie } as const;
+  const basePath = basePathOf(deps.publicUrl);
+  const cookie = cookieName(secureCookie, basePath);
+  const attributes = { httpOnly: true, sameSite: 'Strict', path: basePath || '/', secure: secureCookie } as const;
 
   function draft(principal: Principal) {
     const secret = newSecret();
@@ -81,7 +89,7 @@ export function createSessions(deps: SessionDeps) {
         throw failures.refused(c, refused('link', 'was used or has expired; sign in with the token'));
       }
       c.set('principal', principal);
-      setCookie(c, COOKIE, secret, { ...attributes, expires: new Date(session.expiresAtMs) });
+      setCookie(c, cookie, secret, { ...attributes, expires: new Date(session.expiresAtMs) });
       return { principal, expiresAtMs: session.expiresAtMs };
     },
 
@@ -91,7 +99,7 @@ export function createSessions(deps: SessionDeps) {
         await records.endSession(session.hash);
         streams.endOf(session.hash);
       }
-      deleteCookie(c, COOKIE, attributes);
+      deleteCookie(c, cookie, attributes);
     },
 
     /**
@@ -100,7 +108,7 @@ export function createSessions(deps: SessionDeps) {
      * @throws FerryError `forbidden` for a request that a page from elsewhere may have caused
      */
     async principalOf(c: Context<ApiEnv>): Promise<{ principal: Principal; session: SignedIn } | undefined> {
-      const secret = getCookie(c, COOKIE);
+      const secret = getCookie(c, cookie);
       if (secret === undefined) return undefined;
       const hash = hashOf(secret);
       const session = await records.getSession(hash, now());

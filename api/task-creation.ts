@@ -7,7 +7,7 @@ import type { ApiDeps, ApiEnv } from './deps.js';
 import { idempotencyOf, IdempotencyHeaders, markReplay } from './idempotency.js';
 import { newId } from './ids.js';
 import { json, jsonBody, operation, optionalJsonBody } from './operation.js';
-import { CreateBatchUpdate, CreateVerification, IdParams, Reinitiate } from './requests.js';
+import { CreateBatchUpdate, CreateVerification, DEVICE_LIST_BODY, IdParams, Reinitiate } from './requests.js';
 import { newRouter } from './router.js';
 import { Scope } from './scope.js';
 import { BatchPreviewSchema, TaskSchema } from './schemas.js';
@@ -46,6 +46,7 @@ const createBatchUpdate = operation({
   permission: Permission.RUN_TASKS,
   scope: Scope.FIRMWARE,
   action: 'batch.create',
+  bodyMax: DEVICE_LIST_BODY,
   request: { params: IdParams, headers: IdempotencyHeaders, body: jsonBody(CreateBatchUpdate) },
   responses: accepted,
   problems: [
@@ -59,6 +60,7 @@ const createBatchUpdate = operation({
     'devices-invalid',
     'downgrade-not-allowed',
     'no-target-devices',
+    'batch-too-large',
     'idempotency-key-reused',
   ],
 });
@@ -72,6 +74,7 @@ const reinitiateTask = operation({
   permission: Permission.RUN_TASKS,
   scope: Scope.TASK,
   action: 'task.reinitiate',
+  bodyMax: DEVICE_LIST_BODY,
   request: {
     params: IdParams,
     headers: IdempotencyHeaders,
@@ -103,6 +106,7 @@ const previewBatchUpdate = operation({
   description: 'Creates nothing: it counts devices, and names conflicts and what would be refused.',
   permission: Permission.READ,
   scope: Scope.FIRMWARE,
+  bodyMax: DEVICE_LIST_BODY,
   request: { params: IdParams, body: jsonBody(CreateBatchUpdate) },
   responses: { 200: json(BatchPreviewSchema, 'The preview') },
   problems: ['not-found'],

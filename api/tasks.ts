@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { notFound } from '../domain/errors.js';
+import { isTaskOpen } from '../domain/update-task.js';
 import type { Records, TaskRecord } from '../records/records.js';
 import { pageAnswer, type Answers } from './answers.js';
 import { noteBefore } from './audit.js';
@@ -111,7 +112,7 @@ const endVerification = operation({
   action: 'verification.end',
   request: { params: IdParams },
   responses: { 202: json(TaskSchema, 'The task; its end is under way') },
-  problems: ['not-found', 'task-not-open', 'not-a-verification'],
+  problems: ['not-found', 'task-not-open', 'not-a-verification', 'verification-reached-nobody'],
 });
 
 const cancelDeviceUpdate = operation({
@@ -127,6 +128,12 @@ const cancelDeviceUpdate = operation({
   responses: { 202: json(DeviceUpdateSchema, 'The device update; its cancellation is under way') },
   problems: ['not-found', 'device-update-ended'],
 });
+
+/** Of the device updates that have not ended; of very many, the records count the first ones only. */
+function onlineOf({ counts }: TaskRecord, counted: { readonly devices: number; readonly online: number }): number {
+  const open = counts.pending + counts.notified + counts.upgrading;
+  return counted.devices === 0 ? 0 : Math.round((counted.online / counted.devices) * Math.max(open, counted.devices));
+}
 
 interface TaskRouteDeps {
   readonly records: Records;
@@ -155,8 +162,14 @@ export function taskRoutes({ records, answers, deliver, now }: TaskRouteDeps) {
     })
     .openapi(getTimeline, async (c) => {
       const task = await requireTask(c.req.valid('param').id);
-      const timeline = timelineOf(task, { points: c.req.valid('query').points, nowMs: now() });
-      return c.json(timelineAnswer(timeline, await records.countEnded(task.id, timeline.fromMs, timeline.spanMs)), 200);
+      const { points, minutes } = c.req.valid('query');
+      const lastMs = minutes === undefined ? {} : { lastMs: minutes * 60_000 };
+      const timeline = timelineOf(task, { points, nowMs: now(), ...lastMs });
+      const [ended, online] = await Promise.all([
+        records.countEnded(task.id, timeline.fromMs, timeline.spanMs),
+        isTaskOpen(task.status) ? records.countOnline(task.id) : { devices: 0, online: 0 },
+      ]);
+      return c.json(timelineAnswer(timeline, ended, onlineOf(task, online)), 200);
     })
     .openapi(listDeviceUpdates, async (c) => {
       const task = await requireTask(c.req.valid('param').id);

@@ -15,13 +15,18 @@ const SPANS_MS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_2
 );
 const DAY_MS = 86_400 * SECOND_MS;
 
-/** The time of a task, from its start to its end or to now, cut into at most so many equal spans. */
+/**
+ * The time of a task, from its start to its end or to now, cut into at most so many equal spans.
+ *
+ * @param lastMs only that much of it, the latest
+ */
 export function timelineOf(
   { startedAtMs, createdAtMs, endedAtMs }: Pick<TaskRecord, 'startedAtMs' | 'createdAtMs' | 'endedAtMs'>,
-  { points, nowMs }: { readonly points: number; readonly nowMs: number },
+  { points, nowMs, lastMs = Infinity }: { readonly points: number; readonly nowMs: number; readonly lastMs?: number },
 ): Timeline {
-  const startMs = startedAtMs ?? createdAtMs;
-  const endMs = Math.max(endedAtMs ?? nowMs, startMs);
+  const begunMs = startedAtMs ?? createdAtMs;
+  const endMs = Math.max(endedAtMs ?? nowMs, begunMs);
+  const startMs = Math.max(begunMs, endMs - lastMs);
   for (let i = 0; ; i++) {
     const spanMs = SPANS_MS[i] ?? (i - SPANS_MS.length + 2) * DAY_MS;
     const fromMs = Math.floor(startMs / spanMs) * spanMs;
@@ -31,12 +36,17 @@ export function timelineOf(
 }
 
 /** Every span, also those in which nothing ended. */
-export function timelineAnswer({ fromMs, spanMs, spans }: Timeline, counts: readonly EndedCounts[]): TimelineAnswer {
+export function timelineAnswer(
+  { fromMs, spanMs, spans }: Timeline,
+  counts: readonly EndedCounts[],
+  online: number,
+): TimelineAnswer {
   const bySpan = new Map(counts.map(({ span, ...ended }) => [span, ended]));
   const none = { succeeded: 0, failed: 0, cancelled: 0 };
   return {
     from: iso(fromMs),
     spanMs,
     points: Array.from({ length: spans }, (_, i) => ({ at: iso(fromMs + i * spanMs), ...(bySpan.get(i) ?? none) })),
+    online,
   };
 }

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { invalidField, notFound } from '../domain/errors.js';
+import { isReservedName, RESERVED_NAMES } from '../domain/principal-names.js';
 import type { Records, Token } from '../records/records.js';
 import { iso, isoOrNull, pageAnswer } from './answers.js';
-import { ADMIN_NAME, digest, Permission } from './auth.js';
+import { digest, Permission } from './auth.js';
 import { noteBefore } from './audit.js';
 import { newId } from './ids.js';
 import type { LiveStreams } from './live-streams.js';
@@ -68,7 +69,9 @@ export function tokenRoutes({ records, streams, now }: TokenDeps) {
   return newRouter()
     .openapi(createToken, async (c) => {
       const { name, role, productKey, expiresAt } = c.req.valid('json');
-      if (name === ADMIN_NAME) throw invalidField('name', `must not be ${ADMIN_NAME}: that one is in the data folder`);
+      if (isReservedName(name)) {
+        throw invalidField('name', `must not look like ${RESERVED_NAMES.join(', ')}: the audit log calls others so`);
+      }
       const expiresAtMs = expiresAt === undefined ? null : Date.parse(expiresAt);
       if (expiresAtMs !== null && expiresAtMs <= now()) throw invalidField('expiresAt', 'must be in the future');
       const secret = `${PREFIX}${randomBytes(SECRET_BYTES).toString('base64url')}`;

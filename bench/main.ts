@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { PROJECT_FOLDER } from '../worker/paths.js';
 import { runBatch } from './batch/batch.js';
+import { runCancel } from './cancel/cancel.js';
 import { runDownloads } from './downloads/downloads.js';
 import { idleOnBareAedes, idleOnFerry } from './idle/idle.js';
 import { cellsOf, tableOf, writeResult } from './lib/stats.js';
@@ -14,7 +15,7 @@ import { runRetention } from './retention/retention.js';
 import { runSoak } from './soak/soak.js';
 import { reportsToBareAedes, reportsToFerry } from './reports/reports.js';
 
-/* `npm run bench -- [1 1b 2 3 4 5 6 7 8] [--runs N] [--size small|full] [--profile] [--devices N,N]`; numbers as in docs/performance.md. */
+/* `npm run bench -- [1 1b 2 3 4 5 6 7 8 9] [--runs N] [--size small|full] [--profile] [--devices N,N]`; numbers as in docs/performance.md. */
 
 type Figures = Readonly<Record<string, number>>;
 type Size = 'small' | 'full';
@@ -26,7 +27,7 @@ const { positionals, values } = parseArgs({
     size: { type: 'string', default: 'full' },
     out: { type: 'string', default: join(PROJECT_FOLDER, 'bench', 'results') },
     profile: { type: 'boolean', default: false },
-    /** Of bench 2, in place of its own sizes. */
+    /** Of benches 2 and 9, in place of their own sizes. */
     devices: { type: 'string' },
   },
 });
@@ -56,6 +57,8 @@ const sizes = (): number[] =>
   values.devices === undefined
     ? [of(20, 1_000), of(60, 5_000), ...(size === 'full' ? [20_000] : [])]
     : values.devices.split(',').map(Number);
+
+const cancelSizes = (): number[] => (values.devices === undefined ? [of(20, 10_000)] : sizes());
 
 const benches: Readonly<
   Record<string, { title: string; run: () => Promise<Record<string, ReturnType<typeof cellsOf>>> }>
@@ -148,6 +151,11 @@ const benches: Readonly<
       const results = await runRetention({ ...history, devices: of(40, 1_000), runs });
       return Object.fromEntries(Object.entries(results).map(([name, figures]) => [name, cellsOf(figures)]));
     },
+  },
+  '9': {
+    title: '9: the cancellation of a batch whose devices are away, beside its start',
+    run: () =>
+      compare(Object.fromEntries(cancelSizes().map((devices) => [`${devices} devices`, () => runCancel({ devices })]))),
   },
   soak: {
     title: 'soak: the same devices updated again and again, and what the service holds meanwhile',

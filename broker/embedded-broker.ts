@@ -8,8 +8,8 @@ import type { DeviceKey } from '../domain/ids.js';
 import type { Records } from '../records/records.js';
 import { Arrivals, isGone } from './arrivals.js';
 import type { Connection, Message, OutgoingLimits } from './connection.js';
+import { Crowd } from '../domain/crowd.js';
 import { answerUnknownProtocols, UNACCEPTABLE_VERSION } from './unknown-protocols.js';
-import { Crowd } from './crowd.js';
 import type { DeviceLink } from './device-link.js';
 import type { Gateway, Uplink } from './gateway.js';
 import type { Irregularity } from './irregularities.js';
@@ -159,7 +159,7 @@ class DeviceBroker implements EmbeddedBroker {
     this.#aedes.on('connectionError', (client, error) => this.#broken(client, error));
     this.#aedes.on('ack', (_packet, client) => this.#arrivals.connectionOf(client)?.acknowledged());
     const { host, port, tls } = options;
-    const crowd = new Crowd(this.#limits, irregularities);
+    const crowd = new Crowd(this.#limits);
     this.#packets = new PacketWatch(this.#limits, (socket) => {
       const client = this.#clients.get(socket);
       if (client) this.#note('packet-too-large', client);
@@ -167,8 +167,14 @@ class DeviceBroker implements EmbeddedBroker {
     });
     const open = {
       ...{ host, log: options.log },
-      enters: (socket: Socket) => crowd.enters(socket),
-      left: (socket: Socket) => crowd.left(socket),
+      enters: (socket: Socket) => {
+        if (crowd.enters(addressOf(socket))) return true;
+        irregularities.note('too-many-connections', addressOf(socket));
+        socket.destroy();
+        return false;
+      },
+      // Its address is known also when it has closed, since it was asked for before.
+      left: (socket: Socket) => crowd.left(addressOf(socket)),
       accept: (socket: Socket) => this.#accept(socket),
       ended: (socket: Socket) => this.#ended(socket),
     };

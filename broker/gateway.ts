@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
 import { causeOfStep } from '../domain/causes.js';
 import { notified, onlineBackoffMs, progressOf } from '../domain/device-update.js';
-import { misfit } from '../domain/fitness.js';
 import type { DeviceKey } from '../domain/ids.js';
+import { offerOf } from '../domain/offer.js';
 import type { OpenDeviceUpdate, Records } from '../records/records.js';
 import { fetchedSignal, progressSignal } from '../workflows/messages.js';
 import type { Message } from './connection.js';
@@ -42,11 +42,10 @@ export interface GatewayDeps {
     | 'deviceConnected'
     | 'deviceDisconnected'
     | 'failureReported'
-    | 'installedVersion'
+    | 'giveOut'
     | 'openDeviceUpdate'
     | 'pendingOnlineUpdates'
     | 'progressReported'
-    | 'recordDeviceUpdate'
     | 'signalled'
     | 'untoldNews'
     | 'untoldProgress'
@@ -266,27 +265,23 @@ export class Gateway {
   async #fetch(device: DeviceKey, { module }: FirmwareQuery): Promise<OpenDeviceUpdate | undefined> {
     const { records, signals } = this.deps;
     const update = await records.openDeviceUpdate(device, module);
-    // Cancelled or failed as far as the records know, though its run may not have been told yet.
-    if (!update || update.record.cancelRequestedAtMs !== null || update.reportedFailure) return undefined;
-    const current = await records.installedVersion(device, module);
-    if (current?.version === update.firmware.version) return undefined;
-    // A device in mid-update may run anything for a moment; before that, the firmware must fit what it runs.
-    const fitting = { ...update, targetVersion: update.firmware.version };
-    if (update.record.status !== 'upgrading' && misfit(fitting, current?.version) !== undefined) return undefined;
+    if (!update || offerOf(update).kind !== 'given') return undefined;
     // It would be refused the file, and would take that for a failed download.
     if ((await this.deps.isIntact(update.firmware.sha256)) !== 'intact') return undefined;
     const { record } = update;
     const atMs = this.#now();
     // As with `online`: a device that asks every minute must not grow its run's history.
     const isTold = record.notifiedAtMs !== null && atMs - record.notifiedAtMs < onlineBackoffMs(record.notifications);
-    if (isTold) return update;
-    const told = { taskId: record.taskId, atMs, progress: progressOf(record) };
-    // Without the engine there is nothing for it now: it asks again, or is notified once the engine is back.
-    const answer = await signals.send(record, fetchedSignal, told).catch(() => 'untold' as const);
-    if (answer !== 'delivered') return undefined;
-    // Progress counts from here on, and the run writes its record only at its own next step.
-    await records.recordDeviceUpdate(record.taskId, device, notified(record, atMs), record.runId);
-    return update;
+    if (!isTold) {
+      const told = { taskId: record.taskId, atMs, progress: progressOf(record) };
+      // Without the engine there is nothing for it now: it asks again, or is notified once the engine is back.
+      const answer = await signals.send(record, fetchedSignal, told).catch(() => 'untold' as const);
+      if (answer !== 'delivered') return undefined;
+    }
+    // Asked again by the transaction that records it: the task may have been stopped meanwhile. Progress counts from
+    // here on, and the run writes its record only at its own next step.
+    const given = await records.giveOut(record.taskId, device, isTold ? record : notified(record, atMs), record.runId);
+    return given.kind === 'given' ? update : undefined;
   }
 
   #clockQueried(device: DeviceKey, { topic, payload }: Uplink): readonly Message[] {

@@ -1,6 +1,7 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, TLSSocket, type PeerCertificate, type SecureContextOptions } from 'node:tls';
 import type { Logger } from 'pino';
+import { networkOf } from '../domain/network.js';
 
 /** A port on which devices connect. */
 export interface Listener {
@@ -99,11 +100,8 @@ const certificateOf = (socket: TLSSocket): PeerCertificate | undefined => {
   return certificate && Object.keys(certificate).length > 0 ? certificate : undefined;
 };
 
-/** Without the IPv4-in-IPv6 form; of an IPv6 address its network, since a host has many. */
-export function addressOf({ remoteAddress = 'unknown address' }: Socket): string {
-  const address = remoteAddress.replace(/^::ffff:/, '');
-  return address.includes(':') ? address.split(':').slice(0, 4).join(':') : address;
-}
+/** Whom its limits count. */
+export const addressOf = ({ remoteAddress = 'unknown address' }: Socket): string => networkOf(remoteAddress);
 
 /** The common name of the certificate that a client has shown; undefined where it has shown none. */
 export function certifiedName(socket: Socket): string | undefined {

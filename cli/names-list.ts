@@ -1,5 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { deviceNameProblem } from '../domain/names.js';
+import { isDeviceNameHeading, plainCell } from '../domain/table-text.js';
 import { readText } from './input-file.js';
 import { UsageError } from './usage-error.js';
 
@@ -13,12 +14,16 @@ export function parseList(text: string): string[] {
 /** The same for an option that may be given several times. */
 const parseMore = (text: string, before: readonly string[] = []): string[] => [...before, ...parseList(text)];
 
-/** One name a line: the first column of a CSV; blank lines, `#` comments and a header `deviceName` are skipped. */
+/**
+ * One name a line: the first column of a CSV, whatever separates its cells. Blank lines, `#` comments and a header
+ * `deviceName` are skipped, and what our exports put before a name that a spreadsheet would take for a formula.
+ */
 export async function readNames(path: string): Promise<string[]> {
   const lines = (await readText(path)).split(/\r\n|\n|\r/);
   const names = lines
-    .map((line) => (line.split(/[,;\t]/, 1)[0] ?? '').trim().replace(/^"(.*)"$/, '$1'))
-    .filter((name) => name !== '' && !name.startsWith('#') && name !== 'deviceName');
+    .map((line) => (line.split(/[,;\t]/, 1)[0] ?? '').trim())
+    .map((cell) => plainCell(cell.replace(/^"(.*)"$/, '$1').trim()))
+    .filter((name) => name !== '' && !name.startsWith('#') && !isDeviceNameHeading(name));
   if (names.length === 0) throw new UsageError(`The file ${path} names no device.`);
   return names;
 }

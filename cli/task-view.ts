@@ -1,4 +1,4 @@
-import type { DeviceHistoryItemAnswer, DeviceUpdateAnswer, TaskAnswer, TaskDetailAnswer } from '../api/schemas.js';
+import type { DeviceHistoryEntryAnswer, DeviceUpdateAnswer, TaskAnswer, TaskDetailAnswer } from '../api/schemas.js';
 import { awaitsApproval, isTaskOpen, type PauseCause } from '../domain/update-task.js';
 import { durationText } from './durations.js';
 import { firmwareName } from './firmware-name.js';
@@ -97,7 +97,7 @@ export const deviceUpdatesTable = (updates: readonly DeviceUpdateAnswer[]): stri
   );
 
 /** The updates of one device over all tasks: which task brought it from which version to which, when, and how long it took. */
-export const historyTable = (updates: readonly DeviceHistoryItemAnswer[]): string =>
+export const historyTable = (updates: readonly DeviceHistoryEntryAnswer[]): string =>
   table(
     [
       'begun',

@@ -88,12 +88,19 @@ export function unreachable(state: DeviceUpdateState): DeviceUpdateState {
   return state.status === 'pending' ? { ...state, detail: null } : state;
 }
 
-const FILE_DAMAGED = 'The stored firmware file is damaged. Add the same file again.';
+/** Why a device that could be notified is not. */
+export type WithheldBy = 'file-damaged' | 'paused' | 'awaiting-approval';
 
-/** The device can't be notified, since its firmware can't be served: it waits for that as for a device out of reach. */
-export function withheld(state: DeviceUpdateState): DeviceUpdateState {
+const WITHHELD: Readonly<Record<WithheldBy, string>> = {
+  'file-damaged': 'The stored firmware file is damaged. Add the same file again.',
+  paused: 'Its task is paused.',
+  'awaiting-approval': 'Its task waits for the approval of a second operator.',
+};
+
+/** The device can't be notified, since its task sends nothing at present: it waits as for a device out of reach. */
+export function withheld(state: DeviceUpdateState, by: WithheldBy): DeviceUpdateState {
   const waiting = unreachable(state);
-  return waiting.status === 'pending' ? { ...waiting, detail: FILE_DAMAGED } : waiting;
+  return waiting.status === 'pending' ? { ...waiting, detail: WITHHELD[by] } : waiting;
 }
 
 export function silent(state: DeviceUpdateState): DeviceUpdateState {
@@ -212,7 +219,10 @@ export function succeeded(state: DeviceUpdateState, atMs: number, detail: string
 /** The device runs the target version: it has succeeded, or must keep it for the soak time. */
 export function confirmed(state: DeviceUpdateState, atMs: number, soakMs: number): DeviceUpdateState {
   if (soakMs === 0) return succeeded(state, atMs);
-  return isOpen(state.status) ? { ...state, targetReportedAtMs: state.targetReportedAtMs ?? atMs } : state;
+  if (!isOpen(state.status)) return state;
+  // It waits for its device no longer.
+  const status = state.status === 'pending' ? 'notified' : state.status;
+  return { ...state, status, targetReportedAtMs: state.targetReportedAtMs ?? atMs };
 }
 
 export function failed(
@@ -232,6 +242,13 @@ export function failed(
   };
 }
 
+/** The time for which a pending device is waited for is over. */
+export function expired(state: DeviceUpdateState, protocol: DeviceProtocol, atMs: number): DeviceUpdateState {
+  // No fault of the device: it was held back.
+  if (state.detail !== null) return failed(state, 'update-failed', atMs, `It was held back: ${state.detail}`);
+  return failed(state, protocol === 'mqtt' ? 'offline-expired' : 'unreachable-transient', atMs);
+}
+
 export function cancelled(state: DeviceUpdateState, atMs: number, detail: string): DeviceUpdateState {
   return isOpen(state.status) ? { ...state, status: 'cancelled', detail, endedAtMs: atMs } : state;
 }
@@ -249,7 +266,16 @@ export function terminated(state: DeviceUpdateState, atMs: number, reason: strin
 /** What an open device update waits for: with a clock and a consequence [design: every wait has a clock]. */
 export interface WaitingFor {
   readonly what:
-    'its-turn' | 'firmware-file' | 'online' | 'query' | 'response' | 'progress' | 'return' | 'confirmation' | 'soak';
+    | 'its-turn'
+    | 'firmware-file'
+    | 'task'
+    | 'online'
+    | 'query'
+    | 'response'
+    | 'progress'
+    | 'return'
+    | 'confirmation'
+    | 'soak';
   readonly sinceMs: number;
   /** Null while the run has not begun: its clocks start with it. */
   readonly untilMs: number | null;
@@ -296,9 +322,11 @@ export function waitingFor(
   const untilMs = state.begunAtMs + policy.offlineTimeoutMs;
   if (state.detail !== null) {
     const sinceMs = state.notifiedAtMs ?? state.begunAtMs;
-    const then = 'notified when the firmware file is well again; else fails as offline-expired';
-    const text = `held back, at the latest since ${time(sinceMs)}: ${state.detail} Fails as offline-expired on ${time(untilMs)}`;
-    return { what: 'firmware-file', sinceMs, untilMs, then, text };
+    const isFile = state.detail === WITHHELD['file-damaged'];
+    const until = isFile ? 'the firmware file is well again' : 'its task goes on';
+    const then = `notified when ${until}; else fails as update-failed`;
+    const text = `held back, at the latest since ${time(sinceMs)}: ${state.detail} Fails as update-failed on ${time(untilMs)}`;
+    return { what: isFile ? 'firmware-file' : 'task', sinceMs, untilMs, then, text };
   }
   if (protocol === 'mqtt') {
     const sinceMs = state.notifiedAtMs ?? state.begunAtMs;

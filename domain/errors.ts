@@ -29,6 +29,8 @@ export const ErrorCode = {
   TASK_NOT_OPEN: 'task-not-open',
   TASK_NOT_ENDED: 'task-not-ended',
   NOT_A_VERIFICATION: 'not-a-verification',
+  VERIFICATION_REACHED_NOBODY: 'verification-reached-nobody',
+  BATCH_TOO_LARGE: 'batch-too-large',
   NOTHING_TO_REINITIATE: 'nothing-to-reinitiate',
   DEVICE_UPDATE_ENDED: 'device-update-ended',
   TASK_NOT_AWAITING_APPROVAL: 'task-not-awaiting-approval',

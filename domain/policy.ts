@@ -125,6 +125,12 @@ const SHARD_DEVICES = { least: 200, most: 500 } as const;
 /** Shards of a batch, while they can be this few: each is some 13 events in the batch's own history. */
 const SHARDS_WANTED = 200;
 
+/** Temporal lets a run have so many open child runs; the next one fails its workflow task again and again. */
+const OPEN_SHARDS_MAX = 2_000;
+
+/** Devices of one batch: a shard with one offline device stays open for its whole offline time. */
+export const BATCH_DEVICES_MAX = OPEN_SHARDS_MAX * SHARD_DEVICES.most;
+
 /** How many devices each shard of a batch has: its run starts them at a pace and follows them [design: workflows]. */
 export const shardDevices = (devicesTotal: number): number =>
   Math.min(SHARD_DEVICES.most, Math.max(SHARD_DEVICES.least, Math.ceil(devicesTotal / SHARDS_WANTED)));

@@ -1,5 +1,6 @@
 import type { DeviceProtocol, DeviceUpdateState, DeviceUpdateStatus, Outcome } from '../domain/device-update.js';
 import type { FailureCause } from '../domain/causes.js';
+import type { Offer, OfferFacts, ReportedFailure } from '../domain/offer.js';
 import type { FerryError } from '../domain/errors.js';
 import type { DeviceKey, TaskKind } from '../domain/ids.js';
 import type { FirmwareLimits, UpdatePolicy } from '../domain/policy.js';
@@ -191,6 +192,8 @@ export interface NewTask {
   readonly startedBy?: string | undefined;
   /** A batch of more devices than this needs a second operator's approval; null: none does. */
   readonly approvalAbove?: number | null | undefined;
+  /** A batch of more devices than this is refused; absent: the domain's `BATCH_DEVICES_MAX`. */
+  readonly devicesMax?: number | undefined;
   readonly idempotency?: Idempotency | undefined;
 }
 
@@ -240,22 +243,13 @@ export interface DeviceUpdateRecord extends DeviceKey, DeviceUpdateState {
   readonly change: number;
 }
 
-/** A failure as a device reports it. */
-export interface ReportedFailure {
-  readonly cause: FailureCause;
-  /** What the device added; empty if nothing. */
-  readonly description: string;
-  readonly atMs: number;
-}
+export type { ReportedFailure };
 
 /** An open device update with what gateway and activities need of its task. */
-export interface OpenDeviceUpdate {
+export interface OpenDeviceUpdate extends OfferFacts {
   readonly record: DeviceUpdateRecord;
   readonly firmware: TargetFirmware;
   readonly policy: UpdatePolicy;
-  readonly kind: TaskKind;
-  readonly sourceVersions: readonly string[];
-  readonly isDeviceRevoked: boolean;
   /** Null while it is online, and of a device that was never seen. */
   readonly offlineSinceMs: number | null;
   /** The engine knows of the reported failure. */
@@ -266,8 +260,6 @@ export interface OpenDeviceUpdate {
   readonly targetHeardAtMs: number | null;
   /** Since when the engine has to be told of a failure or of the target version; null: it knows all. */
   readonly newsAtMs: number | null;
-  /** What the device has reported; the run ends the update. */
-  readonly reportedFailure: ReportedFailure | null;
   /** `online` signals sent so far, and the latest: a flapping device is held back (domain `onlineBackoffMs`). */
   readonly onlineSignals: number;
   readonly onlineSignalledAtMs: number | null;
@@ -646,7 +638,7 @@ export interface Records {
   /** Newest first, without deleted ones. */
   listFirmware(filter: { readonly productKey?: string | undefined }, page: PageRequest): Promise<Page<Firmware>>;
   /** All that were ever added, deleted ones counted [seed: add]. */
-  countFirmware(): Promise<number>;
+  countFirmware(productKey?: string): Promise<number>;
   /** Soft. @throws FerryError `not-found`, `firmware-in-use` naming the open tasks */
   deleteFirmware(id: string, atMs: number): Promise<Firmware>;
 
@@ -658,7 +650,8 @@ export interface Records {
    *   `firmware-signature-invalid` when the product trusts its key no more; `trust-undecided`;
    *   `update-task-conflict` with `extra.conflicts: [{taskId, firmware: {id, name, version}, sourceVersions}]`;
    *   `devices-invalid` with `extra.devices: [{deviceName, problem}]` for listed devices that do not exist, are listed
-   *   twice, are revoked, or (batch) run none of the source versions; `downgrade-not-allowed`; `no-target-devices`
+   *   twice, are revoked, or (batch) run none of the source versions; `downgrade-not-allowed`; `no-target-devices`;
+   *   `batch-too-large`
    */
   createTask(task: NewTask): Promise<Created<TaskRecord>>;
   /**
@@ -694,13 +687,18 @@ export interface Records {
   /** Of every product that has devices. */
   countDevices(): Promise<readonly DeviceCounts[]>;
   /** Most devices first. */
-  countVersions(productKey: string, module: string): Promise<readonly VersionCount[]>;
+  countVersions(productKey: string, module: string, page: PageRequest): Promise<Page<VersionCount>>;
   /** The open claims of a product's module. */
   listConflicts(productKey: string, module: string): Promise<readonly Conflict[]>;
   /** Changes nothing. @throws FerryError `not-found` (firmware) */
   previewBatch(batch: Pick<NewTask, 'firmwareId' | 'sourceVersions' | 'deviceNames' | 'policy'>): Promise<BatchPreview>;
   /** What ended in each span of `spanMs` from `fromMs` on; spans in which nothing ended are left out. */
   countEnded(taskId: string, fromMs: number, spanMs: number): Promise<readonly EndedCounts[]>;
+  /**
+   * Of the device updates of a task that have not ended, how many have a device that is online; `devices` are those that
+   * were looked at: of very many only the first ones.
+   */
+  countOnline(taskId: string): Promise<{ readonly devices: number; readonly online: number }>;
   /** Failures of all tasks since then, by cause; most first. */
   countFailuresSince(
     sinceMs: number,
@@ -754,25 +752,48 @@ export interface Records {
   dropArchivedAudit(entriesMax: number): Promise<number>;
 
   // ── requests of operators, and the outbox ─────────────────────────────────────────────────────
-  /** @throws FerryError `not-found`, `task-not-open` */
+  /** Its claims are free with this commit. @throws FerryError `not-found`, `task-not-open` */
   requestTaskCancel(taskId: string, atMs: number): Promise<TaskRecord>;
-  /** @throws FerryError `not-found`, `task-not-open`, `not-a-verification` */
+  /** @throws FerryError `not-found`, `task-not-open`, `not-a-verification`, `verification-reached-nobody` */
   requestVerificationEnd(taskId: string, atMs: number): Promise<TaskRecord>;
   /** @throws FerryError `not-found`, `device-update-ended` */
   requestDeviceCancel(taskId: string, deviceName: string, atMs: number): Promise<DeviceUpdateRecord>;
   /**
-   * What a second operator says of a task that needs it; the first decision stays.
+   * What a second operator says of a task that needs it; the first decision stays. `replayed` when the same operator has
+   * said the same before.
    *
    * @throws FerryError `not-found`, `task-not-awaiting-approval`, `second-operator-required` for its creator
    */
-  decideTask(taskId: string, approval: Approval): Promise<TaskRecord>;
+  decideTask(taskId: string, approval: Approval): Promise<Created<TaskRecord>>;
   /** Oldest first. */
   undeliveredTasks(limit: number): Promise<readonly Undelivered[]>;
   undeliveredTask(taskId: string): Promise<Undelivered | undefined>;
-  /** Device updates whose cancel request the engine must still be told of: begun and open. */
-  undeliveredDeviceCancels(limit: number): Promise<readonly DeviceUpdateRecord[]>;
+  /** Device updates whose cancel request the engine must still be told of: begun and open; of one task if named. */
+  undeliveredDeviceCancels(limit: number, taskId?: string): Promise<readonly DeviceUpdateRecord[]>;
   delivered(taskId: string, what: 'start' | 'cancel' | 'end' | 'approval'): Promise<void>;
   deviceCancelDelivered(updateId: number): Promise<void>;
+  /**
+   * Cancels the device updates of some places of a task that still wait: `untold` are those of a task that is being
+   * stopped (none otherwise) of which the device was told nothing, `unbegun` those whose runs never began.
+   *
+   * @returns how many it has cancelled
+   */
+  cancelWaiting(
+    taskId: string,
+    piece: {
+      readonly which: 'untold' | 'unbegun';
+      readonly fromOrdinal: number;
+      /** Excluded. */
+      readonly toOrdinal: number;
+      readonly atMs: number;
+    },
+  ): Promise<number>;
+  /** The runs of cancelled device updates, from one place to another, whose devices were told nothing. */
+  untoldRuns(
+    taskId: string,
+    fromOrdinal: number,
+    toOrdinal: number,
+  ): Promise<readonly { readonly deviceName: string; readonly runId: string }[]>;
 
   // ── the workflows' projection ─────────────────────────────────────────────────────────────────
   taskBegun(taskId: string, runId: string, atMs: number): Promise<TaskRecord>;
@@ -789,6 +810,25 @@ export interface Records {
     key: DeviceKey,
     state: DeviceUpdateState,
     runId: string | null,
+  ): Promise<DeviceUpdateRecord>;
+  /**
+   * Asks whether the device may have its update now (domain `offerOf`), and if so stores `state`, which says that it is
+   * notified, in the same transaction: a request to stop that is committed before it is seen, one that comes after it
+   * finds the device notified.
+   *
+   * @throws FerryError `not-found`
+   */
+  giveOut(taskId: string, key: DeviceKey, state: DeviceUpdateState, runId: string | null): Promise<Offer>;
+  /**
+   * Stores the state from before a notification that could not be sent, unless the device was notified otherwise
+   * meanwhile.
+   *
+   * @param notifiedAtMs which notification is taken back
+   */
+  takeBack(
+    taskId: string,
+    key: DeviceKey,
+    before: { readonly state: DeviceUpdateState; readonly runId: string | null; readonly notifiedAtMs: number },
   ): Promise<DeviceUpdateRecord>;
   /**
    * Ends the task and releases its claims; device updates that never began become cancelled. A verification that

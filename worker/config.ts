@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path';
-import { serviceUrl } from './addresses.js';
+import { isLoopback, serviceUrl } from './addresses.js';
 import { DEFAULT_BROKER_LIMITS } from '../broker/limits.js';
 import { readEnvironment, takesPlainMqtt, unrelatedTo, type Problem, type Values } from './environment.js';
 import { machineProblems } from './machine-checks.js';
@@ -70,6 +70,17 @@ function configOf(e: Values) {
       messagesPerSecond: e.FERRY_MQTT_MESSAGES_PER_SECOND,
       signMethods: e.FERRY_SIGN_METHODS ?? DEFAULT_BROKER_LIMITS.signMethods,
     },
+    httpLimits: {
+      connectionsMax: e.FERRY_HTTP_CONNECTIONS_MAX,
+      connectionsPerAddressMax: e.FERRY_HTTP_CONNECTIONS_PER_ADDRESS_MAX,
+      requestsPerMinute: e.FERRY_HTTP_REQUESTS_PER_MINUTE,
+      streamsMax: e.FERRY_HTTP_STREAMS_MAX,
+    },
+    /** Open to this machine; where others may reach it, for those who have a token. */
+    metricsNeedToken:
+      e.FERRY_METRICS === undefined
+        ? !isLoopback(e.FERRY_HOST) || e.FERRY_PUBLIC_URL !== undefined
+        : e.FERRY_METRICS === 'token',
     downloadsPerMinute: e.FERRY_DOWNLOADS_PER_MINUTE,
     /** A batch of more devices needs a second operator; null: none does. */
     approvalAbove: e.FERRY_APPROVAL_ABOVE ?? null,

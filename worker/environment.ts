@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { DOWNLOADS_PER_MINUTE } from '../api/download-limit.js';
+import { DEFAULT_HTTP_LIMITS } from '../api/http-limits.js';
 import { wholeNumber, type NumberBounds } from '../api/whole-number.js';
 import { DEFAULT_BROKER_LIMITS } from '../broker/limits.js';
 import { DEFAULT_FIRMWARE_LIMITS } from '../domain/policy.js';
@@ -81,6 +82,15 @@ const Environment = z.object({
   FERRY_MQTT_QUEUED_BYTES_MAX: number({ min: 1_024, max: 1024 ** 3 }, DEFAULT_BROKER_LIMITS.queuedBytesMax),
   FERRY_MQTT_IN_FLIGHT_MAX: number({ min: 1, max: 65_535 }, DEFAULT_BROKER_LIMITS.inFlightMax),
   FERRY_MQTT_MESSAGES_PER_SECOND: number({ min: 1, max: 1_000_000 }, DEFAULT_BROKER_LIMITS.messagesPerSecond),
+  FERRY_HTTP_CONNECTIONS_MAX: number({ min: 1, max: 1_000_000 }, DEFAULT_HTTP_LIMITS.connectionsMax),
+  FERRY_HTTP_CONNECTIONS_PER_ADDRESS_MAX: number(
+    { min: 1, max: 1_000_000 },
+    DEFAULT_HTTP_LIMITS.connectionsPerAddressMax,
+  ),
+  FERRY_HTTP_REQUESTS_PER_MINUTE: number({ min: 1, max: 10_000_000 }, DEFAULT_HTTP_LIMITS.requestsPerMinute),
+  FERRY_HTTP_STREAMS_MAX: number({ min: 1, max: 1_000_000 }, DEFAULT_HTTP_LIMITS.streamsMax),
+  /** Unset, by the address. */
+  FERRY_METRICS: oneOf(['open', 'token']).optional(),
   FERRY_DOWNLOADS_PER_MINUTE: number({ min: 1, max: 1_000_000 }, DOWNLOADS_PER_MINUTE),
   FERRY_APPROVAL_ABOVE: wholeNumber({ min: 0, max: 10_000_000 }).optional(),
   FERRY_PUBLIC_URL: ruled(publicUrlProblem).optional(),

@@ -20,6 +20,7 @@ import { createCatchUp } from './backup/catch-up.js';
 import { loadConfigToStart, type Config } from './config.js';
 import { trimmed } from './environment.js';
 import { claimDataFolder, requireNoHalfRestore } from './data-folder.js';
+import { createDeviceRuns } from './device-runs.js';
 import { createDoctor } from './doctor/doctor.js';
 import { createDownloadUrls } from './download-urls.js';
 import { watchIntegrity } from './intact-files.js';
@@ -198,6 +199,12 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
     forget: (olderThanMs) => retention.forget(olderThanMs),
     // What is created before the restored engine has caught up goes out in the reconciler's first round.
     deliver: async (taskId) => (catchUp.isDone() ? outbox.deliver(taskId) : undefined),
+    mqttAddress: () => ({
+      host: publicHostOf(config),
+      port: later.broker?.port ?? null,
+      tlsPort: later.broker?.tlsPort ?? null,
+      clientCertificates: config.clientCertificates === 'required',
+    }),
     cutOff: async (device) => later.broker?.link.cutOff(device),
     approvalAbove: config.approvalAbove,
     adminToken: admin.token,
@@ -214,6 +221,8 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
     consoleFolder: join(PROJECT_FOLDER, 'dist', 'console'),
     secureCookie: config.publicUrl?.startsWith('https:') ?? config.tls !== null,
     publicUrl: config.publicUrl,
+    httpLimits: config.httpLimits,
+    metricsNeedToken: config.metricsNeedToken,
     log,
   });
   const tls = config.tls && (await openTls(config.tls, log));
@@ -224,6 +233,7 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
       ...{ records, store, log, tokens: downloads.tokens, measure: api.measure },
       perMinute: config.downloadsPerMinute,
     }),
+    limits: config.httpLimits,
     log,
     tls: tls ?? undefined,
   });
@@ -261,6 +271,7 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
         listeningForMs: () => Date.now() - uptime.sinceMs(),
       },
       terminatedByEngine,
+      runs: createDeviceRuns(client),
       isIntact,
     },
   });
@@ -343,6 +354,12 @@ async function listen(server: Server, { host, httpPort, tls }: Config): Promise<
     throw portTaken(httpPort, 'FERRY_HTTP_PORT', error);
   }
   return `${tls ? 'https' : 'http'}://${urlHost(host)}:${(server.address() as AddressInfo).port}`;
+}
+
+/** The name by which devices reach the service, as far as it is known: it may listen at every address. */
+function publicHostOf({ publicUrl, host }: Config): string | null {
+  if (publicUrl !== undefined) return new URL(publicUrl).hostname;
+  return host === '0.0.0.0' || host === '::' ? null : host;
 }
 
 const urlHost = (host: string): string => {

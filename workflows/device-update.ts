@@ -17,6 +17,7 @@ import {
   causeOfAbsence,
   confirmed,
   downloading,
+  expired,
   failed,
   graceUntilMs,
   initialState,
@@ -175,13 +176,14 @@ export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpda
     if (isSoaking() || !timeIsUp()) return;
     if (state.status === 'pending') {
       // It is there, and this run was not told of it: the engine was away, or the device reconnects all the time.
-      const isThere = sighting.reachable && state.detail === null && !wasSeenAtItsLimit;
+      // Or it was held back, and its task may have gone on since.
+      const isThere = sighting.reachable && !wasSeenAtItsLimit;
       if (isThere && patched('seen-at-its-limit')) {
         wasSeenAtItsLimit = true;
         notificationsAsked++;
         return;
       }
-      state = failed(state, input.protocol === 'mqtt' ? 'offline-expired' : 'unreachable-transient', Date.now());
+      state = expired(state, input.protocol, Date.now());
     } else if (!sighting.reachable) {
       state = unreachable(state);
       notificationsAsked++;
@@ -334,7 +336,9 @@ export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpda
           ? succeeded(before, atMs, 'It already ran the target version.')
           : confirmed(before, atMs, policy.soakMs);
       case 'file-damaged':
-        return withheld(before);
+        return withheld(before, 'file-damaged');
+      case 'held':
+        return withheld(before, answer.by);
       case 'failed':
         return failed(before, answer.failure.cause, answer.failure.atMs, answer.failure.description);
       case 'unfit':

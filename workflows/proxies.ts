@@ -1,4 +1,4 @@
-import { proxyLocalActivities } from '@temporalio/workflow';
+import { proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
 import type { Activities } from '../activities/activities.js';
 
 /*
@@ -16,4 +16,14 @@ export const activities = proxyLocalActivities<Activities>({
   localRetryThreshold: '2 seconds',
   // Each costs six events then: a run lives through six days of it.
   retry: { initialInterval: '200 milliseconds', maximumInterval: '1 minute' },
+});
+
+/**
+ * What makes a request to the engine for each of many devices: it takes longer than a workflow task may. Retried for
+ * ever as well; the heartbeat tells soon when its worker is gone.
+ */
+export const longActivities = proxyActivities<Pick<Activities, 'closeUntoldRuns' | 'whoHolds'>>({
+  startToCloseTimeout: '1 hour',
+  heartbeatTimeout: '2 minutes',
+  retry: { initialInterval: '1 second', maximumInterval: '1 minute' },
 });

@@ -3,12 +3,13 @@ import { CancellationScope, getExternalWorkflowHandle, workflowInfo } from '@tem
 import { runDevices } from './device-runs.js';
 import { shardStartedSignal } from './messages.js';
 import type { OutcomeCounts, ShardInput } from './task-input.js';
-import { loadDevices } from './task-run.js';
+import { loadDevices, sliceOf } from './task-run.js';
 
 /** A slice of a batch: a run per device, so that no single history grows with the fleet [design: workflows]. */
 export async function shard(input: ShardInput): Promise<OutcomeCounts> {
   const told = input.overlapsNext ? { lastAsked: tellBatch } : { allConfirmed: tellBatch };
-  const counts = await runDevices(input, await loadDevices(input, input.shard), told);
+  const devices = await loadDevices(input, input.shard);
+  const counts = await runDevices(input, devices, sliceOf(input, input.shard), told);
   if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('The batch was cancelled');
   return counts;
 

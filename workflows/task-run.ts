@@ -33,8 +33,12 @@ export async function runTask(
 const begin = (input: TaskInput): Promise<void> =>
   CancellationScope.nonCancellable(() => activities.beginTask(input.taskId, workflowInfo().runId, Date.now()));
 
+/** A slice of the task's devices: from one place to another (excluded). */
+export const sliceOf = ({ shardDevices }: TaskInput, shard: number): readonly [number, number] => [
+  shard * shardDevices,
+  (shard + 1) * shardDevices,
+];
+
 /** Devices of one slice of the task. */
 export const loadDevices = (input: TaskInput, shard: number) =>
-  CancellationScope.nonCancellable(() =>
-    activities.loadShard(input.taskId, shard * input.shardDevices, (shard + 1) * input.shardDevices),
-  );
+  CancellationScope.nonCancellable(() => activities.loadShard(input.taskId, ...sliceOf(input, shard)));

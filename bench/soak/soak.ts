@@ -32,7 +32,7 @@ export async function runSoak({ batches, devices, ...looks }: SoakOptions) {
   );
   try {
     const { load, firmwareId, pioneers } = await readyFleet(service, devices, [0, 50, 100]);
-    const other = await verifiedFirmware(service, '3.0.0', pioneers, true);
+    const other = await verifiedFirmware(service, '3.0.0', pioneers);
     const seen: Look[] = [];
     const heapMb: number[] = [(await memory.read(service.pid)).heapMb];
     const startedMs = performance.now();

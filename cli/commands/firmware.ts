@@ -18,6 +18,7 @@ import {
   type FirmwarePlace,
 } from '../firmware-name.js';
 import { readBytes, readText } from '../input-file.js';
+import { saveFile } from '../new-file.js';
 import type { Io } from '../io.js';
 import { verificationText } from '../last-verification.js';
 import { exampleText, jsonOption, operatingCommand } from '../operating-command.js';
@@ -32,10 +33,11 @@ import { CommandFailed, UsageError } from '../usage-error.js';
 
 export const firmwareCommand = (io: Io): Command =>
   new Command('firmware')
-    .description('add, list, show, sign and delete firmware')
+    .description('add, list, show, download, sign and delete firmware')
     .addCommand(add(io))
     .addCommand(list(io))
     .addCommand(show(io))
+    .addCommand(download(io))
     .addCommand(sign(io))
     .addCommand(remove(io));
 
@@ -92,6 +94,23 @@ async function signatureIn(path: string): Promise<string> {
   if (signatureProblem(signature) === undefined) return signature;
   throw new CommandFailed(`${path} is no signature: name the file that "ferry firmware sign" has made.`);
 }
+
+const download = (io: Io): Command =>
+  addFirmwareArgument(
+    operatingCommand('download', 'get the stored file of a firmware back; a file that is there is never overwritten', [
+      'ferry firmware download main@2.0.0 --out main-2.0.0.bin',
+    ]),
+  )
+    .requiredOption('--out <file>', 'where the file goes')
+    .action(async (which: string, options: FirmwarePlace & { readonly out: string }) => {
+      const session = openSession(io, options);
+      const firmware = await findFirmware(session.api, which, options);
+      await saveFile(options.out, session.api.firmwareFile(firmware.id), firmware.sha256);
+      session.answer(
+        { file: options.out, sizeBytes: firmware.sizeBytes, sha256: firmware.sha256 },
+        () => `${firmwareName(firmware)} is in ${options.out}: ${size(firmware.sizeBytes)}, SHA-256 ${firmware.sha256}`,
+      );
+    });
 
 interface SignOptions {
   readonly key: string;

@@ -1,14 +1,41 @@
-import { Alert } from 'antd';
+import { Alert, Button } from 'antd';
 import { useServerIsAway } from '../data/connection.js';
+import { useStaleness } from '../data/staleness.js';
+import { useFormat } from '../texts/format.js';
 import { useTexts } from '../texts/language.js';
 
-/** What is shown may be old and nothing can be done, until the server is back. */
+/** What is shown may be old: since when, and whether the server answers at all. While it does not, nothing can be done. */
 export function AwayBanner() {
   const isAway = useServerIsAway();
+  const { asOfMs, retry } = useStaleness();
   const { frame } = useTexts();
+  const format = useFormat();
+  const asOf = asOfMs === undefined ? undefined : frame.asOf(format.clock(new Date(asOfMs).toISOString()));
   return (
     <div role="status">
-      {isAway && <Alert banner type="warning" title={frame.away} description={frame.awayRemedy} showIcon />}
+      {isAway && (
+        <Alert
+          banner
+          type="warning"
+          showIcon
+          title={asOf === undefined ? frame.away : `${frame.away} · ${asOf}`}
+          description={frame.awayRemedy}
+        />
+      )}
+      {!isAway && asOf !== undefined && (
+        <Alert
+          banner
+          type="warning"
+          showIcon
+          title={asOf}
+          description={frame.asOfText}
+          action={
+            <Button size="small" onClick={retry}>
+              {frame.retry}
+            </Button>
+          }
+        />
+      )}
     </div>
   );
 }

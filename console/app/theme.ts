@@ -14,7 +14,7 @@ export const useIsDark = (): boolean => useSyncExternalStore(subscribe, () => wi
 
 const SHARED = { fontFamily: 'inherit', borderRadius: 6 } as const;
 
-/** The colours are those of base.css; quiet texts are as dark as contrast asks. */
+/** The colours are those of base.css; texts are as dark, or as light, as contrast asks. */
 const LIGHT = {
   ...SHARED,
   ...{ colorPrimary: '#0b6bcb', colorLink: '#0b6bcb', colorError: '#d0342c', colorSuccess: '#2e8b57' },
@@ -25,7 +25,7 @@ const LIGHT = {
 
 const DARK_TOKEN = {
   ...SHARED,
-  ...{ colorPrimary: '#2f80d8', colorLink: '#5aa9f5', colorError: '#ee6a62', colorSuccess: '#4cae7a' },
+  ...{ colorPrimary: '#2f80d8', colorLink: '#5aa9f5', colorError: '#ff8f88', colorSuccess: '#4cae7a' },
   ...{ colorInfo: '#4d9ff0', colorText: '#e4e9ee', colorTextDescription: '#9aa7b4', colorTextPlaceholder: '#8d99a6' },
   ...{ colorBgContainer: '#181d23', colorBgElevated: '#1f262d', colorBgLayout: '#101418' },
   ...{ colorBorder: '#414c58', colorBorderSecondary: '#2c343d' },
@@ -39,12 +39,8 @@ export function useTheme(): ThemeConfig {
       algorithm: isDark ? theme.darkAlgorithm : theme.defaultAlgorithm,
       token: isDark ? DARK_TOKEN : LIGHT,
       components: {
-        Table: {
-          headerBg: 'transparent',
-          cellPaddingBlockMD: 10,
-          cellPaddingInlineMD: 16,
-          headerSplitColor: 'transparent',
-        },
+        // On the light red of the dark theme, white text has too little contrast.
+        Button: isDark ? { dangerColor: '#1b0d0c' } : {},
         Segmented: isDark ? { itemSelectedBg: '#2c343d' } : {},
       },
     }),

@@ -1,39 +1,37 @@
 import { LeftOutlined, RightOutlined } from '@ant-design/icons';
 import type { UseQueryResult } from '@tanstack/react-query';
-import { Button, Table, type TableProps } from 'antd';
-import type { ReactNode } from 'react';
+import { Button, Skeleton } from 'antd';
+import type { ComponentProps, ReactNode } from 'react';
 import type { PageAnswer } from '../../api/schemas.js';
 import { useTexts } from '../texts/language.js';
+import { DataTable } from './data-table.js';
 import type { Paging } from './paging.js';
 import { ProblemAlert } from './problem-alert.js';
 import styles from './paged-table.module.css';
 
-interface PagedTableProps<T> extends Pick<TableProps<T>, 'columns' | 'rowKey' | 'rowSelection'> {
-  readonly query: Pick<UseQueryResult<PageAnswer<T>>, 'data' | 'error' | 'isPending' | 'isPlaceholderData' | 'refetch'>;
+interface PagedTableProps<T> extends Pick<
+  ComponentProps<typeof DataTable<T>>,
+  'columns' | 'rowKey' | 'selection' | 'label'
+> {
+  readonly query: Pick<UseQueryResult<PageAnswer<T>>, 'data' | 'error' | 'isPlaceholderData' | 'refetch'>;
   readonly paging: Paging;
   /** What to do when there is nothing; a `Notice`. */
   readonly empty: ReactNode;
-  /** What the rows are, for who doesn't see the table. */
-  readonly label: string;
 }
 
 /** A list of which the server holds the pages; the browser never has more than one. */
 export function PagedTable<T extends object>({ query, paging, empty, label, ...table }: PagedTableProps<T>) {
   const { frame } = useTexts();
-  const { data, error, isPending, isPlaceholderData } = query;
+  const { data, error, isPlaceholderData } = query;
   if (error && !data) return <ProblemAlert error={error} onRetry={query.refetch} />;
-  const isEmpty = data?.items.length === 0 && paging.isFirst;
-  if (isEmpty) return empty;
+  if (data?.items.length === 0 && paging.isFirst) return empty;
   return (
     <section className={styles['box']} aria-label={label}>
-      <Table<T>
-        {...table}
-        size="middle"
-        dataSource={data?.items ?? []}
-        loading={isPending || isPlaceholderData}
-        pagination={false}
-        scroll={{ x: 'max-content' }}
-      />
+      {data ? (
+        <DataTable<T> {...table} label={label} rows={data.items} isLoading={isPlaceholderData} />
+      ) : (
+        <Skeleton active className={styles['skeleton'] ?? ''} />
+      )}
       <nav className={styles['pages']} aria-label={frame.pages}>
         {paging.number !== undefined && <span>{frame.pageNumber(paging.number)}</span>}
         <Button icon={<LeftOutlined />} disabled={paging.isFirst} onClick={paging.previous}>

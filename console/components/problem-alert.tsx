@@ -1,4 +1,5 @@
 import { Alert, Button } from 'antd';
+import type { ReactNode } from 'react';
 import { Link } from 'react-router';
 import { ApiError } from '../../api/client-core.js';
 import { taskPath } from '../app/paths.js';
@@ -12,13 +13,15 @@ interface ProblemAlertProps {
   readonly onRetry?: (() => unknown) | undefined;
   /** Fields that show their own problem: they are not named again. */
   readonly shownFields?: readonly string[];
+  /** In place of the devices that are wrong: a list that can do something about them. */
+  readonly devices?: ReactNode;
 }
 
 /** Names at most; a list of thousands of devices helps nobody. */
 const NAMED_MAX = 10;
 
 /** A refusal or a fault: what happened, what to do, the server's own words, and each field or device that is wrong. */
-export function ProblemAlert({ error, onRetry, shownFields = [] }: ProblemAlertProps) {
+export function ProblemAlert({ error, onRetry, shownFields = [], devices }: ProblemAlertProps) {
   const { problems, frame } = useTexts();
   if (error === null || error === undefined) return null;
   const { title, remedy } = describe(error, problems);
@@ -31,7 +34,7 @@ export function ProblemAlert({ error, onRetry, shownFields = [] }: ProblemAlertP
       description={
         <>
           <div>{remedy}</div>
-          {error instanceof ApiError && <Details error={error} shownFields={shownFields} />}
+          {error instanceof ApiError && <Details error={error} shownFields={shownFields} ownDevices={devices} />}
         </>
       }
       action={onRetry && <Button onClick={() => void onRetry()}>{frame.retry}</Button>}
@@ -44,10 +47,17 @@ function describe(error: unknown, problems: ReturnType<typeof useTexts>['problem
   return isUnreachable(error) ? problems.unreachable : problems.unknown;
 }
 
-function Details({ error, shownFields }: { error: ApiError; shownFields: readonly string[] }) {
+interface DetailsProps {
+  readonly error: ApiError;
+  readonly shownFields: readonly string[];
+  readonly ownDevices: ReactNode;
+}
+
+function Details({ error, shownFields, ownDevices }: DetailsProps) {
   const { problems } = useTexts();
   const format = useFormat();
-  const { conflicts = [], devices = [], requestId } = error.problem;
+  const { conflicts = [], requestId } = error.problem;
+  const devices = ownDevices === undefined ? (error.problem.devices ?? []) : [];
   const fields = error.errors.filter(({ field }) => !shownFields.includes(field));
   const rows = [
     ...fields.map(({ field, message }) => ({ key: field, text: <>{`${field}: ${message}`}</> })),
@@ -63,7 +73,8 @@ function Details({ error, shownFields }: { error: ApiError; shownFields: readonl
   ];
   return (
     <>
-      {rows.length === 0 && <div lang="en">{error.detail}</div>}
+      {ownDevices}
+      {rows.length === 0 && ownDevices === undefined && <div lang="en">{error.detail}</div>}
       {rows.length > 0 && (
         <ul style={{ margin: '4px 0 0', paddingInlineStart: 20 }}>
           {rows.slice(0, NAMED_MAX).map(({ key, text }) => (

@@ -2,6 +2,7 @@ import type { ReactNode } from 'react';
 import type { DeviceAnswer, DeviceUpdateAnswer, FirmwareAnswer, TaskAnswer } from '../../api/schemas.js';
 import { useFormat } from '../texts/format.js';
 import { useTexts } from '../texts/language.js';
+import { noticeableFailures, outcomeOf } from './outcome.js';
 import styles from './status.module.css';
 
 /** A state looks the same wherever it is shown; its colour is that of the bars (base.css). */
@@ -10,9 +11,6 @@ const TASK_LOOKS = {
   'awaiting-approval': 'waiting',
   running: 'upgrading',
   paused: 'failed',
-  completed: 'succeeded',
-  cancelled: 'quiet',
-  rejected: 'quiet',
 } as const;
 const FIRMWARE_LOOKS = { unverified: 'waiting', verifying: 'upgrading', verified: 'succeeded' } as const;
 const UPDATE_LOOKS = {
@@ -31,15 +29,38 @@ export function Status({ look, children }: { look: Look; children: ReactNode }) 
   return <span className={`${styles['status'] ?? ''} ${styles[look] ?? ''}`}>{children}</span>;
 }
 
-export function TaskStatus({ status }: Pick<TaskAnswer, 'status'>) {
+/** Where a task stands; of one that has ended, how; of one that runs, whether much fails. */
+export function TaskStatus({ task: { status, counts } }: { task: Pick<TaskAnswer, 'status' | 'counts'> }) {
   const { words } = useTexts();
-  return <Status look={TASK_LOOKS[status]}>{words.taskStatus[status]}</Status>;
+  const format = useFormat();
+  const word = words.taskStatus[status];
+  const share = noticeableFailures(counts);
+  if (status === 'running' && share !== null) {
+    return <Status look="waiting">{`${word} · ${words.failing(format.percent(share))}`}</Status>;
+  }
+  if (status !== 'completed' && status !== 'cancelled' && status !== 'rejected') {
+    return <Status look={TASK_LOOKS[status]}>{word}</Status>;
+  }
+  const { look, remark } = outcomeOf({ status, counts });
+  if (remark === null) return <Status look={look}>{word}</Status>;
+  const text = words.outcome[remark.what](format.number(remark.count), format.number(remark.total));
+  return <Status look={look}>{`${word} · ${text}`}</Status>;
 }
 
-export function FirmwareStatus({ status }: Pick<FirmwareAnswer, 'status'>) {
+/** Of a verified one, what its latest verification came to, unless all of it succeeded. */
+export function FirmwareStatus({ firmware: { status, lastVerification } }: { firmware: FirmwareState }) {
   const { words } = useTexts();
-  return <Status look={FIRMWARE_LOOKS[status]}>{words.firmwareStatus[status]}</Status>;
+  const format = useFormat();
+  const word = words.firmwareStatus[status];
+  if (status !== 'verified' || !lastVerification || lastVerification.succeeded === lastVerification.total) {
+    return <Status look={FIRMWARE_LOOKS[status]}>{word}</Status>;
+  }
+  const { succeeded, total } = lastVerification;
+  const remark = words.outcome.succeeded(format.number(succeeded), format.number(total));
+  return <Status look={succeeded === 0 ? 'failed' : 'waiting'}>{`${word} · ${remark}`}</Status>;
 }
+
+type FirmwareState = Pick<FirmwareAnswer, 'status' | 'lastVerification'>;
 
 /** Where a device update stands; an ended one by how it ended, an upgrading one by its step. */
 export function DeviceUpdateStatus({ update }: { update: Pick<DeviceUpdateAnswer, 'status' | 'outcome' | 'step'> }) {

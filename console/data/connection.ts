@@ -3,6 +3,7 @@ import { BASE_PATH } from '../app/base-path.js';
 
 /** Whether the server answers. What notices first says so; from then on its health is asked for until it is back. */
 const PROBE_MS = 1_500;
+const PROBE_TIMEOUT_MS = 10_000;
 
 let isAway = false;
 const listeners = new Set<() => void>();
@@ -25,7 +26,8 @@ export function serverIsAway(): void {
 async function probe(): Promise<void> {
   while (isAway) {
     await new Promise((resolve) => setTimeout(resolve, PROBE_MS));
-    const response = await fetch(`${BASE_PATH}/healthz`, { cache: 'no-store' }).catch(() => undefined);
+    const signal = AbortSignal.timeout(PROBE_TIMEOUT_MS);
+    const response = await fetch(`${BASE_PATH}/healthz`, { cache: 'no-store', signal }).catch(() => undefined);
     if (response?.ok) set(false);
   }
 }

@@ -1,8 +1,9 @@
-import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query';
 import type { DeviceQuery } from '../../api/client-core.js';
 import type { PageParams } from '../../api/requests.js';
 import { api } from './client.js';
 import { keys } from './keys.js';
+import { useOneAtATime } from './one-at-a-time.js';
 
 /** Presence of devices is not in the live stream. */
 const REFETCH_MS = 10_000;
@@ -31,10 +32,14 @@ export const useDeviceHistory = (productKey: string, deviceName: string, page: P
     refetchInterval: REFETCH_MS,
   });
 
+/** Where devices connect. */
+export const useConnectionInfo = () =>
+  useQuery({ queryKey: keys.connectionInfo, queryFn: () => api.getConnectionInfo(), staleTime: 60_000 });
+
 /** The secrets are in this answer alone: only with the same key does pressing again show them after a lost one. */
 export function useRegisterDevices(productKey: string) {
   const client = useQueryClient();
-  return useMutation({
+  return useOneAtATime({
     mutationFn: ({ csv, idempotencyKey }: { csv: string; idempotencyKey: string }) =>
       api.registerDevicesCsv(productKey, csv, { idempotencyKey }),
     onSuccess: () =>

@@ -1,4 +1,4 @@
-import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query';
 import type {
   CreateBatchUpdateRequest,
   CreateVerificationRequest,
@@ -7,7 +7,8 @@ import type {
 } from '../../api/requests.js';
 import { api } from './client.js';
 import { keys } from './keys.js';
-import { uploadFirmware } from './upload.js';
+import { useOneAtATime } from './one-at-a-time.js';
+import { repairFirmware, uploadFirmware, type Upload } from './upload.js';
 
 export const useFirmwareList = (query: PageParams & { productKey?: string }) =>
   useQuery({
@@ -34,33 +35,39 @@ function useRefresh() {
   const client = useQueryClient();
   return () =>
     Promise.all(
-      [keys.firmwareList(), keys.firmware(), keys.taskList(), keys.versions(), keys.overview].map((queryKey) =>
+      [keys.firmwareList(), keys.firmware(), keys.taskList(), keys.task(), keys.versions(), keys.overview].map((queryKey) =>
         client.invalidateQueries({ queryKey }),
       ),
     );
 }
 
-export interface NewFirmware extends FirmwareFieldsRequest {
-  readonly file: File;
+export interface NewFirmware extends FirmwareFieldsRequest, Upload {
   readonly idempotencyKey: string;
-  readonly onProgress?: (sentBytes: number, totalBytes: number) => void;
-  readonly signal?: AbortSignal;
 }
 
 export function useAddFirmware() {
   const refresh = useRefresh();
-  return useMutation({ mutationFn: (firmware: NewFirmware) => uploadFirmware(firmware), onSuccess: refresh });
+  return useOneAtATime({ mutationFn: (firmware: NewFirmware) => uploadFirmware(firmware), onSuccess: refresh });
+}
+
+/** The file of a firmware once more: that repairs a damaged one. */
+export function useRepairFirmware(firmwareId: string) {
+  const refresh = useRefresh();
+  return useOneAtATime({
+    mutationFn: (upload: Upload) => repairFirmware(firmwareId, upload),
+    onSuccess: refresh,
+  });
 }
 
 export function useDeleteFirmware() {
   const refresh = useRefresh();
-  return useMutation({ mutationFn: (firmwareId: string) => api.deleteFirmware(firmwareId), onSuccess: refresh });
+  return useOneAtATime({ mutationFn: (firmwareId: string) => api.deleteFirmware(firmwareId), onSuccess: refresh });
 }
 
 /** @see newIdempotencyKey in data/idempotency.ts: a new key when what is asked for changes */
 export function useCreateVerification(firmwareId: string) {
   const refresh = useRefresh();
-  return useMutation({
+  return useOneAtATime({
     mutationFn: ({ idempotencyKey, ...request }: CreateVerificationRequest & { idempotencyKey: string }) =>
       api.createVerification(firmwareId, request, { idempotencyKey }),
     onSuccess: refresh,
@@ -69,7 +76,7 @@ export function useCreateVerification(firmwareId: string) {
 
 export function useCreateBatchUpdate(firmwareId: string) {
   const refresh = useRefresh();
-  return useMutation({
+  return useOneAtATime({
     mutationFn: ({ idempotencyKey, ...request }: CreateBatchUpdateRequest & { idempotencyKey: string }) =>
       api.createBatchUpdate(firmwareId, request, { idempotencyKey }),
     onSuccess: refresh,

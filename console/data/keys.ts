@@ -2,6 +2,7 @@
 export const keys = {
   session: ['session'],
   overview: ['overview'],
+  connectionInfo: ['connection-info'],
   products: ['products'],
   versions: (productKey?: string, module?: string) => compact('versions', productKey, module),
   firmwareList: (query?: object) => compact('firmware-list', query),
@@ -10,6 +11,7 @@ export const keys = {
   taskList: (query?: object) => compact('task-list', query),
   task: (taskId?: string) => compact('task', taskId),
   timeline: (taskId?: string) => compact('timeline', taskId),
+  latestMinutes: (taskId: string) => ['latest-minutes', taskId],
   deviceUpdates: (taskId?: string, query?: object) => compact('device-updates', taskId, query),
   deviceList: (productKey?: string, query?: object) => compact('device-list', productKey, query),
   device: (productKey?: string, deviceName?: string) => compact('device', productKey, deviceName),

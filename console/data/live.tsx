@@ -23,9 +23,9 @@ export function useLiveTask(taskId: string): void {
 
 /**
  * The live stream of whatever page is shown: one connection, none while the page is hidden, since a browser has only six
- * for all its tabs. It goes on behind the last event it has seen, after sleep or a lost connection.
+ * for all its tabs. It goes on behind the last event it has seen, after sleep, a lost connection or an ended session.
  */
-export function LiveProvider({ children }: { children: ReactNode }) {
+export function LiveProvider({ isSignedOut: isEnded, children }: { isSignedOut: boolean; children: ReactNode }) {
   const client = useQueryClient();
   const [taskId, setTaskId] = useState<string | null>(null);
   const isVisible = usePageIsVisible();
@@ -33,13 +33,13 @@ export function LiveProvider({ children }: { children: ReactNode }) {
   const seen = useRef(new Map<string, string>());
 
   useEffect(() => {
-    if (!isVisible) return;
+    if (!isVisible || isEnded) return;
     const ending = new AbortController();
     void follow({ taskId, seen: seen.current, cache, signal: ending.signal }).catch((error: unknown) => {
       if (isSignedOut(error)) client.setQueryData(keys.session, null);
     });
     return () => ending.abort();
-  }, [client, cache, taskId, isVisible]);
+  }, [client, cache, taskId, isVisible, isEnded]);
 
   return <LiveContext value={setTaskId}>{children}</LiveContext>;
 }

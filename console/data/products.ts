@@ -1,7 +1,8 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
 import type { CreateProductRequest } from '../../api/requests.js';
 import { api } from './client.js';
 import { keys } from './keys.js';
+import { useOneAtATime } from './one-at-a-time.js';
 
 /** A chooser shows no more. */
 const PRODUCTS_MAX = 500;
@@ -11,7 +12,7 @@ export const useProducts = () =>
 
 export function useCreateProduct() {
   const client = useQueryClient();
-  return useMutation({
+  return useOneAtATime({
     mutationFn: ({ idempotencyKey, ...request }: CreateProductRequest & { idempotencyKey: string }) =>
       api.createProduct(request, { idempotencyKey }),
     onSuccess: () =>

@@ -1,9 +1,10 @@
-import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query';
 import type { DeviceUpdateQuery, TaskQuery } from '../../api/client-core.js';
 import type { ReinitiateRequest } from '../../api/requests.js';
 import { BASE_PATH } from '../app/base-path.js';
 import { api } from './client.js';
 import { keys } from './keys.js';
+import { useOneAtATime } from './one-at-a-time.js';
 
 export const useTasks = (query: TaskQuery) =>
   useQuery({ queryKey: keys.taskList(query), queryFn: () => api.listTasks(query), placeholderData: keepPreviousData });
@@ -17,6 +18,19 @@ export const useTimeline = (taskId: string) =>
     queryKey: keys.timeline(taskId),
     queryFn: () => api.getTimeline(taskId, { points: 60 }),
     placeholderData: keepPreviousData,
+  });
+
+/** Presence of devices is not in the live stream. */
+const PACE_REFETCH_MS = 10_000;
+const PACE_MINUTES = 10;
+
+/** What has ended in the last minutes, in spans of ten seconds. */
+export const useLatestMinutes = (taskId: string, enabled: boolean) =>
+  useQuery({
+    queryKey: keys.latestMinutes(taskId),
+    queryFn: () => api.getTimeline(taskId, { points: 61, minutes: PACE_MINUTES }),
+    enabled,
+    refetchInterval: PACE_REFETCH_MS,
   });
 
 export const useDeviceUpdates = (taskId: string, query: DeviceUpdateQuery) =>
@@ -36,7 +50,7 @@ export function deviceUpdatesCsvUrl(taskId: string, query: Omit<DeviceUpdateQuer
 
 function useTaskAction<Input, Answer>(taskId: string, action: (input: Input) => Promise<Answer>) {
   const client = useQueryClient();
-  return useMutation({
+  return useOneAtATime({
     mutationFn: action,
     onSuccess: () =>
       Promise.all(

@@ -16,6 +16,7 @@ export function createFormat(language: Language) {
   const number = new Intl.NumberFormat(locale);
   const percent = new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: 0 });
   const short = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' });
+  const seconds = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'medium' });
   const long = new Intl.DateTimeFormat(locale, { dateStyle: 'full', timeStyle: 'long' });
   const clock = new Intl.DateTimeFormat(locale, { timeStyle: 'medium' });
   const relative = new Intl.RelativeTimeFormat(locale, { numeric: 'auto' });
@@ -30,6 +31,8 @@ export function createFormat(language: Language) {
     /** @param share 0 to 1 */
     percent: (share: number) => percent.format(share),
     time: (iso: string) => short.format(new Date(iso)),
+    /** With seconds. */
+    timeToSecond: (iso: string) => seconds.format(new Date(iso)),
     /** With seconds and the zone. */
     exactTime: (iso: string) => long.format(new Date(iso)),
     /** The time of day. */
@@ -50,6 +53,13 @@ export function createFormat(language: Language) {
         rest -= whole * unitMs;
       }
       return parts.length === 0 ? inUnit(0, 'second') : parts.slice(0, 2).join(' ');
+    },
+    /** "15–20 min": a time that is known within bounds, in whole units. */
+    span: (fromMs: number, toMs: number) => {
+      const [unit, unitMs] = UNITS.slice(0, 3).find(([, ms]) => fromMs >= 2 * ms) ?? UNITS[2];
+      const [from, to] = [Math.max(1, Math.floor(fromMs / unitMs)), Math.ceil(toMs / unitMs)];
+      const style = { style: 'unit', unit, unitDisplay: 'short' } as const;
+      return new Intl.NumberFormat(locale, style).formatRange(from, to);
     },
     bytes: (bytes: number) => {
       if (bytes < 1_024) return inUnit(bytes, 'byte');

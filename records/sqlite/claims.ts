@@ -28,6 +28,14 @@ export function claimVersions(connection: Connection, claim: Claim): void {
   }
 }
 
+/** The task holds no version any more: another batch may take them from this commit on. */
+export function releaseClaims({ db }: Pick<Connection, 'db'>, taskId: string, atMs: number): void {
+  db.update(claims)
+    .set({ releasedAtMs: atMs })
+    .where(and(eq(claims.taskId, taskId), isNull(claims.releasedAtMs)))
+    .run();
+}
+
 /** Which claims: of some versions, or all of the module; without those of a task itself. */
 export type ConflictQuestion = Omit<Claim, 'sourceVersions'> & Partial<Claim>;
 

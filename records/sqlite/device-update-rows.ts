@@ -3,11 +3,12 @@ import type { DeviceUpdateState } from '../../domain/device-update.js';
 import type { DeviceKey } from '../../domain/ids.js';
 import { wholePolicy } from '../../domain/policy.js';
 import { countOf } from '../../domain/update-task.js';
+import type { GateFacts } from '../../domain/task-gate.js';
 import type { OpenDeviceUpdate } from '../records.js';
 import type { Connection } from './connection.js';
 import { prepared } from './prepared.js';
 import { deviceUpdateOf, type DeviceUpdateRow, type FirmwareRow, type TaskRow } from './rows.js';
-import { devices, deviceUpdates, firmware, tasks } from './schema.js';
+import { devices, deviceUpdates, deviceVersions, firmware, tasks } from './schema.js';
 import type { WriteContext } from './write-queue.js';
 
 /* Single rows of device updates: they are on the way of every report (docs/performance.md, 3). */
@@ -50,6 +51,14 @@ export function deviceUpdateFinder({ db }: Pick<Connection, 'db'>) {
           devices,
           and(eq(devices.productKey, deviceUpdates.productKey), eq(devices.deviceName, deviceUpdates.deviceName)),
         )
+        .leftJoin(
+          deviceVersions,
+          and(
+            eq(deviceVersions.productKey, deviceUpdates.productKey),
+            eq(deviceVersions.deviceName, deviceUpdates.deviceName),
+            eq(deviceVersions.module, firmware.module),
+          ),
+        )
         .where(where),
     );
   const byPlace = row(atPlace);
@@ -78,27 +87,40 @@ export function deviceUpdateFinder({ db }: Pick<Connection, 'db'>) {
 const UPDATE = getTableColumns(deviceUpdates);
 const WHOLE = {
   update: UPDATE,
-  task: { policy: tasks.policy, kind: tasks.kind, sourceVersions: tasks.sourceVersions },
+  task: {
+    ...{ policy: tasks.policy, kind: tasks.kind, sourceVersions: tasks.sourceVersions },
+    ...{
+      status: tasks.status,
+      pausedCause: tasks.pausedCause,
+      needsApproval: tasks.needsApproval,
+      approval: tasks.approval,
+    },
+    ...{ cancelRequestedAtMs: tasks.cancelRequestedAtMs, endRequestedAtMs: tasks.endRequestedAtMs },
+  },
   firmware: getTableColumns(firmware),
   device: { revokedAtMs: devices.revokedAtMs, online: devices.online, lastSeenAtMs: devices.lastSeenAtMs },
+  installed: { version: deviceVersions.version },
 };
 
 interface Whole {
   readonly update: DeviceUpdateRow;
-  readonly task: Pick<TaskRow, 'policy' | 'kind' | 'sourceVersions'>;
+  readonly task: Pick<TaskRow, 'policy' | 'kind' | 'sourceVersions' | keyof GateFacts>;
   readonly firmware: FirmwareRow;
   readonly device: Pick<typeof devices.$inferSelect, 'revokedAtMs' | 'online' | 'lastSeenAtMs'> | null;
+  readonly installed: { readonly version: string } | null;
 }
 
 function opened(found: Whole | undefined): OpenDeviceUpdate | undefined {
   if (!found) return undefined;
-  const { update, task, firmware: target, device } = found;
+  const { update, task, firmware: target, device, installed } = found;
   return {
+    task,
     record: deviceUpdateOf(update),
     firmware: target,
     policy: wholePolicy(task.policy),
     kind: task.kind,
     sourceVersions: task.sourceVersions,
+    installedVersion: installed?.version ?? null,
     isDeviceRevoked: (device?.revokedAtMs ?? null) !== null,
     offlineSinceMs: device?.online === false ? device.lastSeenAtMs : null,
     failureSignalled: update.failureSignalled,

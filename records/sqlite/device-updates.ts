@@ -1,6 +1,8 @@
 import { and, asc, desc, eq, inArray, isNull, sql, type SQL } from 'drizzle-orm';
 import { downloading, isLateWord, isOpen, progressed, type DeviceUpdateState } from '../../domain/device-update.js';
 import { notFound } from '../../domain/errors.js';
+import type { DeviceKey } from '../../domain/ids.js';
+import { offerOf } from '../../domain/offer.js';
 import type { Records } from '../records.js';
 import type { Connection } from './connection.js';
 import { deviceUpdateLists } from './device-update-lists.js';
@@ -28,6 +30,8 @@ type DeviceUpdateRecords = Pick<
   | 'countFailuresByCause'
   | 'loadShard'
   | 'recordDeviceUpdate'
+  | 'giveOut'
+  | 'takeBack'
 >;
 
 const OPEN = ['pending', 'notified', 'upgrading'] as const;
@@ -55,6 +59,11 @@ export function deviceUpdateRecords(connection: Connection): DeviceUpdateRecords
       store(row, progressed(row, step, atMs), context);
       return true;
     });
+  const existing = (taskId: string, { deviceName }: DeviceKey): DeviceUpdateRow => {
+    const row = find.row(taskId, deviceName);
+    if (row === undefined) throw notFound(`The device update of ${deviceName} in task ${taskId}`);
+    return row;
+  };
   const isLate = lateReports(connection);
   const untold = sqlite.prepare<[number, number, number, number], number>(UNTOLD_PROGRESS).pluck();
   const news = sqlite.prepare<[number, number, number], number>(UNTOLD_NEWS).pluck();
@@ -130,10 +139,29 @@ export function deviceUpdateRecords(connection: Connection): DeviceUpdateRecords
 
     recordDeviceUpdate: (taskId, key, state, runId) =>
       writes.run((context) => {
-        const row = find.row(taskId, key.deviceName);
-        if (row === undefined) throw notFound(`The device update of ${key.deviceName} in task ${taskId}`);
+        const row = existing(taskId, key);
         if (!isOpen(row.status)) return deviceUpdateOf(row);
         return deviceUpdateOf(store(row, merged(row, state), context, runId));
+      }),
+
+    giveOut: (taskId, key, state, runId) =>
+      writes.run((context) => {
+        const row = existing(taskId, key);
+        const update = find.byId(row.id);
+        const offer = update ? offerOf(update) : ({ kind: 'cancelled' } as const);
+        if (offer.kind === 'given') store(row, merged(row, state), context, runId);
+        return offer;
+      }),
+
+    takeBack: (taskId, key, { state, runId, notifiedAtMs }) =>
+      writes.run((context) => {
+        const row = existing(taskId, key);
+        if (!isOpen(row.status)) return deviceUpdateOf(row);
+        const isMine = row.status !== 'upgrading' && row.notifiedAtMs === notifiedAtMs;
+        const before = isMine
+          ? { ...row, status: state.status, notifiedAtMs: state.notifiedAtMs, notifications: state.notifications }
+          : row;
+        return deviceUpdateOf(store(row, merged(before, state), context, runId));
       }),
   };
 }
@@ -206,16 +234,22 @@ function toldStatements({ db }: Connection) {
 }
 
 /**
- * The run's state over what the gateway has recorded: the run may lag behind the reports, never the other way round.
+ * The run's state over what the gateway has recorded: the run may lag behind the reports and the answered queries, never
+ * the other way round.
  */
 function merged(row: DeviceUpdateRow, state: DeviceUpdateState): DeviceUpdateState {
-  const lags = isOpen(state.status) && row.status === 'upgrading';
+  const isAhead =
+    row.status === 'upgrading' ||
+    row.targetReportedAtMs !== null ||
+    (row.status === 'notified' && (row.notifiedAtMs ?? 0) > (state.notifiedAtMs ?? -Infinity));
+  const lags = isOpen(state.status) && isAhead;
   return {
     ...stateOf(state),
-    status: lags ? 'upgrading' : state.status,
+    status: lags ? row.status : state.status,
     step: largest(row.step, state.step),
     begunAtMs: row.begunAtMs ?? state.begunAtMs,
-    notifiedAtMs: lags ? largest(row.notifiedAtMs, state.notifiedAtMs) : state.notifiedAtMs,
+    notifiedAtMs: largest(row.notifiedAtMs, state.notifiedAtMs),
+    notifications: Math.max(row.notifications, state.notifications),
     startedAtMs: smallest(row.startedAtMs, state.startedAtMs),
     // The gateway's alone where it has one: a time by the run's clock would hide that a later report has come.
     lastProgressAtMs: row.lastProgressAtMs ?? state.lastProgressAtMs,

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import { and, count, desc, eq, isNull, sql } from 'drizzle-orm';
 import { FerryError, notFound } from '../../domain/errors.js';
 import type { DeviceKey } from '../../domain/ids.js';
@@ -12,7 +13,7 @@ import { behind, boundPage, PAGE_LIMIT, pageOf, readCursor } from './paging.js';
 import { preparedByShape } from './prepared.js';
 import { checkpoint, deviceOwner, sealAll, syncedToDisk } from './device-secrets.js';
 import { devices, deviceVersions, products } from './schema.js';
-import { noteVersion } from './soak.js';
+import { versionNotes } from './soak.js';
 
 type DeviceRecords = Pick<
   Records,
@@ -49,6 +50,7 @@ const NAMES_SHOWN_MAX = 20;
 export function deviceRecords(connection: Connection): DeviceRecords {
   const { db, writes, sealer } = connection;
   const find = deviceUpdateFinder(connection);
+  const noteVersion = versionNotes(connection);
   const isDevice = ({ productKey, deviceName }: DeviceKey) =>
     and(eq(devices.productKey, productKey), eq(devices.deviceName, deviceName));
   const secretOf = db
@@ -112,8 +114,9 @@ export function deviceRecords(connection: Connection): DeviceRecords {
         return { ...product, trustedKeys, trustUndecided: false };
       }),
 
-    registerDevices: (productKey, added, createdAtMs, idempotency) =>
-      writes.run(() =>
+    registerDevices: async (productKey, added, createdAtMs, idempotency) => {
+      const sealed = await sealedDevices(connection, productKey, added);
+      return writes.run(() =>
         createOnce<readonly NewDevice[]>(connection, {
           idempotency,
           atMs: createdAtMs,
@@ -121,12 +124,13 @@ export function deviceRecords(connection: Connection): DeviceRecords {
             requireProduct(connection, productKey);
             // Its own id, not the key: a forgotten key may be used again, and must not answer older secrets.
             const registration = idempotency ? randomUUID() : null;
-            insertDevices(connection, { productKey, added, createdAtMs, registration });
+            insertDevices(connection, { productKey, added: sealed, createdAtMs, registration });
             return registration ?? productKey;
           },
           read: (registration) => (idempotency ? registeredBy(connection, registration, added.length) : added),
         }),
-      ),
+      );
+    },
 
     getDevice: async (key) => getDevice(key),
     installedVersion: async ({ productKey, deviceName }, module) =>
@@ -207,7 +211,7 @@ export function deviceRecords(connection: Connection): DeviceRecords {
         if (isNews || isPast(known.lastSeenAtMs, atMs)) reports.seen.run({ productKey, deviceName, atMs });
         const update = find.open(key, module);
         if (update === undefined) return undefined;
-        return noteVersion(connection, update, { version, atMs }, context) ? find.byId(update.record.id) : update;
+        return noteVersion(update, { version, atMs }, context) ? find.byId(update.record.id) : update;
       }),
   };
 }
@@ -305,6 +309,26 @@ function insertProduct({ db }: Connection, product: NewProduct): string {
   return product.productKey;
 }
 
+const SEALED_A_TURN = 4_000;
+
+/** Before the write: sealing thousands takes longer than writing them, and others have their turn in between. */
+async function sealedDevices(
+  { sealer }: Connection,
+  productKey: string,
+  added: readonly NewDevice[],
+): Promise<NewDevice[]> {
+  const sealed: NewDevice[] = [];
+  for (const [i, { deviceName, deviceSecret, protocol }] of added.entries()) {
+    if (i % SEALED_A_TURN === SEALED_A_TURN - 1) await setImmediate();
+    sealed.push({
+      deviceName,
+      deviceSecret: sealer.seal(deviceSecret, deviceOwner({ productKey, deviceName })),
+      protocol,
+    });
+  }
+  return sealed;
+}
+
 interface Registration {
   readonly productKey: string;
   readonly added: readonly NewDevice[];
@@ -312,30 +336,36 @@ interface Registration {
   readonly registration: string | null;
 }
 
-function insertDevices(
-  { db, sealer }: Connection,
-  { productKey, added, createdAtMs, registration }: Registration,
-): void {
-  const taken: string[] = [];
-  const insert = db
-    .insert(devices)
-    .values({
-      ...{ productKey, createdAtMs, registration, deviceName: sql.placeholder('deviceName') },
-      ...{ deviceSecret: sql.placeholder('deviceSecret'), protocol: sql.placeholder('protocol') },
-    })
-    .onConflictDoNothing()
-    .prepare();
-  for (const { deviceName, deviceSecret, protocol } of added) {
-    const sealed = sealer.seal(deviceSecret, deviceOwner({ productKey, deviceName }));
-    const { changes } = insert.run({ deviceName, deviceSecret: sealed, protocol });
-    if (changes === 0) taken.push(deviceName);
+/** Few statements, however many devices: one by one, 10,000 would hold up every other write. */
+function insertDevices({ sqlite }: Connection, { productKey, added, createdAtMs, registration }: Registration): void {
+  const taken = takenNames(sqlite, productKey, added);
+  if (taken.length > 0) {
+    throw new FerryError(
+      'device-exists',
+      `deviceName: ${taken.length} device(s) exist already or are named twice: ${taken.slice(0, NAMES_SHOWN_MAX).join(', ')}. None was registered.`,
+      { deviceNames: taken },
+    );
   }
-  if (taken.length === 0) return;
-  throw new FerryError(
-    'device-exists',
-    `deviceName: ${taken.length} device(s) exist already or are named twice: ${taken.slice(0, NAMES_SHOWN_MAX).join(', ')}. None was registered.`,
-    { deviceNames: taken },
-  );
+  const rows = added.map(({ deviceName, deviceSecret, protocol }) => [deviceName, deviceSecret, protocol]);
+  sqlite
+    .prepare(
+      `INSERT INTO devices (product_key, created_at_ms, registration, device_name, device_secret, protocol)
+       SELECT ?, ?, ?, value ->> 0, value ->> 1, value ->> 2 FROM json_each(?)`,
+    )
+    .run(productKey, createdAtMs, registration, JSON.stringify(rows));
+}
+
+/** Names that a device of the product has already, and those that are given twice. */
+function takenNames(sqlite: Connection['sqlite'], productKey: string, added: readonly NewDevice[]): string[] {
+  const names = added.map(({ deviceName }) => deviceName);
+  const known = sqlite
+    .prepare<[string, string], string>(
+      'SELECT n.value FROM json_each(?) n CROSS JOIN devices d ON d.product_key = ? AND d.device_name = n.value',
+    )
+    .pluck()
+    .all(JSON.stringify(names), productKey);
+  const seen = new Set(known);
+  return names.filter((name) => seen.size === seen.add(name).size);
 }
 
 /** @throws FerryError `registration-changed` when not all are as they were registered: a part would be taken for all */

@@ -11,6 +11,10 @@ type DoctorRecords = Pick<
   'tellAgain' | 'endedTasksWithOpenUpdates' | 'bookkeepingFaults' | 'repairBookkeeping'
 >;
 
+/** As domain `isStopped`: what is being stopped holds no version, though its run has not ended. */
+const IS_STOPPED = sql.raw(`(tasks.ended_at_ms IS NOT NULL OR tasks.cancel_requested_at_ms IS NOT NULL
+  OR tasks.end_requested_at_ms IS NOT NULL OR json_extract(tasks.approval, '$.decision') IS 'rejected')`);
+
 const COUNTED = sql`(SELECT
   sum(${deviceUpdates.status} = 'pending') AS pending, sum(${deviceUpdates.status} = 'notified') AS notified,
   sum(${deviceUpdates.status} = 'upgrading') AS upgrading, sum(${deviceUpdates.outcome} IS 'succeeded') AS succeeded,
@@ -32,7 +36,7 @@ export function doctorRecords(connection: Connection): DoctorRecords {
   const leaked = () =>
     db.all<{ taskId: string; sourceVersion: string }>(sql`SELECT task_id AS taskId, source_version AS sourceVersion
       FROM claims JOIN tasks ON tasks.id = claims.task_id
-      WHERE released_at_ms IS NULL AND tasks.ended_at_ms IS NOT NULL`);
+      WHERE released_at_ms IS NULL AND ${IS_STOPPED}`);
   const missing = () =>
     db.all<{ taskId: string; sourceVersion: string; heldBy: string | null }>(sql`
       SELECT tasks.id AS taskId, v.value AS sourceVersion, other.task_id AS heldBy
@@ -40,7 +44,7 @@ export function doctorRecords(connection: Connection): DoctorRecords {
       LEFT JOIN claims own ON own.task_id = tasks.id AND own.source_version = v.value AND own.released_at_ms IS NULL
       LEFT JOIN claims other ON other.product_key = tasks.product_key AND other.module = firmware.module
         AND other.source_version = v.value AND other.released_at_ms IS NULL
-      WHERE tasks.kind = 'batch' AND tasks.ended_at_ms IS NULL AND own.task_id IS NULL`);
+      WHERE tasks.kind = 'batch' AND tasks.ended_at_ms IS NULL AND NOT ${IS_STOPPED} AND own.task_id IS NULL`);
 
   return {
     tellAgain: (taskId) =>

@@ -40,7 +40,12 @@ export function firmwareRecords(connection: Connection): FirmwareRecords {
     if (!found) throw notFound(`Firmware ${id}`);
     return found;
   };
-  const countAll = () => db.select({ count: count() }).from(firmware).get()?.count ?? 0;
+  const countAll = (productKey?: string) =>
+    db
+      .select({ count: count() })
+      .from(firmware)
+      .where(productKey === undefined ? undefined : eq(firmware.productKey, productKey))
+      .get()?.count ?? 0;
 
   const insert = (added: NewFirmware, firmwareMax: number): string => {
     requireSigned(requireProduct(connection, added.productKey), added);
@@ -81,7 +86,7 @@ export function firmwareRecords(connection: Connection): FirmwareRecords {
       });
     },
 
-    countFirmware: async () => countAll(),
+    countFirmware: async (productKey) => countAll(productKey),
 
     deleteFirmware: (id, atMs) =>
       writes.run(() => {

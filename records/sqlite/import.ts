@@ -17,14 +17,14 @@ export function importRecords(connection: Connection): Pick<Records, 'importTask
         if (db.select({ id: tasks.id }).from(tasks).where(eq(tasks.id, task.id)).get()) return false;
         importFirmware(connection, task);
         importRows(connection, task, context);
-        if (task.kind === 'verification' && task.status === 'completed')
-          noteVerification(connection, existing(task.id));
+        if (verifies(task)) noteVerification(connection, existing(task.id));
         return true;
       }),
   };
 }
 
-function importFirmware({ db }: Connection, { firmware: used, kind, status, endedAtMs }: TaskSnapshot): void {
+function importFirmware({ db }: Connection, task: TaskSnapshot): void {
+  const { firmware: used, endedAtMs } = task;
   const { id, productKey, module, version, createdAtMs } = used;
   db.insert(products)
     .values({ productKey, name: productKey, createdAtMs, trustUndecided: true })
@@ -47,13 +47,19 @@ function importFirmware({ db }: Connection, { firmware: used, kind, status, ende
     .values({ ...used })
     .onConflictDoNothing()
     .run();
-  const verifiedAtMs = kind === 'verification' && status === 'completed' ? endedAtMs : used.verifiedAtMs;
+  const verifiedAtMs = verifies(task) ? endedAtMs : used.verifiedAtMs;
   if (verifiedAtMs === null) return;
   db.update(firmware)
     .set({ verifiedAtMs: sql`min(coalesce(${firmware.verifiedAtMs}, ${verifiedAtMs}), ${verifiedAtMs})` })
     .where(eq(firmware.id, id))
     .run();
 }
+
+/** A completed verification that reached a device. */
+const verifies = ({ kind, status, deviceUpdates: updates }: TaskSnapshot): boolean =>
+  kind === 'verification' &&
+  status === 'completed' &&
+  updates.some(({ state }) => state.notifications > 0 || state.outcome === 'succeeded');
 
 function importRows({ db }: Connection, task: TaskSnapshot, { nextChange, touched }: WriteContext): void {
   const { id, kind, firmware: used, sourceVersions, createdAtMs, endedAtMs } = task;
@@ -83,7 +89,9 @@ function importRows({ db }: Connection, task: TaskSnapshot, { nextChange, touche
   touched(id);
   if (kind === 'batch') {
     for (const sourceVersion of sourceVersions) {
-      const releasedAtMs = isOpen ? null : endedAtMs;
+      const stoppedAtMs =
+        task.cancelRequestedAtMs ?? (task.approval?.decision === 'rejected' ? task.approval.atMs : null);
+      const releasedAtMs = isOpen ? stoppedAtMs : endedAtMs;
       db.insert(claims).values({ taskId: id, productKey, module, sourceVersion, releasedAtMs }).run();
     }
   }

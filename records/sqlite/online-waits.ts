@@ -25,7 +25,7 @@ export function onlineWaits(
 ): (limit: number) => OpenDeviceUpdate[] {
   const next = sqlite.prepare<[string, string, number], Candidate>(
     `SELECT u.product_key AS productKey, u.device_name AS deviceName, u.id AS id,
-       u.online_signalled_at_ms AS signalledAtMs, u.status = 'pending' AND d.online IS 1 AS waits
+       u.online_signalled_at_ms AS signalledAtMs, u.status = 'pending' AND u.target_reported_at_ms IS NULL AND d.online IS 1 AS waits
      FROM (SELECT * FROM device_updates WHERE status IN ('pending', 'notified', 'upgrading') AND begun_at_ms IS NOT NULL
        AND (product_key, device_name, id) > (?, ?, ?) ORDER BY product_key, device_name, id LIMIT ${LOOKED_AT_MAX}) u
      LEFT JOIN devices d ON d.product_key = u.product_key AND d.device_name = u.device_name

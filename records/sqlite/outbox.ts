@@ -1,14 +1,17 @@
-import { and, asc, eq, sql } from 'drizzle-orm';
+import { and, asc, eq, sql, type SQL } from 'drizzle-orm';
 import { FerryError, notFound } from '../../domain/errors.js';
 import { isOpen } from '../../domain/device-update.js';
 import { awaitsApproval, isTaskOpen } from '../../domain/update-task.js';
 import type { Records, TaskRecord, Undelivered } from '../records.js';
+import { releaseClaims } from './claims.js';
 import type { Connection } from './connection.js';
 import { deviceUpdateFinder } from './device-update-rows.js';
 import { prepared } from './prepared.js';
 import { DEVICE_UPDATE, deviceUpdateOf, deviceUpdateRecord, TASK, taskOf } from './rows.js';
+import { hasReachedADevice } from './reached.js';
 import { deviceUpdates, firmware, tasks } from './schema.js';
 import { taskFinder } from './tasks.js';
+import { waitingUpdates } from './waiting-updates.js';
 
 type OutboxRecords = Pick<
   Records,
@@ -21,6 +24,8 @@ type OutboxRecords = Pick<
   | 'undeliveredDeviceCancels'
   | 'delivered'
   | 'deviceCancelDelivered'
+  | 'cancelWaiting'
+  | 'untoldRuns'
 >;
 
 /** Of a task of which the engine is to be told everything again. */
@@ -80,16 +85,19 @@ export function outboxRecords(connection: Connection): OutboxRecords {
         throw new FerryError('task-not-open', `Task ${taskId} is being ${isBeing} already; wait until it has ended.`);
       }
       const set = what === 'cancel' ? { cancelRequestedAtMs: atMs } : { endRequestedAtMs: atMs };
+      if (what === 'end' && !hasReachedADevice(connection, taskId)) throw reachedNobody(taskId);
       db.update(tasks)
         .set({ ...set, ...untold, change: nextChange() })
         .where(eq(tasks.id, taskId))
         .run();
+      releaseClaims(connection, taskId, atMs);
       touched(taskId);
       return existing(taskId);
     });
   const undelivered = undeliveredStatements(connection);
 
   return {
+    ...waitingUpdates(connection),
     requestTaskCancel: (taskId, atMs) => requested(taskId, 'cancel', atMs),
     requestVerificationEnd: (taskId, atMs) => requested(taskId, 'end', atMs),
 
@@ -116,7 +124,9 @@ export function outboxRecords(connection: Connection): OutboxRecords {
     decideTask: (taskId, approval) =>
       writes.run(({ nextChange, touched }) => {
         const task = existing(taskId);
-        if (task.approval?.decision === approval.decision && task.approval.by === approval.by) return task;
+        if (task.approval?.decision === approval.decision && task.approval.by === approval.by) {
+          return { value: task, replayed: true };
+        }
         requireUndecided(task);
         if (task.startedBy === approval.by) {
           throw new FerryError(
@@ -128,8 +138,9 @@ export function outboxRecords(connection: Connection): OutboxRecords {
           .set({ approval, approvalDelivered: false, change: nextChange() })
           .where(eq(tasks.id, taskId))
           .run();
+        if (approval.decision === 'rejected') releaseClaims(connection, taskId, approval.atMs);
         touched(taskId);
-        return existing(taskId);
+        return { value: existing(taskId), replayed: false };
       }),
 
     async undeliveredTasks(limit) {
@@ -141,8 +152,10 @@ export function outboxRecords(connection: Connection): OutboxRecords {
       return row && undeliveredOf(row);
     },
 
-    async undeliveredDeviceCancels(limit) {
-      return undelivered.cancels.all({ limit }).map(deviceUpdateRecord);
+    async undeliveredDeviceCancels(limit, taskId) {
+      const rows =
+        taskId === undefined ? undelivered.cancels.all({ limit }) : undelivered.cancelsOf.all({ limit, taskId });
+      return rows.map(deviceUpdateRecord);
     },
 
     delivered: (taskId, what) =>
@@ -166,21 +179,21 @@ export function outboxRecords(connection: Connection): OutboxRecords {
 /** Asked in every round of the reconciler. */
 function undeliveredStatements({ db }: Connection) {
   const some = () => db.select(UNDELIVERED).from(tasks).innerJoin(firmware, eq(firmware.id, tasks.firmwareId));
-  const cancels = db
-    .select(DEVICE_UPDATE)
-    .from(deviceUpdates)
-    .where(
-      sql`${deviceUpdates.cancelRequestedAtMs} IS NOT NULL AND ${deviceUpdates.cancelDelivered} = 0
-        AND ${deviceUpdates.begunAtMs} IS NOT NULL AND ${deviceUpdates.status} IN ('pending', 'notified', 'upgrading')`,
-    )
-    .limit(sql.placeholder('limit'));
+  // One without a run can't be told yet; it would keep its place before others for ever.
+  const isUntold = sql`${deviceUpdates.cancelRequestedAtMs} IS NOT NULL AND ${deviceUpdates.cancelDelivered} = 0
+    AND ${deviceUpdates.begunAtMs} IS NOT NULL AND ${deviceUpdates.runId} IS NOT NULL
+    AND ${deviceUpdates.status} IN ('pending', 'notified', 'upgrading')`;
+  const cancels = (where: SQL | undefined) =>
+    prepared(DEVICE_UPDATE, db.select(DEVICE_UPDATE).from(deviceUpdates).where(where).limit(sql.placeholder('limit')));
   return {
     tasks: prepared(
       UNDELIVERED,
       some().where(HAS_UNDELIVERED).orderBy(asc(tasks.createdAtMs)).limit(sql.placeholder('limit')),
     ),
     task: prepared(UNDELIVERED, some().where(and(eq(tasks.id, sql.placeholder('taskId')), HAS_UNDELIVERED))),
-    cancels: prepared(DEVICE_UPDATE, cancels),
+    cancels: cancels(isUntold),
+    // `+`: by the index of what is untold, not through a whole batch.
+    cancelsOf: cancels(and(isUntold, sql`+${deviceUpdates.taskId} = ${sql.placeholder('taskId')}`)),
   };
 }
 
@@ -195,6 +208,12 @@ function undeliveredOf({ task, firmware: used, told }: UndeliveredRow): Undelive
     approval: told.approvalDelivered ? null : task.approval,
   };
 }
+
+const reachedNobody = (taskId: string): FerryError =>
+  new FerryError(
+    'verification-reached-nobody',
+    `Verification ${taskId} has reached no device yet: none was notified, none runs the firmware. It would verify what nobody has tried. Wait until a device is notified, or cancel the task.`,
+  );
 
 function requireUndecided(task: TaskRecord): void {
   const { id, status, needsApproval, approval, cancelRequestedAtMs } = task;

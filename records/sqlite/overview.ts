@@ -1,11 +1,12 @@
 import { and, desc, eq, getTableColumns, gte, isNotNull, isNull, sql, type Column } from 'drizzle-orm';
 import type { FailureCause } from '../../domain/causes.js';
-import type { DeviceCounts, Records, VersionCount } from '../records.js';
+import type { DeviceCounts, Page, PageRequest, Records, VersionCount } from '../records.js';
 import { conflictFinder } from './claims.js';
 import type { Connection } from './connection.js';
 import { IS_SEEN } from './device-update-rows.js';
 import { firmwareReader } from './firmware.js';
 import { batchPreview } from './preview.js';
+import { pageOf, readCursor } from './paging.js';
 import { preparedByShape, type Given } from './prepared.js';
 import { DEVICE_UPDATE, deviceUpdateRecord, TASK, taskOf } from './rows.js';
 import { deviceUpdates, firmware, tasks } from './schema.js';
@@ -17,11 +18,15 @@ type OverviewRecords = Pick<
   | 'listConflicts'
   | 'previewBatch'
   | 'countEnded'
+  | 'countOnline'
   | 'countFailuresSince'
   | 'latestFailures'
   | 'tasksToReinitiate'
   | 'firmwareToValidate'
 >;
+
+/** Device updates that are looked at to tell how many of a task's devices are online: some milliseconds. */
+const ONLINE_COUNTED_MAX = 10_000;
 
 /** What operators look at: counts and short lists, each read from an index. */
 export function overviewRecords(connection: Connection): OverviewRecords {
@@ -33,27 +38,36 @@ export function overviewRecords(connection: Connection): OverviewRecords {
   const counts = deviceCounts(connection);
   // Numbers are bound as reals: without the cast, so would the spans be.
   const ended = sqlite.prepare<
-    [number, number, string],
+    [number, number, string, number],
     { span: number; outcome: 'succeeded' | 'failed' | null; count: number }
   >(
     `SELECT CAST((ended_at_ms - ?) / ? AS INTEGER) AS span, outcome, count(*) AS count FROM device_updates
-     WHERE task_id = ? AND ended_at_ms IS NOT NULL GROUP BY span, outcome ORDER BY span`,
+     WHERE task_id = ? AND ended_at_ms >= ? GROUP BY span, outcome ORDER BY span`,
+  );
+
+  const online = sqlite.prepare<[string], { devices: number; online: number }>(
+    `SELECT count(*) AS devices, coalesce(sum(d.online), 0) AS online
+     FROM (SELECT product_key, device_name FROM device_updates
+             WHERE task_id = ? AND status IN ('pending', 'notified', 'upgrading') LIMIT ${ONLINE_COUNTED_MAX}) u
+     LEFT JOIN devices d ON d.product_key = u.product_key AND d.device_name = u.device_name`,
   );
 
   return {
     countDevices: async () => counts.devices(),
-    countVersions: async (productKey, module) => counts.versions(productKey, module),
+    countVersions: async (productKey, module, page) => counts.versions({ productKey, module }, page),
     listConflicts: async (productKey, module) => conflictsOf({ taskId: '', productKey, module }),
     previewBatch: async (batch) => previewOf(batch),
 
     async countEnded(taskId, fromMs, spanMs) {
-      const rows = ended.all(fromMs, spanMs, taskId);
+      const rows = ended.all(fromMs, spanMs, taskId, fromMs);
       return [...new Set(rows.map(({ span }) => span))].map((span) => {
         const count = (outcome: string | null) =>
           rows.find((row) => row.span === span && row.outcome === outcome)?.count ?? 0;
         return { span, succeeded: count('succeeded'), failed: count('failed'), cancelled: count(null) };
       });
     },
+
+    countOnline: async (taskId) => online.get(taskId) ?? { devices: 0, online: 0 },
 
     countFailuresSince: async (sinceMs, productKey) => statements.failuresByCause.all({ sinceMs, productKey }),
     latestFailures: async (sinceMs, limit, productKey) =>
@@ -131,9 +145,17 @@ function deviceCounts({ sqlite }: Connection) {
   const byOnline = sqlite.prepare<[], { productKey: string; online: 0 | 1; devices: number }>(
     'SELECT product_key AS productKey, online, devices FROM device_counts ORDER BY product_key',
   );
-  const byVersion = sqlite.prepare<[string, string], { version: string; devices: number }>(
-    'SELECT version, devices FROM version_counts WHERE product_key = ? AND module = ? AND devices > 0',
-  );
+  const byVersion = (behind: string) =>
+    sqlite.prepare<(string | number)[], { version: string; devices: number }>(
+      `SELECT version, devices FROM version_counts WHERE product_key = ? AND module = ? AND devices > 0 ${behind}
+       ORDER BY devices DESC, version DESC LIMIT ?`,
+    );
+  const [firstVersions, nextVersions] = [byVersion(''), byVersion('AND (devices, version) < (?, ?)')];
+  const ofModule = sqlite
+    .prepare<[string, string], number>(
+      'SELECT coalesce(sum(devices), 0) FROM version_counts WHERE product_key = ? AND module = ? AND devices > 0',
+    )
+    .pluck();
   const ofProduct = sqlite
     .prepare<[string], number>('SELECT coalesce(sum(devices), 0) FROM device_counts WHERE product_key = ?')
     .pluck();
@@ -148,11 +170,21 @@ function deviceCounts({ sqlite }: Connection) {
       return [...products.values()];
     },
 
-    versions(productKey: string, module: string): VersionCount[] {
-      const reported = byVersion.all(productKey, module);
-      const silent = (ofProduct.get(productKey) ?? 0) - reported.reduce((sum, { devices }) => sum + devices, 0);
-      const counts: VersionCount[] = silent > 0 ? [...reported, { version: null, devices: silent }] : reported;
-      return counts.sort((a, b) => b.devices - a.devices);
+    versions({ productKey, module }: { productKey: string; module: string }, page: PageRequest): Page<VersionCount> {
+      const cursor = readCursor(page.cursor, ['number', 'string']);
+      const [devices = Infinity, version = ''] = (cursor ?? []) as [number?, string?];
+      const limit = page.limit + 1;
+      const rows: VersionCount[] =
+        cursor === undefined
+          ? firstVersions.all(productKey, module, limit)
+          : nextVersions.all(productKey, module, devices, version, limit);
+      const silent = (ofProduct.get(productKey) ?? 0) - (ofModule.get(productKey, module) ?? 0);
+      // Behind the versions of as many devices: its place is that of an empty version, which no device has.
+      const isBehindCursor = silent < devices || (silent === devices && version !== '');
+      const place = rows.findIndex((row) => row.devices < silent);
+      if (silent > 0 && isBehindCursor)
+        rows.splice(place === -1 ? rows.length : place, 0, { version: null, devices: silent });
+      return pageOf(rows, page, { key: (row) => [row.devices, row.version ?? ''], item: (row) => row });
     },
   };
 }

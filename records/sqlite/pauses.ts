@@ -1,7 +1,7 @@
-import { and, eq } from 'drizzle-orm';
+import { and, eq, isNotNull } from 'drizzle-orm';
 import type { Records } from '../records.js';
 import type { Connection } from './connection.js';
-import { firmware, tasks } from './schema.js';
+import { deviceUpdates, firmware, tasks } from './schema.js';
 
 type PauseRecords = Pick<Records, 'pauseTasksOf' | 'resumeTasksOf' | 'pausedFiles' | 'countTasks'>;
 
@@ -28,11 +28,26 @@ export function pauseRecords({ db, writes }: Connection): PauseRecords {
       return changed;
     });
 
+  /** Its devices were held back, each longer than the one before: the next sweep signals those that are online. */
+  const wake = (taskId: string): string => {
+    db.update(deviceUpdates)
+      .set({ onlineSignals: 0, onlineSignalledAtMs: null })
+      .where(
+        and(
+          eq(deviceUpdates.taskId, taskId),
+          eq(deviceUpdates.status, 'pending'),
+          isNotNull(deviceUpdates.onlineSignalledAtMs),
+        ),
+      )
+      .run();
+    return taskId;
+  };
+
   return {
     pauseTasksOf: (sha256, cause, atMs) =>
       change(() => tasksOf(sha256, 'running'), { status: 'paused', pausedCause: cause, pausedAtMs: atMs }),
     resumeTasksOf: (sha256) =>
-      change(() => tasksOf(sha256, 'paused'), { status: 'running', pausedCause: null, pausedAtMs: null }),
+      change(() => tasksOf(sha256, 'paused').map(wake), { status: 'running', pausedCause: null, pausedAtMs: null }),
     countTasks: async (status) => db.$count(tasks, eq(tasks.status, status)),
     pausedFiles: async () =>
       db

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { eq } from 'drizzle-orm';
 import { FerryError, notFound } from '../../domain/errors.js';
 import { compareVersions } from '../../domain/versions.js';
@@ -6,7 +7,7 @@ import { conflictFinder } from './claims.js';
 import type { Connection } from './connection.js';
 import type { FirmwareRow } from './rows.js';
 import { firmware } from './schema.js';
-import { listedTargets } from './targets.js';
+import { requireListedInTurns } from './targets.js';
 import { requireUsable } from './tasks.js';
 
 type Batch = Pick<NewTask, 'firmwareId' | 'sourceVersions' | 'deviceNames' | 'policy'>;
@@ -20,7 +21,7 @@ interface Group {
   readonly devices: number;
 }
 
-type Preview = (batch: Batch) => BatchPreview;
+type Preview = (batch: Batch) => Promise<BatchPreview>;
 
 /**
  * What a batch would meet if it was created now; nothing is written.
@@ -37,10 +38,18 @@ interface Parts {
   readonly groupsOf: ReturnType<typeof groupFinder>;
 }
 
-function previewOf(connection: Connection, batch: Batch, { conflictsOf, groupsOf }: Parts): BatchPreview {
+async function previewOf(
+  connection: Connection,
+  batch: Batch,
+  { conflictsOf, groupsOf }: Parts,
+): Promise<BatchPreview> {
   const row = connection.db.select().from(firmware).where(eq(firmware.id, batch.firmwareId)).get();
   if (!row) throw notFound(`Firmware ${batch.firmwareId}`);
-  const groups = groupsOf(row, batch);
+  const groups: Group[] = [];
+  for (const part of partsOf(batch)) {
+    groups.push(...groupsOf(row, part));
+    if (batch.deviceNames !== null) await setImmediate();
+  }
   const count = (counts: (group: Group) => boolean) =>
     groups.filter(counts).reduce((sum, { devices }) => sum + devices, 0);
   const { productKey, module } = row;
@@ -60,19 +69,33 @@ function previewOf(connection: Connection, batch: Batch, { conflictsOf, groupsOf
     unorderedVersions: [...new Set(sourceVersions)].filter(
       (version) => compareVersions(version, row.version) === undefined,
     ),
-    refusal: refusalOf(connection, batch, row) ?? (devices === 0 ? noDevices() : null),
+    refusal: (await refusalOf(connection, batch, row)) ?? (devices === 0 ? noDevices() : null),
   };
+}
+
+const NAMES_A_TURN = 10_000;
+
+/** A long list in parts, between which others have their turn; each device is counted once. */
+function* partsOf(batch: Batch): Generator<Batch> {
+  if (batch.deviceNames === null) {
+    yield batch;
+    return;
+  }
+  const names = [...new Set(batch.deviceNames)];
+  for (let from = 0; from < names.length; from += NAMES_A_TURN) {
+    yield { ...batch, deviceNames: names.slice(from, from + NAMES_A_TURN) };
+  }
 }
 
 const noDevices = () =>
   new FerryError('no-target-devices', 'No device of the product runs one of the source versions; nothing to update.');
 
 /** The same checks as at its creation, apart from the claims. */
-function refusalOf(connection: Connection, batch: Batch, row: FirmwareRow): FerryError | null {
+async function refusalOf(connection: Connection, batch: Batch, row: FirmwareRow): Promise<FerryError | null> {
   const task: NewTask = { ...batch, id: '', kind: 'batch', createdAtMs: 0 };
   try {
     requireUsable(connection, task);
-    if (batch.deviceNames !== null) listedTargets(connection, { task, firmware: row });
+    if (batch.deviceNames !== null) await requireListedInTurns(connection, { task, firmware: row });
     return null;
   } catch (error) {
     if (error instanceof FerryError) return error;

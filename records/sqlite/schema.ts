@@ -328,7 +328,12 @@ export const versionCounts = sqliteTable(
     version: text('version').notNull(),
     devices: integer('devices').notNull(),
   },
-  (t) => [primaryKey({ columns: [t.productKey, t.module, t.version] })],
+  (t) => [
+    primaryKey({ columns: [t.productKey, t.module, t.version] }),
+    index('version_counts_by_devices')
+      .on(t.productKey, t.module, t.devices, t.version)
+      .where(sql`devices > 0`),
+  ],
 );
 
 export const idempotencyKeys = sqliteTable(

@@ -1,6 +1,8 @@
 import { eq, sql } from 'drizzle-orm';
+import { confirmed } from '../../domain/device-update.js';
 import type { OpenDeviceUpdate, ReportedFailure } from '../records.js';
 import type { Connection } from './connection.js';
+import { deviceUpdateFinder, deviceUpdateStore } from './device-update-rows.js';
 import { deviceUpdates } from './schema.js';
 import type { WriteContext } from './write-queue.js';
 
@@ -12,29 +14,36 @@ export const withNews = (atMs: number) => ({ newsAtMs: sql`coalesce(${deviceUpda
  * time, and another version within that is a fall-back. Runs within a write; the run is told afterwards, or finds the
  * note when it looks.
  *
- * @returns whether anything was noted
+ * @returns a function that answers whether anything was noted
  */
-export function noteVersion(
-  { db }: Connection,
-  { record, firmware, policy, reportedFailure, targetHeardAtMs }: OpenDeviceUpdate,
-  { version, atMs }: { readonly version: string; readonly atMs: number },
-  { nextChange, touched }: WriteContext,
-): boolean {
-  const { id, taskId, targetReportedAtMs } = record;
-  const note = (set: { targetReportedAtMs: number } | { reportedFailure: ReportedFailure }) => {
+export function versionNotes(connection: Connection) {
+  const { db } = connection;
+  const find = deviceUpdateFinder(connection);
+  const store = deviceUpdateStore(connection);
+
+  return (
+    { record, firmware, policy, reportedFailure, targetHeardAtMs }: OpenDeviceUpdate,
+    { version, atMs }: { readonly version: string; readonly atMs: number },
+    context: WriteContext,
+  ): boolean => {
+    const { id, taskId, deviceName, targetReportedAtMs } = record;
+    if (version === firmware.version) {
+      if (targetHeardAtMs !== null) return false;
+      db.update(deviceUpdates)
+        .set({ targetHeardAtMs: atMs, ...withNews(atMs) })
+        .where(eq(deviceUpdates.id, id))
+        .run();
+      const soaking = policy.soakMs > 0 && targetReportedAtMs === null ? find.row(taskId, deviceName) : undefined;
+      if (soaking) store(soaking, confirmed(soaking, atMs, policy.soakMs), context);
+      return true;
+    }
+    if (policy.soakMs === 0 || targetReportedAtMs === null || reportedFailure !== null) return false;
+    const failure: ReportedFailure = { cause: 'fell-back', description: `It runs ${version}.`, atMs };
     db.update(deviceUpdates)
-      .set({ ...set, ...withNews(atMs), change: nextChange() })
+      .set({ reportedFailure: failure, ...withNews(atMs), change: context.nextChange() })
       .where(eq(deviceUpdates.id, id))
       .run();
-    touched(taskId);
+    context.touched(taskId);
     return true;
   };
-  if (version === firmware.version) {
-    if (targetHeardAtMs !== null) return false;
-    const heard = { targetHeardAtMs: atMs, ...withNews(atMs) };
-    db.update(deviceUpdates).set(heard).where(eq(deviceUpdates.id, id)).run();
-    return policy.soakMs === 0 || targetReportedAtMs !== null || note({ targetReportedAtMs: atMs });
-  }
-  if (policy.soakMs === 0 || targetReportedAtMs === null || reportedFailure !== null) return false;
-  return note({ reportedFailure: { cause: 'fell-back', description: `It runs ${version}.`, atMs } });
 }

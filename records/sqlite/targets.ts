@@ -1,11 +1,10 @@
-import { and, eq, inArray, sql } from 'drizzle-orm';
+import { setImmediate } from 'node:timers/promises';
 import { FerryError } from '../../domain/errors.js';
-import type { DeviceProtocol } from '../../domain/device-update.js';
+import { BATCH_DEVICES_MAX } from '../../domain/policy.js';
 import { isNewer } from '../../domain/versions.js';
 import type { NewTask } from '../records.js';
 import type { Connection } from './connection.js';
 import type { FirmwareRow } from './rows.js';
-import { devices, deviceUpdates, deviceVersions } from './schema.js';
 import type { TaskDraft } from './tasks.js';
 import type { WriteContext } from './write-queue.js';
 
@@ -15,19 +14,13 @@ interface Targeting<Task = TaskDraft> {
   readonly firmware: FirmwareRow;
 }
 
-interface Target {
-  readonly deviceName: string;
-  readonly protocol: DeviceProtocol;
-  readonly attempt: number;
-}
-
 interface DeviceProblem {
   readonly deviceName: string;
   readonly problem: string;
 }
 
-/** SQLite takes at most 32,766 bound values a statement. */
-const NAMES_A_QUERY = 1_000;
+/** Devices that a refusal lists, and those of them that its sentence names. */
+const PROBLEMS_NAMED_MAX = 100;
 const PROBLEMS_SHOWN_MAX = 20;
 
 /**
@@ -62,67 +55,153 @@ interface Selection extends Targeting {
   readonly from: string;
   /** What is bound in `from`. */
   readonly which: readonly string[];
+  /** How many there are at most; else they are counted. */
+  readonly countMax?: number;
 }
 
 /** Two statements, however many devices: one by one, 100,000 would hold up every other write for seconds. */
 function insertSelected(
   { sqlite }: Connection,
-  { task, firmware, attempt, from, which }: Selection,
+  { task, firmware, attempt, from, which, countMax }: Selection,
   { nextChanges }: WriteContext,
-): void {
-  const found = sqlite.prepare<string[], { count: number }>(`SELECT count(*) AS count FROM ${from}`).get(...which);
-  sqlite
+): number {
+  const counted = () => {
+    const count =
+      sqlite
+        .prepare<string[], number>(`SELECT count(*) FROM ${from}`)
+        .pluck()
+        .get(...which) ?? 0;
+    requireNotTooMany(count, task.devicesMax);
+    return count;
+  };
+  const { changes } = sqlite
     .prepare(
       `INSERT INTO device_updates (task_id, product_key, module, created_at_ms, attempt, device_name, protocol, ordinal, change)
        SELECT ?, ?, ?, ?, ${attempt}, d.device_name, d.protocol, row_number() OVER by_name - 1, row_number() OVER by_name - 1 + ?
        FROM ${from} WINDOW by_name AS (ORDER BY d.device_name)`,
     )
-    .run(task.id, firmware.productKey, firmware.module, task.createdAtMs, nextChanges(found?.count ?? 0), ...which);
+    .run(task.id, firmware.productKey, firmware.module, task.createdAtMs, nextChanges(countMax ?? counted()), ...which);
+  return changes;
 }
 
-export function insertTargets(
-  { sqlite }: Connection,
-  { task, firmware }: Targeting,
-  targets: readonly Target[],
-  { nextChange }: WriteContext,
-): void {
-  const insert = sqlite.prepare(
-    `INSERT INTO device_updates (task_id, product_key, module, created_at_ms, attempt, device_name, protocol, ordinal, change)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+/** Before anything of it is written. */
+function requireNotTooMany(count: number, most = BATCH_DEVICES_MAX): void {
+  if (count <= most) return;
+  throw new FerryError(
+    'batch-too-large',
+    `The batch would have ${count} devices; one batch takes at most ${most}. Name fewer source versions, or list the devices of each of several batches in deviceNames.`,
+    { devices: count, devicesMax: most },
   );
-  const shared = [task.id, firmware.productKey, firmware.module, task.createdAtMs];
-  targets.forEach(({ attempt, deviceName, protocol }, ordinal) => {
-    insert.run(...shared, attempt, deviceName, protocol, ordinal, nextChange());
-  });
 }
 
 /**
- * The devices that the operator has listed, each checked.
+ * The devices that the operator has listed, if all of them may take part; otherwise nothing.
  *
- * @throws FerryError `devices-invalid` naming each, `downgrade-not-allowed`
+ * @throws FerryError `devices-invalid`, `downgrade-not-allowed`
  */
-export function listedTargets(connection: Connection, { task, firmware }: Targeting<NewTask>): Target[] {
-  const names = [...(task.deviceNames ?? [])].sort();
-  const known = lookUp(connection, firmware, names);
-  const problems: DeviceProblem[] = [];
-  names.forEach((deviceName, i) => {
-    const problem = problemOf(task, known.get(deviceName), names[i - 1] === deviceName);
-    if (problem !== undefined) problems.push({ deviceName, problem });
-  });
-  if (problems.length > 0) throw invalidDevices(problems);
-  const newer = [...known.values()].filter(
-    ({ version }) => version !== null && isNewer(version, firmware.version),
+export function insertListed(connection: Connection, targeting: Targeting<NewTask>, context: WriteContext): void {
+  const { task, firmware } = targeting;
+  const names = task.deviceNames ?? [];
+  const isBatch = task.kind === 'batch';
+  // A few are checked first. For many the insert itself looks, and only one that finds too few asks why.
+  if (!isBatch) requireListed(connection, targeting);
+  const from = `devices d
+    ${isBatch ? `JOIN device_versions v ON v.product_key = d.product_key AND v.device_name = d.device_name AND v.module = ? AND v.version IN (SELECT value FROM json_each(?))` : ''}
+    WHERE d.product_key = ? AND d.device_name IN (SELECT value FROM json_each(?)) AND d.revoked_at_ms IS NULL`;
+  const versions = isBatch ? [firmware.module, JSON.stringify(task.sourceVersions)] : [];
+  const which = [...versions, firmware.productKey, JSON.stringify(names)];
+  const inserted = insertSelected(
+    connection,
+    { task, firmware, attempt: '1', from, which, countMax: names.length },
+    context,
   );
-  if (newer.length > 0 && !task.policy.allowDowngrade) {
-    throw downgrade(
-      firmware,
-      newer
-        .map(({ deviceName, version }) => `${deviceName} runs ${version ?? ''}, which`)
-        .slice(0, 3)
-        .join('; '),
-    );
+  if (inserted < names.length) requireListed(connection, targeting);
+}
+
+/** The named ones of an ended task's failed devices, each for one attempt more, once they are checked. */
+export function insertNamedFailed(
+  connection: Connection,
+  { task, firmware, of, deviceNames }: Targeting & { readonly of: string; readonly deviceNames: readonly string[] },
+  context: WriteContext,
+): void {
+  // `+`: each name is looked up, not among all that have failed, which may be a quarter of a million.
+  const from = `device_updates d WHERE d.task_id = ? AND d.device_name IN (SELECT value FROM json_each(?)) AND +d.outcome = 'failed'`;
+  const which = [of, JSON.stringify(deviceNames)];
+  const countMax = deviceNames.length;
+  insertSelected(connection, { task, firmware, attempt: 'd.attempt + 1', from, which, countMax }, context);
+}
+
+/**
+ * Checks the devices that the operator has listed.
+ *
+ * @throws FerryError `devices-invalid` naming the first of them, `downgrade-not-allowed`
+ */
+export function requireListed(connection: Connection, targeting: Targeting<NewTask>): void {
+  const check = listCheck(connection, targeting);
+  check.look(targeting.task.deviceNames ?? []);
+  check.decide();
+}
+
+/** As `requireListed`, with a turn for others after each part of a long list. */
+export async function requireListedInTurns(connection: Connection, targeting: Targeting<NewTask>): Promise<void> {
+  const check = listCheck(connection, targeting);
+  const names = targeting.task.deviceNames ?? [];
+  for (let from = 0; from < names.length; from += NAMES_A_TURN) {
+    check.look(names.slice(from, from + NAMES_A_TURN));
+    await setImmediate();
   }
-  return names.map((deviceName) => ({ deviceName, protocol: known.get(deviceName)?.protocol ?? 'mqtt', attempt: 1 }));
+  check.decide();
+}
+
+const NAMES_A_TURN = 10_000;
+
+/** Looks at listed devices, part by part, and decides at the end. */
+function listCheck({ sqlite }: Connection, { task, firmware }: Targeting<NewTask>) {
+  const { productKey, module } = firmware;
+  const isBatch = task.kind === 'batch';
+  const statement = sqlite.prepare<string[], KnownDevice>(
+    `SELECT n.value AS deviceName, d.device_name IS NOT NULL AS isKnown, d.revoked_at_ms AS revokedAtMs, v.version
+     FROM json_each(?) n
+     LEFT JOIN devices d ON d.product_key = ? AND d.device_name = n.value
+     LEFT JOIN device_versions v ON v.product_key = ? AND v.device_name = n.value AND v.module = ?
+     ${isBatch ? 'WHERE d.device_name IS NULL OR d.revoked_at_ms IS NOT NULL OR v.version IS NULL OR v.version NOT IN (SELECT value FROM json_each(?))' : ''}`,
+  );
+  const problems = new Map<string, string>();
+  const newer: string[] = [];
+  const seen = new Set<string>();
+
+  function note(device: KnownDevice): void {
+    const problem = problemOf(device, isBatch);
+    if (problem !== undefined) problems.set(device.deviceName, problem);
+    else if (!isBatch && device.version !== null && isNewer(device.version, firmware.version)) {
+      newer.push(`${device.deviceName} runs ${device.version}, which`);
+    }
+  }
+
+  return {
+    look(names: readonly string[]): void {
+      for (const name of names) if (seen.size === seen.add(name).size) problems.set(name, 'is listed twice');
+      const versions = isBatch ? [JSON.stringify(task.sourceVersions)] : [];
+      for (const device of statement.all(JSON.stringify(names), productKey, productKey, module, ...versions)) {
+        if (!problems.has(device.deviceName)) note(device);
+      }
+    },
+    /** A batch updates from versions that are not newer (requireUsable): its devices run one of them. */
+    decide(): void {
+      if (problems.size > 0) {
+        throw invalidDevices(Array.from(problems, ([deviceName, problem]) => ({ deviceName, problem })));
+      }
+      if (newer.length > 0 && !task.policy.allowDowngrade) throw downgrade(firmware, newer.slice(0, 3).join('; '));
+    },
+  };
+}
+
+/** @throws FerryError `devices-invalid` */
+function requireOnce(names: readonly string[]): void {
+  const seen = new Set<string>();
+  const repeated = new Set(names.filter((name) => seen.size === seen.add(name).size));
+  if (repeated.size === 0) return;
+  throw invalidDevices(Array.from(repeated, (deviceName) => ({ deviceName, problem: 'is listed twice' })));
 }
 
 export const downgrade = (row: Pick<FirmwareRow, 'version'>, newer: string): FerryError =>
@@ -134,96 +213,59 @@ export const downgrade = (row: Pick<FirmwareRow, 'version'>, newer: string): Fer
 
 interface KnownDevice {
   readonly deviceName: string;
-  readonly protocol: DeviceProtocol;
+  readonly isKnown: 0 | 1;
   readonly version: string | null;
   readonly revokedAtMs: number | null;
 }
 
 const REVOKED = 'is revoked; restore it first';
 
-function problemOf(task: NewTask, device: KnownDevice | undefined, isRepeated: boolean): string | undefined {
-  if (isRepeated) return 'is listed twice';
-  if (device === undefined) return 'does not exist';
-  if (device.revokedAtMs !== null) return REVOKED;
-  if (task.kind === 'verification' || task.sourceVersions.includes(device.version ?? '')) return undefined;
-  return device.version === null
-    ? 'has not reported its version'
-    : `runs ${device.version}, which is none of the source versions`;
+/** @param isBatch it was found since it runs none of the source versions, if nothing else is wrong */
+function problemOf({ isKnown, revokedAtMs, version }: KnownDevice, isBatch: boolean): string | undefined {
+  if (isKnown === 0) return 'does not exist';
+  if (revokedAtMs !== null) return REVOKED;
+  if (!isBatch) return undefined;
+  return version === null ? 'has not reported its version' : `runs ${version}, which is none of the source versions`;
 }
 
+/** The first ones by name: an answer of 100,000 would help nobody. */
 const invalidDevices = (problems: readonly DeviceProblem[]): FerryError => {
-  const shown = problems.slice(0, PROBLEMS_SHOWN_MAX).map(({ deviceName, problem }) => `${deviceName} ${problem}`);
+  const named = problems.toSorted((a, b) => (a.deviceName < b.deviceName ? -1 : 1)).slice(0, PROBLEMS_NAMED_MAX);
+  const shown = named.slice(0, PROBLEMS_SHOWN_MAX).map(({ deviceName, problem }) => `${deviceName} ${problem}`);
   return new FerryError('devices-invalid', `deviceNames: ${problems.length} can't be updated: ${shown.join('; ')}.`, {
-    devices: problems,
+    devices: named,
   });
 };
 
-function lookUp(
-  { db }: Connection,
-  { productKey, module }: FirmwareRow,
-  names: readonly string[],
-): Map<string, KnownDevice> {
-  const known = new Map<string, KnownDevice>();
-  for (let from = 0; from < names.length; from += NAMES_A_QUERY) {
-    const rows = db
-      .select({
-        ...{ deviceName: devices.deviceName, protocol: devices.protocol, version: deviceVersions.version },
-        revokedAtMs: devices.revokedAtMs,
-      })
-      .from(devices)
-      .leftJoin(
-        deviceVersions,
-        and(
-          eq(deviceVersions.productKey, devices.productKey),
-          eq(deviceVersions.deviceName, devices.deviceName),
-          eq(deviceVersions.module, module),
-        ),
-      )
-      .where(
-        and(eq(devices.productKey, productKey), inArray(devices.deviceName, names.slice(from, from + NAMES_A_QUERY))),
-      )
-      .all();
-    for (const row of rows) known.set(row.deviceName, row);
-  }
-  return known;
+interface WrongDevice {
+  readonly deviceName: string;
+  readonly hasFailed: 0 | 1;
+  readonly isRegistered: 0 | 1;
 }
 
 /**
- * The named ones of an ended task's failed devices, each for one attempt more.
+ * Checks the named ones of an ended task's failed devices.
  *
- * @throws FerryError `devices-invalid` naming each that has not failed, is listed twice or revoked
+ * @throws FerryError `devices-invalid` naming the first that have not failed, are listed twice, deleted or revoked
  */
-export function failedTargets({ db }: Connection, taskId: string, deviceNames: readonly string[]): Target[] {
-  // `+`: each name is looked up, not among all that have failed, which may be a quarter of a million.
-  const isNamed = sql`${deviceUpdates.deviceName} IN (SELECT value FROM json_each(${JSON.stringify(deviceNames)}))`;
-  const failed = new Map(
-    db
-      .select({
-        deviceName: deviceUpdates.deviceName,
-        protocol: deviceUpdates.protocol,
-        attempt: deviceUpdates.attempt,
-        registered: devices.deviceName,
-        revokedAtMs: devices.revokedAtMs,
-      })
-      .from(deviceUpdates)
-      .leftJoin(
-        devices,
-        and(eq(devices.productKey, deviceUpdates.productKey), eq(devices.deviceName, deviceUpdates.deviceName)),
-      )
-      .where(and(eq(deviceUpdates.taskId, taskId), isNamed, sql`+${deviceUpdates.outcome} = 'failed'`))
-      .all()
-      .map((target) => [target.deviceName, { ...target, attempt: target.attempt + 1 }]),
+export function requireFailedOf({ sqlite }: Connection, taskId: string, deviceNames: readonly string[]): void {
+  requireOnce(deviceNames);
+  const wrong = sqlite
+    .prepare<[string, string], WrongDevice>(
+      `SELECT n.value AS deviceName, u.device_name IS NOT NULL AS hasFailed, d.device_name IS NOT NULL AS isRegistered
+       FROM json_each(?) n
+       LEFT JOIN device_updates u ON u.task_id = ? AND u.device_name = n.value AND +u.outcome = 'failed'
+       LEFT JOIN devices d ON d.product_key = u.product_key AND d.device_name = u.device_name
+       WHERE u.device_name IS NULL OR d.device_name IS NULL OR d.revoked_at_ms IS NOT NULL`,
+    )
+    .all(JSON.stringify(deviceNames), taskId);
+  if (wrong.length === 0) return;
+  throw invalidDevices(
+    wrong.map(({ deviceName, hasFailed, isRegistered }) => {
+      if (hasFailed === 0) return { deviceName, problem: `has not failed in task ${taskId}` };
+      return { deviceName, problem: isRegistered === 0 ? 'was deleted' : REVOKED };
+    }),
   );
-  const names = [...deviceNames].sort();
-  const problems = names.flatMap((deviceName, i): DeviceProblem[] => {
-    if (names[i - 1] === deviceName) return [{ deviceName, problem: 'is listed twice' }];
-    const target = failed.get(deviceName);
-    if (target === undefined) return [{ deviceName, problem: `has not failed in task ${taskId}` }];
-    if (target.registered === null) return [{ deviceName, problem: 'was deleted' }];
-    return target.revokedAtMs === null ? [] : [{ deviceName, problem: REVOKED }];
-  });
-  if (problems.length > 0) throw invalidDevices(problems);
-  return names.flatMap((deviceName) => failed.get(deviceName) ?? []);
 }
 
 /** @throws FerryError `nothing-to-reinitiate` */

@@ -4,7 +4,7 @@ import { VERIFICATION_DEVICES_MAX } from '../../domain/policy.js';
 import { isTaskOpen } from '../../domain/update-task.js';
 import { isNewer } from '../../domain/versions.js';
 import type { Created, NewTask, Product, Records, TaskRecord } from '../records.js';
-import { claimVersions } from './claims.js';
+import { claimVersions, releaseClaims } from './claims.js';
 import type { Connection } from './connection.js';
 import { neverBegun } from './device-updates.js';
 import { requireSigned } from './firmware.js';
@@ -12,16 +12,18 @@ import { createOnce } from './idempotency.js';
 import { behind, boundPage, PAGE_LIMIT, pageOf, readCursor } from './paging.js';
 import { prepared, preparedByShape } from './prepared.js';
 import { requireProduct } from './products.js';
+import { hasReachedADevice } from './reached.js';
 import { TASK, taskOf, type FirmwareRow } from './rows.js';
-import { claims, deviceUpdates, firmware, tasks } from './schema.js';
+import { deviceUpdates, firmware, tasks } from './schema.js';
 import {
   downgrade,
-  failedTargets,
   insertFailed,
+  insertListed,
+  insertNamedFailed,
   insertRunning,
-  insertTargets,
-  listedTargets,
   requireFailed,
+  requireFailedOf,
+  requireListedInTurns,
 } from './targets.js';
 import { noteVerification } from './verification-results.js';
 import type { WriteContext } from './write-queue.js';
@@ -34,7 +36,10 @@ export function taskRecords(connection: Connection): TaskRecords {
   const list = taskList(connection);
 
   return {
-    createTask: (task) => writes.run((context) => createTask(connection, task, context)),
+    async createTask(task) {
+      const refusal = await refusalOfList(connection, task);
+      return writes.run((context) => createTask(connection, { task, refusal }, context));
+    },
 
     reinitiateTask: ({ id, reinitiates, deviceNames, createdAtMs, startedBy, approvalAbove, idempotency }) =>
       writes.run((context) =>
@@ -51,12 +56,13 @@ export function taskRecords(connection: Connection): TaskRecords {
               );
             }
             requireFailed(connection, reinitiates);
-            const targets = deviceNames && failedTargets(connection, reinitiates, deviceNames);
+            if (deviceNames) requireFailedOf(connection, reinitiates, deviceNames);
             const task = { id, kind, firmwareId: used.id, sourceVersions, policy, createdAtMs, startedBy, reinitiates };
             const row = requireUsable(connection, task);
             insertTask(connection, task, row, context);
-            if (targets) insertTargets(connection, { task, firmware: row }, targets, context);
-            else insertFailed(connection, { task, firmware: row, of: reinitiates }, context);
+            const targeting = { task, firmware: row, of: reinitiates };
+            if (deviceNames) insertNamedFailed(connection, { ...targeting, deviceNames }, context);
+            else insertFailed(connection, targeting, context);
             return finish(connection, { id, kind, approvalAbove });
           },
         }),
@@ -97,16 +103,13 @@ export function taskRecords(connection: Connection): TaskRecords {
         const task = existing(id);
         if (!isTaskOpen(task.status)) return task;
         cancelUnbegun(connection, task, atMs, context);
-        db.update(claims)
-          .set({ releasedAtMs: atMs })
-          .where(and(eq(claims.taskId, id), sql`${claims.releasedAtMs} IS NULL`))
-          .run();
+        releaseClaims(connection, id, atMs);
         db.update(tasks)
           .set({ status, endedAtMs: atMs, pausedCause: null, pausedAtMs: null, change: context.nextChange() })
           .where(eq(tasks.id, id))
           .run();
-        if (task.kind === 'verification' && status === 'completed') {
-          // Once verified, always verified, whatever the results [seed: validate].
+        if (task.kind === 'verification' && status === 'completed' && hasReachedADevice(connection, id)) {
+          // Once verified, always verified, whatever the results: but of devices that had a part in it.
           db.update(firmware)
             .set({ verifiedAtMs: sql`coalesce(${firmware.verifiedAtMs}, ${atMs})` })
             .where(eq(firmware.id, task.firmware.id))
@@ -167,12 +170,34 @@ export function taskFinder({ db }: Pick<Connection, 'db'>) {
 /** What every task row is made from. */
 export type TaskDraft = Pick<
   NewTask,
-  'id' | 'kind' | 'firmwareId' | 'sourceVersions' | 'policy' | 'createdAtMs' | 'startedBy'
+  'id' | 'kind' | 'firmwareId' | 'sourceVersions' | 'policy' | 'createdAtMs' | 'startedBy' | 'devicesMax'
 > & {
   readonly reinitiates?: string;
 };
 
-function createTask(connection: Connection, task: NewTask, context: WriteContext): Created<TaskRecord> {
+/** Of longer lists, most refusals are found before the write, which would hold up all others. */
+const LONG_LIST = 5_000;
+
+/** Why the listed devices can't take part, if they can't; a repeated request is answered all the same. */
+async function refusalOfList(connection: Connection, task: NewTask): Promise<FerryError | undefined> {
+  if ((task.deviceNames?.length ?? 0) < LONG_LIST) return undefined;
+  const row = connection.db.select().from(firmware).where(eq(firmware.id, task.firmwareId)).get();
+  if (!row) return undefined;
+  try {
+    await requireListedInTurns(connection, { task, firmware: row });
+    return undefined;
+  } catch (error) {
+    if (error instanceof FerryError) return error;
+    throw error;
+  }
+}
+
+interface Creating {
+  readonly task: NewTask;
+  readonly refusal: FerryError | undefined;
+}
+
+function createTask(connection: Connection, { task, refusal }: Creating, context: WriteContext): Created<TaskRecord> {
   const { existing } = taskFinder(connection);
   return createOnce(connection, {
     idempotency: task.idempotency,
@@ -180,10 +205,11 @@ function createTask(connection: Connection, task: NewTask, context: WriteContext
     read: existing,
     create: () => {
       const row = requireUsable(connection, task);
+      const targeting = { task, firmware: row };
       insertTask(connection, task, row, context);
-      if (task.deviceNames === null) insertRunning(connection, { task, firmware: row }, context);
-      else
-        insertTargets(connection, { task, firmware: row }, listedTargets(connection, { task, firmware: row }), context);
+      if (refusal) throw refusal;
+      if (task.deviceNames === null) insertRunning(connection, targeting, context);
+      else insertListed(connection, targeting, context);
       return finish(connection, task);
     },
   });

@@ -1,5 +1,6 @@
 import { desc, eq, isNull, and, getTableColumns } from 'drizzle-orm';
 import { FerryError, notFound } from '../../domain/errors.js';
+import { sameName } from '../../domain/principal-names.js';
 import type { Records, Token } from '../records.js';
 import { isUniqueViolation, type Connection } from './connection.js';
 import { requireProduct } from './products.js';
@@ -26,15 +27,15 @@ export function tokenRecords(connection: Connection): TokenRecords {
     addToken: (token) =>
       writes.run(() => {
         if (token.productKey !== null) requireProduct(connection, token.productKey);
+        const same = sameName(token.name);
+        const valid = db.select({ name: tokens.name }).from(tokens).where(isNull(tokens.revokedAtMs)).all();
+        const taken = valid.find(({ name }) => sameName(name) === same);
+        if (taken) throw nameTaken(taken.name);
         try {
           return tokenOf(db.insert(tokens).values(token).returning().get());
         } catch (error) {
           if (!isUniqueViolation(error)) throw error;
-          throw new FerryError(
-            'token-exists',
-            `name: a token named ${token.name} exists; choose another name, or revoke that one first.`,
-            { errors: [{ field: 'name', message: 'is taken' }] },
-          );
+          throw nameTaken(token.name);
         }
       }),
 
@@ -69,6 +70,13 @@ export function tokenRecords(connection: Connection): TokenRecords {
       writes.run(() => void db.update(tokens).set({ lastUsedAtMs: atMs }).where(eq(tokens.id, id)).run()),
   };
 }
+
+const nameTaken = (name: string): FerryError =>
+  new FerryError(
+    'token-exists',
+    `name: a token named ${name} exists, or one that looks like it; choose another name, or revoke that one first.`,
+    { errors: [{ field: 'name', message: 'is taken' }] },
+  );
 
 /** Its digest stays here. */
 function tokenOf({ hash: _, ...token }: TokenRow): Token {

@@ -67,6 +67,25 @@ describe('The console’s files', () => {
     expect(await gzipped.text()).toBe('gzipped');
   });
 
+  it.each([
+    ['gzip;q=0', null],
+    ['gzip;q=0, br;q=0, identity', null],
+    ['x-gzip-like', null],
+    ['*;q=0', null],
+    ['identity', null],
+    ['', null],
+    ['gzip;q=0, *', null],
+    ['GZIP', 'gzip'],
+    ['gzip;q=0.5', 'gzip'],
+    ['*', 'gzip'],
+    ['identity;q=0, gzip;q=0.1', 'gzip'],
+  ])('come in the encoding that Accept-Encoding: %s asks for', async (accepted, encoding) => {
+    const response = await get('/assets/a-1.js', { 'accept-encoding': accepted });
+    expect(response.headers.get('content-encoding')).toBe(encoding);
+    expect(response.headers.get('vary')).toBe('Accept-Encoding');
+    expect(await response.text()).toBe(encoding === 'gzip' ? 'gzipped' : 'plain');
+  });
+
   it('leave everything else as it is', async () => {
     for (const path of ['/assets/none.js', '/assets/..%2fsecret.js', '/assets/a-1.js.gz', '/nothing', '/tasks/a/b']) {
       const response = await get(path);

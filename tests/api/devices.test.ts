@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { stringify } from 'csv-stringify/sync';
+import { secretsCsv } from '../../domain/secrets-csv.js';
 import { PRODUCT, World, type ProblemBody } from './world.js';
 
 interface Registered {
@@ -26,6 +28,13 @@ describe('Products', () => {
     await world.post('/v1/products', { productKey: 'a1', name: 'Lamp' });
     const again = await world.post<ProblemBody>('/v1/products', { productKey: 'a1', name: 'Fan' });
     expect(again).toMatchObject({ status: 409, body: { code: 'product-exists' } });
+  });
+
+  it.each(['a\0b', 'a\ud800', 'a\u202eb', ' '])('are not called %j: a name is shown as text', async (name) => {
+    expect(await world.post('/v1/products', { name })).toMatchObject({
+      status: 400,
+      body: { code: 'invalid-request' },
+    });
   });
 
   it('are answered to the one who has created them only: others have idempotency keys of their own', async () => {
@@ -114,6 +123,73 @@ describe('Registering devices', () => {
       { deviceName: 'lamp-1', deviceSecret: '12345678', protocol: 'coap' },
       { deviceName: 'lamp-2', protocol: 'mqtt' },
     ]);
+  });
+
+  const utf16 = (text: string, order: 'le' | 'be', mark = true) => {
+    const bytes = Buffer.from(`${mark ? '\uFEFF' : ''}${text}`, 'utf16le');
+    return order === 'le' ? bytes : bytes.swap16();
+  };
+  const HEADER = 'deviceName,deviceSecret,protocol';
+
+  it.each<[string, string | Buffer]>([
+    ['a header that ends in CR LF above rows that end in LF', `${HEADER}\r\na,,mqtt\nb,,mqtt\n`],
+    ['rows that end in CR LF below a header that ends in LF', `${HEADER}\na,,mqtt\r\nb,,mqtt\r\n`],
+    ['all three line ends', `${HEADER}\ra,,mqtt\r\nb,,mqtt\n`],
+    ['line ends of old Macs', `${HEADER}\ra,,mqtt\rb,,mqtt\r`],
+    ['no line end at its end', `${HEADER}\na\nb`],
+    ['last cells left out', `${HEADER}\na,,mqtt\nb\n`],
+    ['empty cells behind the last column', `${HEADER},,\na,,mqtt,,\nb,,,,\n`],
+    ['rows of separators at the end', `${HEADER}\na,,\nb,,\n,,\n,,\n"",,\n`],
+    ['rows of separators and blank lines between', `\n${HEADER}\n,,\na,,\n\n  \nb,,\n`],
+    ['semicolons', 'deviceName;protocol\na;mqtt\nb;\n'],
+    ['semicolons, named by a first line', 'sep=;\r\ndeviceName;protocol\r\na;mqtt\r\nb;\r\n'],
+    ['tabs', 'deviceName\tdeviceSecret\tprotocol\na\t\tmqtt\nb\n'],
+    ['quotes around all', '"deviceName";"protocol"\n"a";"mqtt"\n"b";""\n'],
+    ['blanks around all', ' deviceName , protocol \n a , mqtt \n "b" , \n'],
+    ['headings in other letters', 'Device Name,PROTOCOL\na,mqtt\nb,mqtt\n'],
+    ['UTF-16 with a mark', utf16('deviceName\tprotocol\r\na\tmqtt\r\nb\t\r\n', 'le')],
+    ['UTF-16 of the other byte order', utf16('deviceName\tprotocol\r\na\tmqtt\r\nb\t\r\n', 'be')],
+    ['UTF-16 without a mark', utf16('deviceName,protocol\na,mqtt\nb,\n', 'le', false)],
+  ])('takes a CSV with %s', async (_what, body) => {
+    const answer = await world.send<Registered & ProblemBody>('POST', PATH, {
+      body: new Uint8Array(Buffer.from(body)),
+      headers: { 'content-type': 'text/csv' },
+    });
+    expect(answer.body.detail).toBeUndefined();
+    expect(answer.body.devices.map(({ deviceName, protocol }) => [deviceName, protocol])).toEqual([
+      ['a', 'mqtt'],
+      ['b', 'mqtt'],
+    ]);
+  });
+
+  it('takes what our own exports write: secrets with quotes and separators, names that look like formulas', async () => {
+    const devices = [
+      { deviceName: '@lamp', deviceSecret: '="a;,b\'c', protocol: 'mqtt' as const },
+      { deviceName: '-lamp', deviceSecret: "'=secret;;", protocol: 'http' as const },
+    ];
+    expect((await csv(secretsCsv(devices))).body.devices).toEqual(devices);
+    const escaped = stringify([['deviceName'], ['@fan'], ['-fan']], { escape_formulas: true });
+    expect((await csv(escaped)).body.devices.map(({ deviceName }) => deviceName)).toEqual(['@fan', '-fan']);
+  });
+
+  it.each([
+    ['more cells than its header', 'deviceName,protocol\r\na,mqtt\nb,mqtt,x\n', 'line 3', /more cells/],
+    ['a quote that is not closed', `deviceName\n"a\n${'b\n'.repeat(5_000)}`, 'line 2', /not be closed|never closed/],
+    ['something behind a quote', 'deviceName\na\n"b"c\n', 'line 3', /behind a closing quote/],
+    ['a separator of its own', 'deviceName|protocol\na|mqtt\n', 'line 1', /commas, semicolons or tabs/],
+    [
+      'a wrong name behind a cell of two lines',
+      'deviceName,protocol\n"a\nb",mqtt\nc d,mqtt\n',
+      'line 3, deviceName',
+      /./,
+    ],
+  ])('says in words what is wrong with a CSV that has %s', async (_what, text, field, message) => {
+    const { status, body } = await csv(text);
+    const fault = body.errors?.find((error) => error.field.startsWith(field));
+    expect({ status, message: fault?.message }).toEqual({
+      status: 400,
+      message: expect.stringMatching(message) as string,
+    });
   });
 
   it('names every bad line of a CSV', async () => {

@@ -4,15 +4,16 @@ import { createReadStream, type ReadStream } from 'node:fs';
 import { mkdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { createDownloadTokens } from '../../firmware/download-token.js';
 import type { DeviceUpdateRecord } from '../../records/records.js';
-import { rawRequest, type RawAnswer } from './raw-http.js';
+import { rawRequest, readAnswer, type RawAnswer } from './raw-http.js';
 import { PRODUCT, World } from './world.js';
 
 const BYTES = randomBytes(300_000);
 const SHA256 = createHash('sha256').update(BYTES).digest('hex');
 const HOUR_MS = 3_600_000;
+const encodedLetter = (letter: string) => `%${letter.charCodeAt(0).toString(16)}`;
 
 describe('A firmware download', () => {
   let world: World;
@@ -20,13 +21,15 @@ describe('A firmware download', () => {
   let taskId: string;
   let updateId: number;
   let path: string;
+  let firmwareId: string;
 
   beforeAll(async () => {
     world = await World.open();
     ({ port } = await world.listen());
     await world.product(['lamp-1', 'lamp-2', 'lamp-3']);
     const { body } = await world.upload({ name: 'lamp', productKey: PRODUCT, version: '2.0.0' }, BYTES);
-    const task = await world.post<{ id: string }>(`/v1/firmware/${String(body['id'])}/verifications`, {
+    firmwareId = String(body['id']);
+    const task = await world.post<{ id: string }>(`/v1/firmware/${firmwareId}/verifications`, {
       deviceNames: ['lamp-1', 'lamp-2', 'lamp-3'],
     });
     taskId = task.body.id;
@@ -120,11 +123,57 @@ describe('A firmware download', () => {
     expect(whole.status).toBe(200);
     expect(whole.headers.get('Content-Length')).toBe('300000');
     expect(whole.body).toHaveLength(0);
-    const part = await get(['Range: bytes=0-0'], 'HEAD');
-    expect({ status: part.status, range: part.headers.get('Content-Range') }).toEqual({
-      status: 206,
-      range: 'bytes 0-0/300000',
-    });
+  });
+
+  it.each(['bytes=0-0', 'bytes=300000-'])(
+    'shows to HEAD the head of the whole file, also with the range %s',
+    async (range) => {
+      const { status, headers } = await get([`Range: ${range}`], 'HEAD');
+      expect({ status, length: headers.get('Content-Length'), range: headers.get('Content-Range') }).toEqual({
+        status: 200,
+        length: '300000',
+        range: undefined,
+      });
+    },
+  );
+
+  it.each([
+    ['the whole URL', () => `http://ferry.test${path}`],
+    ['the whole URL of another host and port', () => `http://10.0.0.7:8080${path}`],
+    ['the whole URL in capitals', () => `HTTP://FERRY.TEST${path}`],
+    ['the whole URL of https', () => `https://ferry.test${path}?x=1`],
+    ['a doubled slash', () => `/${path}`],
+    ['encoded letters', () => path.replace('/files/', '/%66iles/').replace(/.$/, encodedLetter)],
+  ])('is found by a request target that is %s', async (_what, target) => {
+    const { status, body } = await rawRequest(port, [`GET ${target()} HTTP/1.1`]);
+    expect({ status, length: body.length }).toEqual({ status: 200, length: 300_000 });
+  });
+
+  it('may not be transformed on its way, whole or in part', async () => {
+    for (const headers of [[], ['Range: bytes=0-9'], [`If-None-Match: "${SHA256}"`]]) {
+      expect((await get(headers)).headers.get('Cache-Control')).toBe('private, no-transform');
+    }
+  });
+
+  it.each(['gzip', 'gzip;q=0', '*', '*;q=0', 'identity;q=0', 'x-gzip-like', ''])(
+    'is never compressed, also for Accept-Encoding: %s',
+    async (accepted) => {
+      const { headers, body } = await get([`Accept-Encoding: ${accepted}`]);
+      expect(headers.get('Content-Encoding')).toBeUndefined();
+      expect(body.equals(BYTES)).toBe(true);
+    },
+  );
+
+  it('takes the unit of a range in any letters', async () => {
+    expect((await get(['Range: Bytes=5-9'])).headers.get('Content-Range')).toBe('bytes 5-9/300000');
+  });
+
+  it('is there for a host of any name', async () => {
+    for (const host of ['', '[::1]:8080', 'ferry.test.', 'a_b', 'Ferry.Test:99999']) {
+      const socket = connect(port, '127.0.0.1');
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\nRange: bytes=0-0\r\nConnection: close\r\n\r\n`);
+      expect((await readAnswer(socket)).status, host).toBe(206);
+    }
   });
 
   it('takes several requests over one connection', async () => {
@@ -148,16 +197,13 @@ describe('A firmware download', () => {
   });
 
   it('goes on with its old URL for a device that has begun, and for no other', async () => {
-    const { id } = await world.notify(taskId, 'lamp-1');
-    const { id: other } = await world.notify(taskId, 'lamp-2');
+    const { id } = await world.notify(taskId, 'lamp-3');
     const expired = (of: number) =>
       rawRequest(port, [`GET ${pathOf(of, Date.now() - HOUR_MS)} HTTP/1.1`, 'Range: bytes=5-']);
-    await world.records.progressReported(
-      { productKey: PRODUCT, deviceName: 'lamp-1' },
-      { module: null, step: 5, atMs: Date.now() },
-    );
+    const device = { productKey: PRODUCT, deviceName: 'lamp-3' };
+    await world.records.progressReported(device, { module: null, step: 5, atMs: Date.now() });
     expect((await expired(id)).status).toBe(206);
-    expect((await expired(other)).status).toBe(404);
+    expect((await expired(updateId)).status).toBe(404);
   });
 
   it('is the same 404 when its token is wrong, expired, foreign or of an update that has ended', async () => {
@@ -199,6 +245,17 @@ describe('A firmware download', () => {
     expect((await get()).status).toBe(200);
   });
 
+  it('is the same 404 from the accepted cancellation of its task on, though its run was told nothing', async () => {
+    const stopped = await world.post<{ id: string }>(`/v1/firmware/${firmwareId}/verifications`, {
+      deviceNames: ['lamp-3'],
+    });
+    const { id } = await world.notify(stopped.body.id, 'lamp-3');
+    const ask = async () => (await rawRequest(port, [`GET ${pathOf(id)} HTTP/1.1`])).status;
+    expect(await ask()).toBe(200);
+    expect((await world.post(`/v1/tasks/${stopped.body.id}/cancel`)).status).toBe(202);
+    expect(await ask()).toBe(404);
+  });
+
   it('takes a query behind its token', async () => {
     expect((await rawRequest(port, [`GET ${path}?x=1 HTTP/1.1`])).status).toBe(200);
   });
@@ -208,7 +265,8 @@ describe('A firmware download', () => {
     expect({ status, allow: headers.get('Allow') }).toEqual({ status: 405, allow: 'GET, HEAD' });
   });
 
-  it('lets go of the file when the device goes away', async () => {
+  /** A world whose one firmware never ends, and a device in mid-download of it. */
+  const endless = async () => {
     const open: ReadStream[] = [];
     const large = await World.open({
       store: {
@@ -223,25 +281,47 @@ describe('A firmware download', () => {
         },
       },
     });
-    try {
-      const { port: largePort } = await large.listen();
-      await large.product(['lamp-1']);
-      await addFirmwareRow(large);
-      const task = await large.post<{ id: string }>('/v1/firmware/large/verifications', { deviceNames: ['lamp-1'] });
-      const { id } = await large.notify(task.body.id, 'lamp-1');
-      const token = large.tokens.mint({ deviceUpdateId: id, expiresAtMs: Date.now() + HOUR_MS });
-      const socket = connect(largePort, '127.0.0.1');
-      socket.write(`GET /files/${token} HTTP/1.1\r\nHost: a\r\n\r\n`);
-      await once(socket, 'data');
-      const [stream] = open;
-      if (!stream) throw new Error('nothing was read');
-      const closed = new Promise<void>((resolve) => stream.on('close', () => resolve()));
-      socket.destroy();
-      await closed;
-      expect(stream.destroyed).toBe(true);
-    } finally {
-      await large.close();
-    }
+    onTestFinished(() => large.close());
+    const { port: largePort } = await large.listen();
+    await large.product(['lamp-1']);
+    await addFirmwareRow(large);
+    const task = await large.post<{ id: string }>('/v1/firmware/large/verifications', { deviceNames: ['lamp-1'] });
+    const { id } = await large.notify(task.body.id, 'lamp-1');
+    const token = large.tokens.mint({ deviceUpdateId: id, expiresAtMs: Date.now() + HOUR_MS });
+    const socket = connect(largePort, '127.0.0.1');
+    socket.write(`GET /files/${token} HTTP/1.1\r\nHost: a\r\n\r\n`);
+    await once(socket, 'data');
+    const [stream] = open;
+    if (!stream) throw new Error('nothing was read');
+    return { large, socket, stream, taskId: task.body.id };
+  };
+
+  it('lets go of the file when the device goes away', async () => {
+    const { socket, stream } = await endless();
+    const closed = new Promise<void>((resolve) => stream.on('close', () => resolve()));
+    socket.destroy();
+    await closed;
+    expect(stream.destroyed).toBe(true);
+  });
+
+  it.each(['cancel', 'end'])('breaks off soon after the %s of its task was accepted', async (what) => {
+    const { large, socket, stream, taskId: stopped } = await endless();
+    socket.on('error', () => undefined).resume();
+    const closed = Promise.all([
+      once(socket, 'close'),
+      new Promise<void>((resolve) => stream.on('close', () => resolve())),
+    ]);
+    expect((await large.post(`/v1/tasks/${stopped}/${what}`)).status).toBe(202);
+    await closed;
+  });
+
+  it('breaks off when its task is paused', async () => {
+    const { large, socket } = await endless();
+    socket.on('error', () => undefined).resume();
+    const closed = once(socket, 'close');
+    await large.records.taskBegun((await large.records.listTasks({}, { limit: 1 })).items[0]?.id ?? '', 'run', 1);
+    await large.records.pauseTasksOf(SHA256, 'firmware-file-damaged', 2);
+    await closed;
   });
 
   const addFirmwareRow = (into: World) =>

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createApiClient, ApiError, type ApiClient } from '../../api/client.js';
-import type { ApiEvent } from '../../api/client-events.js';
+import { followEvents, type ApiEvent } from '../../api/client-events.js';
 import { TOKEN, World } from './world.js';
 
 /** The events of a stream, one after the other, until the test ends. */
@@ -156,12 +156,24 @@ describe('The event stream', () => {
     }
   });
 
-  it('has a head', async () => {
-    const response = await fetch(`${world.url}/v1/tasks/${taskId}/events`, {
-      method: 'HEAD',
-      headers: { authorization: `Bearer ${TOKEN}` },
-    });
-    expect(response.headers.get('content-type')).toBe('text/event-stream');
+  it.each(['GET', 'HEAD'])('tells proxies by the head of %s to pass it on as it comes', async (method) => {
+    for (const path of ['/v1/events', `/v1/tasks/${taskId}/events`]) {
+      const response = await fetch(`${world.url}${path}`, { method, headers: { authorization: `Bearer ${TOKEN}` } });
+      expect(response.headers.get('content-type'), path).toBe('text/event-stream');
+      expect(response.headers.get('x-accel-buffering'), path).toBe('no');
+      expect(response.headers.get('cache-control'), path).toBe('no-cache, no-transform');
+      await response.body?.cancel();
+    }
+  });
+
+  it('resumes from where it began, also when nothing had happened before it broke off', async () => {
+    const response = await fetch(`${world.url}/v1/events`, { headers: { authorization: `Bearer ${TOKEN}` } });
+    const reader = response.body?.getReader();
+    const { value } = (await reader?.read()) as { value: Uint8Array };
+    await reader?.cancel();
+    const [, id] = /^id: (\d+)$/m.exec(Buffer.from(value).toString()) ?? [];
+    await world.notify(taskId, 'lamp-1');
+    expect(await all(id).next()).toMatchObject({ event: 'task', data: { id: taskId } });
   });
 
   it('is refused without the token', async () => {
@@ -177,5 +189,47 @@ describe('The event stream', () => {
     expect(world.listeners()).toBe(before + 1);
     events.close();
     await world.untilListeners(before);
+  });
+});
+
+describe('The client of event streams', () => {
+  const TASK = { id: 'task-1' };
+  /** What the client makes of bytes that come in these pieces, and the ids it reconnects with. */
+  async function follow(pieces: readonly string[], wanted: number) {
+    const resumed: (string | undefined)[] = [];
+    const abort = new AbortController();
+    const connect = (headers: Record<string, string>) => {
+      resumed.push(headers['last-event-id']);
+      const body = new Blob(resumed.length === 1 ? [...pieces] : []).stream();
+      return Promise.resolve(new Response(body));
+    };
+    const events: ApiEvent[] = [];
+    const stream = followEvents(connect, {
+      signal: abort.signal,
+      retryMs: 1,
+      onState: (state) => {
+        if (state === 'open' && resumed.length === 2) abort.abort();
+      },
+    });
+    for await (const event of stream) events.push(event);
+    expect(events).toHaveLength(wanted);
+    return { events, resumed };
+  }
+
+  it.each(['\n', '\r\n', '\r'])('reads lines that end with %j', async (end) => {
+    const lines = [': hello', 'retry: 2', 'id: 7', 'event: task', `data: ${JSON.stringify(TASK)}`, '', ': bye', ''];
+    const { events, resumed } = await follow([lines.join(end)], 1);
+    expect(events).toEqual([{ event: 'task', id: '7', data: TASK }]);
+    expect(resumed).toEqual([undefined, '7']);
+  });
+
+  it('takes over an id that comes without data', async () => {
+    const { resumed } = await follow(['event: resume\ndata:\nid: 41\n\n'], 0);
+    expect(resumed).toEqual([undefined, '41']);
+  });
+
+  it('breaks off at what is larger than any event', async () => {
+    const { resumed } = await follow([`id: 1\ndata:\n\ndata: ${'x'.repeat(2 * 1024 * 1024)}`, '\n\n'], 0);
+    expect(resumed).toEqual([undefined, '1']);
   });
 });

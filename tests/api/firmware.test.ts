@@ -237,3 +237,72 @@ describe('Firmware', () => {
     expect(await world.files()).toHaveLength(1);
   });
 });
+
+describe('The stored file of a firmware', () => {
+  let world: World;
+  let id: string;
+  const bytes = Buffer.from('the firmware as it was built');
+  beforeEach(async () => {
+    world = await World.open();
+    await world.product();
+    id = (await world.upload<{ id: string }>(FIELDS, bytes)).body.id;
+  });
+  afterEach(() => world.close());
+
+  it('is given back as it was added, under a name that says what it is', async () => {
+    const response = await world.request(`/v1/firmware/${id}/file`);
+    expect(response.status).toBe(200);
+    expect(Buffer.from(await response.arrayBuffer()).equals(bytes)).toBe(true);
+    expect(response.headers.get('content-length')).toBe(String(bytes.length));
+    expect(response.headers.get('etag')).toBe(`"${createHash('sha256').update(bytes).digest('hex')}"`);
+    expect(response.headers.get('cache-control')).toContain('no-transform');
+    expect(response.headers.get('content-disposition')).toBe(
+      `attachment; filename="lamp___-2.0.0.bin"; filename*=UTF-8''lamp_${encodeURIComponent('固件')}-2.0.0.bin`,
+    );
+    expect((await world.request(`/v1/firmware/${id}/file`, { method: 'HEAD' })).status).toBe(200);
+  });
+
+  it('is written down in the audit log', async () => {
+    await (await world.request(`/v1/firmware/${id}/file`)).arrayBuffer();
+    const { body } = await world.get<{ items: object[] }>('/v1/audit?action=firmware.download');
+    expect(body.items).toMatchObject([{ actor: 'admin', target: `firmware/${id}`, outcome: 'done' }]);
+  });
+
+  it('is refused once it is deleted, and where there is none', async () => {
+    await world.call('DELETE', `/v1/firmware/${id}`);
+    expect(await world.get(`/v1/firmware/${id}/file`)).toMatchObject({
+      status: 409,
+      body: { code: 'firmware-deleted' },
+    });
+    expect(await world.get('/v1/firmware/none/file')).toMatchObject({ status: 404, body: { code: 'not-found' } });
+  });
+
+  it('is refused with an encoding that would be stored with it', async () => {
+    const part = (headers: string, content: string) =>
+      `--x\r\nContent-Disposition: form-data; ${headers}\r\n\r\n${content}\r\n`;
+    const fields = Object.entries({ ...FIELDS, version: '3' }).map(([name, value]) => part(`name="${name}"`, value));
+    const file = part('name="file"; filename="a.bin"\r\nContent-Transfer-Encoding: base64', 'Zmlybdandhcm');
+    const answer = await world.send<ProblemBody>('POST', '/v1/firmware', {
+      body: `${fields.join('')}${file}--x--\r\n`,
+      headers: { 'content-type': 'multipart/form-data; boundary=x' },
+    });
+    expect(answer).toMatchObject({ status: 400, body: { errors: [{ field: 'file' }] } });
+    expect(answer.body.detail).toMatch(/Content-Transfer-Encoding base64/);
+  });
+
+  it('counts for its own product where the token is of one, and for all where it is not', async () => {
+    await world.post('/v1/products', { productKey: 'ovens', name: 'Oven' });
+    const { body } = await world.post<{ token: string }>('/v1/tokens', {
+      name: 'O',
+      role: 'viewer',
+      productKey: 'ovens',
+    });
+    const quota = async (token?: string) =>
+      (
+        await world.send<{ quota: { used: number } }>('GET', '/v1/firmware', {
+          ...(token !== undefined && { headers: { authorization: `Bearer ${token}` } }),
+        })
+      ).body.quota.used;
+    expect([await quota(), await quota(body.token)]).toEqual([1, 0]);
+  });
+});

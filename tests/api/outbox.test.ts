@@ -1,4 +1,8 @@
-import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
+import {
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+} from '@temporalio/client';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createOutbox, type Outbox, type OutboxDeps } from '../../api/outbox.js';
@@ -11,6 +15,8 @@ class Engine {
   starts: Record<string, unknown>[] = [];
   /** Thrown at the next calls, whatever they are. */
   fault: Error | undefined;
+  /** Thrown at decisions. */
+  refusal: Error | undefined;
   /** Resolves before a start is answered. */
   held: Promise<void> = Promise.resolve();
 
@@ -29,8 +35,16 @@ class Engine {
       describe: async () => ({ runId, status: { name: 'RUNNING' }, raw: { workflowExecutionInfo: {} } }),
       cancel: () => this.tell(`cancel ${[workflowId, runId ?? chain.firstExecutionRunId ?? []].flat().join(' ')}`),
       signal: (signal: { name: string }) => this.tell(`${signal.name} ${workflowId}`),
+      executeUpdate: (update: { name: string }, { args: [approval] }: { args: [{ decision: string }] }) =>
+        this.tell(`${update.name} ${workflowId} ${approval.decision}`).then(() => {
+          if (this.refusal) throw this.refusal;
+        }),
     }),
   };
+
+  withDeadline<T>(_deadline: number, work: () => Promise<T>): Promise<T> {
+    return work();
+  }
 }
 
 describe('The outbox', () => {
@@ -101,7 +115,8 @@ describe('The outbox', () => {
   });
 
   it('tells a start before a cancellation or an end that was asked for meanwhile', async () => {
-    await world.post(`/v1/tasks/${taskId}/end`);
+    await world.notify(taskId, 'lamp-1');
+    expect((await world.post(`/v1/tasks/${taskId}/end`)).status).toBe(202);
     await outbox.deliverAll();
     expect(engine.told).toEqual([`start verification/${taskId}`, `end verification/${taskId}`]);
     expect(await undelivered()).toBeUndefined();
@@ -115,20 +130,64 @@ describe('The outbox', () => {
     expect(await undelivered()).toBeUndefined();
   });
 
-  it('does not tell the approval of a batch that is to be cancelled: it would begin for a moment', async () => {
-    await world.end(taskId);
-    const firmwareId = await world.verifiedFirmware('3.0.0');
-    const task = await world.records.createTask({
-      ...{ id: 'large', kind: 'batch', firmwareId, sourceVersions: ['1.0.0'], deviceNames: null, createdAtMs: 1 },
-      ...{ policy: resolvePolicy('batch'), startedBy: 'Ada', approvalAbove: 0 },
+  describe('for a batch that needs a second operator', () => {
+    let id: string;
+    beforeEach(async () => {
+      await world.end(taskId);
+      const firmwareId = await world.verifiedFirmware('3.0.0');
+      const task = await world.records.createTask({
+        ...{ id: 'large', kind: 'batch', firmwareId, sourceVersions: ['1.0.0'], deviceNames: null, createdAtMs: 1 },
+        ...{ policy: resolvePolicy('batch'), startedBy: 'Ada', approvalAbove: 0 },
+      });
+      ({ id } = task.value);
+      await outbox.deliver(id);
+      engine.told.length = 0;
     });
-    const { id } = task.value;
-    await outbox.deliver(id);
-    await world.records.decideTask(id, { decision: 'approved', by: 'Bob', remark: '', atMs: 2 });
-    await world.records.requestTaskCancel(id, 3);
-    await outbox.deliver(id);
-    expect(engine.told).toEqual([`start batch/${id}`, `cancel batch/${id}`]);
-    expect(await world.records.undeliveredTask(id)).toBeUndefined();
+    const decide = (decision: 'approved' | 'rejected') =>
+      world.records.decideTask(id, { decision, by: 'Bob', remark: '', atMs: 2 });
+
+    it.each(['approved', 'rejected'] as const)('tells once that it is %s', async (decision) => {
+      await decide(decision);
+      await outbox.deliver(id);
+      await outbox.deliver(id);
+      expect(engine.told).toEqual([`decide batch/${id} ${decision}`]);
+      expect(await world.records.undeliveredTask(id)).toBeUndefined();
+    });
+
+    it('tells the decision again that the engine did not take', async () => {
+      await decide('approved');
+      engine.fault = new Error('no worker');
+      await outbox.deliver(id);
+      expect(await world.records.undeliveredTask(id)).toMatchObject({ approval: { decision: 'approved' } });
+      engine.fault = undefined;
+      await outbox.deliver(id);
+      expect(await world.records.undeliveredTask(id)).toBeUndefined();
+    });
+
+    it('does not tell an approval beside a cancellation: it would begin for a moment', async () => {
+      await decide('approved');
+      await world.records.requestTaskCancel(id, 3);
+      await outbox.deliver(id);
+      expect(engine.told).toEqual([`cancel batch/${id}`]);
+      expect(await world.records.undeliveredTask(id)).toBeUndefined();
+    });
+
+    it('stops a run that was approved before the records were restored, and tells it no more', async () => {
+      await decide('rejected');
+      engine.refusal = new WorkflowUpdateFailedError('refused', undefined);
+      await outbox.deliver(id);
+      expect(engine.told).toEqual([`decide batch/${id} rejected`, `cancel batch/${id}`]);
+      expect(await world.records.undeliveredTask(id)).toBeUndefined();
+    });
+  });
+
+  it('has cancelled in the records what no device was told of, before the engine hears of it', async () => {
+    await outbox.deliver(taskId);
+    await world.notify(taskId, 'lamp-1');
+    await world.post(`/v1/tasks/${taskId}/cancel`);
+    engine.fault = new Error('the engine is away');
+    await outbox.deliver(taskId);
+    expect(await world.records.getTask(taskId)).toMatchObject({ counts: { notified: 1, cancelled: 1, pending: 0 } });
   });
 
   it('needs not tell a run that has ended', async () => {

@@ -36,13 +36,14 @@ describe('The overview', () => {
     const { body: batch } = await strict.post<{ id: string }>(`/v1/firmware/${firmwareId}/batch-updates`, {
       sourceVersions: ['1.0.0'],
     });
-    const toApprove = async () => (await strict.get<OverviewAnswer>('/v1/overview')).body.attention.tasksToApprove;
+    const ada = (await strict.post<{ token: string }>('/v1/tokens', { name: 'Ada', role: 'operator' })).body.token;
+    const headers = { authorization: `Bearer ${ada}`, 'content-type': 'application/json' };
+    const toApprove = async () =>
+      (await strict.send<OverviewAnswer>('GET', '/v1/overview', { headers })).body.attention.tasksToApprove;
     // The engine may not have heard of it yet.
     expect(await toApprove()).toMatchObject([{ id: batch.id, status: 'pending' }]);
     await strict.records.taskBegun(batch.id, 'run', 1);
     expect(await toApprove()).toMatchObject([{ id: batch.id, status: 'awaiting-approval', startedBy: 'admin' }]);
-    const ada = (await strict.post<{ token: string }>('/v1/tokens', { name: 'Ada', role: 'operator' })).body.token;
-    const headers = { authorization: `Bearer ${ada}`, 'content-type': 'application/json' };
     const approved = await strict.send('POST', `/v1/tasks/${batch.id}/approve`, { headers, body: '{}' });
     expect(approved.status).toBe(202);
     expect(await toApprove()).toEqual([]);
@@ -63,6 +64,7 @@ describe('The overview', () => {
           },
         },
       ],
+      nextCursor: null,
     });
     expect(await world.get('/v1/products/nothing/versions')).toMatchObject({ status: 404 });
   });

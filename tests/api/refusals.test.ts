@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { requirePermission } from '../../api/auth.js';
@@ -142,6 +143,51 @@ describe('A malformed request', () => {
       const answer = await world.send<ProblemBody>('POST', path, { body, headers: JSON_TYPE });
       expect(answer).toMatchObject({ status: 400, body: { code: 'invalid-request', errors: [{ field: 'body' }] } });
     }
+  });
+
+  it.each([
+    ['has no content type', new Blob(['{"name":"a"}']), {}, /^Content-Type: is missing; send .*application\/json/],
+    [
+      'has one of a form',
+      '{}',
+      { 'content-type': 'application/x-www-form-urlencoded' },
+      /^Content-Type: .*application\/json/,
+    ],
+    [
+      'is compressed',
+      gzipSync('{"name":"a"}'),
+      { ...JSON_TYPE, 'content-encoding': 'gzip' },
+      /^Content-Encoding: gzip is not/,
+    ],
+  ])('whose body %s is refused by the name of the header', async (_what, body, headers, detail) => {
+    for (const path of ['/v1/products', `/v1/products/${PRODUCT}/devices`]) {
+      const answer = await world.send<ProblemBody>('POST', path, { body, headers });
+      expect(answer).toMatchObject({ status: 415, body: { code: 'unsupported-media-type' } });
+      expect(answer.body.detail).toMatch(detail);
+    }
+  });
+
+  it('whose firmware is compressed on its way is refused', async () => {
+    const answer = await world.upload<ProblemBody>({ name: 'a' }, Buffer.from('x'), { 'content-encoding': 'gzip' });
+    expect(answer).toMatchObject({ status: 415, body: { code: 'unsupported-media-type' } });
+  });
+
+  it.each([
+    ['too many values', `{"devices":[${'{},'.repeat(200_000)}{}]}`, /at most \d+ values/],
+    ['too many levels', `{"devices":${'['.repeat(100)}${']'.repeat(100)}}`, /levels/],
+  ])('whose body has %s is refused before it is parsed', async (_what, body, detail) => {
+    const answer = await world.send<ProblemBody>('POST', `/v1/products/${PRODUCT}/devices`, {
+      body,
+      headers: JSON_TYPE,
+    });
+    expect(answer).toMatchObject({ status: 400, body: { code: 'invalid-request', errors: [{ field: 'body' }] } });
+    expect(answer.body.detail).toMatch(detail);
+  });
+
+  it('is not refused for brackets and commas within its texts', async () => {
+    const name = '[{,'.repeat(20);
+    const body = JSON.stringify({ name: `"${name}\\` });
+    expect((await world.send('POST', '/v1/products', { body, headers: JSON_TYPE })).status).toBe(201);
   });
 
   it.each(['text/plain', 'application/xml', 'application/x-www-form-urlencoded', 'image/png', 'application/jsonx'])(
@@ -315,7 +361,7 @@ describe('The OpenAPI document', () => {
       .filter(({ method, path }) => method !== 'ALL' && path.startsWith('/v1/'))
       .map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`);
     expect(new Set(listed)).toEqual(new Set(routed));
-    expect(listed).toHaveLength(48);
+    expect(listed).toHaveLength(57);
   });
 
   it('names, somewhere, every refusal that a route can answer, under its status', () => {
@@ -332,8 +378,8 @@ describe('The OpenAPI document', () => {
         }
       }
     }
-    // The answer where there is no route of that method, and one of downloads, which devices follow by their URL.
-    const elsewhere: readonly ErrorCode[] = ['method-not-allowed', 'firmware-file-damaged'];
+    // The answer where there is no route of that method.
+    const elsewhere: readonly ErrorCode[] = ['method-not-allowed'];
     const expected = Object.values(ErrorCode).filter((code) => !elsewhere.includes(code));
     expect(Array.from(named).sort()).toEqual(expected.sort());
   });

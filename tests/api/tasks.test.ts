@@ -254,9 +254,14 @@ describe('Update tasks', () => {
     });
   });
 
-  it('are ended early if they are verifications', async () => {
+  it('are ended early if they are verifications that have reached a device', async () => {
     const firmwareId = await world.firmware('3.0.0');
     const { body } = await world.post<Task>(`/v1/firmware/${firmwareId}/verifications`, { deviceNames: ['lamp-1'] });
+    expect(await world.post<ProblemBody>(`/v1/tasks/${body.id}/end`)).toMatchObject({
+      status: 409,
+      body: { code: 'verification-reached-nobody' },
+    });
+    await world.notify(body.id, 'lamp-1');
     const ended = await world.post(`/v1/tasks/${body.id}/end`);
     expect(ended.status).toBe(202);
     expect(ended.body['endRequestedAt']).not.toBeNull();

@@ -76,6 +76,7 @@ export class World {
       workflowHistory: () => Promise.reject(notFound('The history')),
       examine: () => Promise.reject(notFound('The doctor')),
       forget: () => Promise.reject(notFound('Retention')),
+      mqttAddress: () => ({ host: 'mqtt.test', port: 1883, tlsPort: 8883, clientCertificates: false }),
       cutOff: async () => undefined,
       approvalAbove: null,
       adminToken: TOKEN,
@@ -102,9 +103,9 @@ export class World {
 
   /** Listens on a free port of the loopback, or on the one given. */
   async listen(atPort = 0): Promise<{ readonly url: string; readonly port: number }> {
-    const { records, store, log } = this.deps;
+    const { records, store, log, httpLimits } = this.deps;
     const downloads = createDownloadHandler({ records, store, log, tokens: this.tokens, measure: this.api.measure });
-    this.server = createHttpServer({ api: this.api, downloads, log });
+    this.server = createHttpServer({ api: this.api, downloads, log, ...(httpLimits && { limits: httpLimits }) });
     this.server.listen(atPort, '127.0.0.1');
     await once(this.server, 'listening');
     const { port } = this.server.address() as AddressInfo;
@@ -179,6 +180,7 @@ export class World {
   async verifiedFirmware(version = '2.0.0'): Promise<string> {
     const id = await this.firmware(version);
     const { body } = await this.post<{ id: string }>(`/v1/firmware/${id}/verifications`, { deviceNames: ['lamp-1'] });
+    await this.succeed(body.id, 'lamp-1');
     await this.records.taskEnded(body.id, 'completed', Date.now());
     return id;
   }

@@ -8,7 +8,7 @@ import { PROJECT_FOLDER } from '../../worker/paths.js';
 
 /* Each bench at a tiny size: that it works, and that its own counts add up, which it checks itself. Never its times. */
 
-it.each(['1', '1b', '2', '3', '4', '5', '6', '7', '8', 'soak'])(
+it.each(['1', '1b', '2', '3', '4', '5', '6', '7', '8', '9', 'soak'])(
   'bench %s runs at its small size, and leaves its figures',
   async (name) => {
     const out = await mkdtemp(join(tmpdir(), 'ferry-bench-smoke-'));

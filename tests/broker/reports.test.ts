@@ -519,6 +519,19 @@ describe('queries', () => {
     expect((await device.next(reply)).payload).toContain('"data":{}');
   });
 
+  it('are answered with nothing once the task is to be cancelled, though no run was told', async () => {
+    const { taskId } = await ground.notifiedUpdate();
+    const device = await ground.connect(light(1), selfSubscribed(light(1)));
+    await device.client.subscribeAsync([reply, request], { qos: 1 });
+    await ground.records.requestTaskCancel(taskId, 5);
+    failTimes(100, 'fetched');
+    await device.publish(get, '{"id":"2"}');
+    expect((await device.next(reply)).payload).toContain('"data":{}');
+    await device.publish(request, '{"id":3,"params":{"version":"1.0.0"}}');
+    expect((await device.next(request)).payload).not.toContain('"url"');
+    expect(toldNames()).not.toContain('fetched');
+  });
+
   it('are answered with nothing once the device has reported a failure, also while the engine can’t be told', async () => {
     await ground.notifiedUpdate();
     const device = await ground.device();

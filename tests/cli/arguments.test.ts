@@ -51,6 +51,21 @@ describe('numbers and lists', () => {
     expect(await readNames(join(folder, 'devices.csv'))).toEqual(['T-1', 'T-2']);
   });
 
+  it.each([
+    ['semicolons and quotes', '"Device Name";"protocol"\r\n"T-1";mqtt\r\n T-2 ;\r\n;\r\n'],
+    ['tabs', 'deviceName\tprotocol\nT-1\tmqtt\nT-2\t\n'],
+    ['line ends of old Macs', 'deviceName\rT-1\rT-2\r'],
+    ['UTF-16', Buffer.from('\uFEFFdeviceName\nT-1\nT-2\n', 'utf16le')],
+  ])('reads names from a table with %s', async (_what, content) => {
+    await writeFile(join(folder, 'table.csv'), content);
+    expect(await readNames(join(folder, 'table.csv'))).toEqual(['T-1', 'T-2']);
+  });
+
+  it('reads names that an export has quoted, since they look like formulas', async () => {
+    await writeFile(join(folder, 'failures.csv'), "deviceName,status\n'@T-1,completed\n'-T-2,completed\n");
+    expect(await readNames(join(folder, 'failures.csv'))).toEqual(['@T-1', '-T-2']);
+  });
+
   it('refuses a file without a name', async () => {
     await writeFile(join(folder, 'empty'), '\n# nobody\n');
     await expect(readNames(join(folder, 'empty'))).rejects.toThrow(/names no device/);

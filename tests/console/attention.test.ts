@@ -7,6 +7,7 @@ import { Ground } from './ground.js';
 let ground: Ground;
 let devices: Device[];
 let batchId: string;
+let ada: string;
 const PRODUCT = 'lamps';
 
 beforeAll(async () => {
@@ -29,12 +30,12 @@ beforeAll(async () => {
   });
   await devices[0]?.update();
   await ferry.until<{ status: string }>(`/v1/tasks/${verification.body.id}`, ({ status }) => status === 'completed');
-  const ada = await ferry.post<{ token: string }>('/v1/tokens', { name: 'Ada', role: 'operator' });
+  ada = await ground.operator('Ada', 'operator');
   const batch = await ferry.call<{ id: string }>(
     'POST',
     `/v1/firmware/${id}/batch-updates`,
     { sourceVersions: ['1.0.0'] },
-    { authorization: `Bearer ${ada.body.token}` },
+    { authorization: `Bearer ${ada}` },
   );
   batchId = batch.body.id;
   await ferry.until<{ status: string }>(`/v1/tasks/${batchId}`, ({ status }) => status === 'awaiting-approval');
@@ -73,13 +74,36 @@ describe('A batch that waits for a second operator', () => {
     await page.context().close();
   });
 
+  it('can’t be decided by who has created it, nor by a viewer, and waits for neither', async () => {
+    const eve = await ground.operator('Eve', 'viewer');
+    for (const [token, who, reason] of [
+      [ada, 'Ada', 'You have created this batch: somebody else must approve it'],
+      [eve, 'Eve', 'Your role (Viewer) may not do this. Ask an administrator for the permission.'],
+    ] as const) {
+      const page = await ground.signedInBy(token, '/');
+      await page.getByText('Nothing waits for you.').waitFor();
+      await page.getByRole('banner').getByText(who).waitFor();
+      await page.goto(`/tasks/${batchId}`);
+      await page.getByRole('note', { name: reason }).first().waitFor();
+      expect(await page.getByRole('button', { name: 'Approve' }).isDisabled()).toBe(true);
+      expect(await page.getByRole('button', { name: 'Reject' }).isDisabled()).toBe(true);
+      expect(page.faults).toEqual([]);
+      await page.context().close();
+    }
+  });
+
   it('is approved with a remark of one line', async () => {
     const page = await ground.signedIn(`/tasks/${batchId}`);
     await page.getByRole('button', { name: 'Approve' }).click();
     const dialog = page.getByRole('dialog');
     await dialog.getByLabel('Remark').pressSequentially('looked at\nthe canary');
-    await dialog.getByRole('button', { name: 'Approve' }).click();
+    const sent: string[] = [];
+    page.on('request', (request) => request.url().endsWith('/approve') && sent.push(request.url()));
+    await dialog.getByRole('button', { name: 'Approve' }).dblclick();
     await page.getByText('Approved by admin').waitFor();
+    expect(sent).toHaveLength(1);
+    const log = await ground.ferry.get<{ items: unknown[] }>('/v1/audit?action=task.approve');
+    expect(log.body.items).toHaveLength(1);
     await page.getByText('looked atthe canary').waitFor();
     expect(page.faults).toEqual([]);
     await page.context().close();
@@ -92,7 +116,7 @@ describe('A page', () => {
     // As of a service whose data folder was exchanged for an older one afterwards.
     await page.route(
       `**/v1/tasks/${batchId}/events`,
-      (route) => route.fulfill({ contentType: 'text/event-stream', body: 'id: 999999999\n\n' }),
+      (route) => route.fulfill({ contentType: 'text/event-stream', body: 'data:\nid: 999999999\n\n' }),
       { times: 1 },
     );
     const events = { status: 0 };

@@ -29,10 +29,19 @@ export class Ground {
   }
 
   /** As `visit`, signed in as a person would. */
-  async signedIn(path: string, options: BrowserContextOptions = {}): Promise<WatchedPage> {
+  signedIn(path: string, options: BrowserContextOptions = {}): Promise<WatchedPage> {
+    return this.signedInBy(ADMIN_TOKEN, path, options);
+  }
+
+  /** The token of another operator. */
+  async operator(name: string, role: 'viewer' | 'operator'): Promise<string> {
+    return (await this.ferry.post<{ token: string }>('/v1/tokens', { name, role })).body.token;
+  }
+
+  async signedInBy(token: string, path: string, options: BrowserContextOptions = {}): Promise<WatchedPage> {
     const page = await openPage(this.browser, { baseURL: this.ferry.url, ...options });
     const headers = { 'content-type': 'application/json' };
-    const response = await page.request.post('/v1/session', { headers, data: { token: ADMIN_TOKEN } });
+    const response = await page.request.post('/v1/session', { headers, data: { token } });
     if (response.status() !== 201) throw new Error(`Signing in was answered ${response.status()}`);
     await page.goto(path);
     return page;

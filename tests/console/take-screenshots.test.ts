@@ -5,7 +5,11 @@ import { openFleet, type Fleet } from './fleet.js';
 import { Ground } from './ground.js';
 
 const FOLDER = process.env['FERRY_SCREENSHOTS'] ?? '';
-const SIZES = { wide: { width: 1360, height: 860 }, phone: { width: 390, height: 844 } } as const;
+const SIZES = {
+  wide: { width: 1440, height: 900 },
+  narrow: { width: 1024, height: 768 },
+  phone: { width: 390, height: 844 },
+} as const;
 
 let ground: Ground;
 let fleet: Fleet;
@@ -48,7 +52,7 @@ describe('Screenshots', () => {
         for (const [title, path] of Object.entries(pages())) {
           await page.goto(path);
           await page.locator('h1').waitFor();
-          await page.locator('.ant-spin-spinning, .ant-skeleton').waitFor({ state: 'detached' });
+          await page.locator('.ant-spin-spinning, .ant-skeleton').first().waitFor({ state: 'detached' });
           if (path.includes('dialog=')) await page.getByRole('dialog').waitFor();
           // As tall as its content: what is fixed to an edge stays at its edge.
           await page.setViewportSize(viewport);

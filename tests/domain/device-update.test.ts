@@ -8,19 +8,23 @@ import {
   failed,
   graceUntilMs,
   initialState,
+  isAway,
   isOpen,
+  left,
+  downloading,
   notified,
   onlineBackoffMs,
   plausibleTime,
   progressed,
   responseTimeoutMs,
+  returned,
   silent,
   succeeded,
   unreachable,
   waitingFor,
   withheld,
 } from '../../domain/device-update.js';
-import { DEFAULT_POLICY, POLICY_BOUNDS, resolvePolicy } from '../../domain/policy.js';
+import { DEFAULT_POLICY, POLICY_BOUNDS, resolvePolicy, wholePolicy } from '../../domain/policy.js';
 
 type Event = (state: DeviceUpdateState, atMs: number) => DeviceUpdateState;
 
@@ -28,6 +32,9 @@ const anyEvent: fc.Arbitrary<Event> = fc.oneof(
   fc.constant<Event>(notified),
   fc.constant<Event>(unreachable),
   fc.constant<Event>(silent),
+  fc.constant<Event>(left),
+  fc.constant<Event>(returned),
+  fc.constant<Event>(downloading),
   fc.integer({ min: 0, max: 100 }).map<Event>((step) => (state, atMs) => progressed(state, step, atMs)),
   fc.constant<Event>((state, atMs) => succeeded(state, atMs)),
   fc.constant<Event>((state, atMs) => failed(state, 'stalled', atMs)),
@@ -149,6 +156,41 @@ describe('what a device update waits for', () => {
   });
 });
 
+describe('a device that left in mid-update', () => {
+  const policy = DEFAULT_POLICY.batch;
+  const away = left(progressed(notified(initialState(0), 1_000), 40, 2_000), 5_000);
+
+  it('is back by whatever comes from it later, and by nothing that came before', () => {
+    expect(isAway(away)).toBe(true);
+    expect(isAway(progressed(away, 30, 4_000))).toBe(true);
+    for (const back of [progressed(away, 50, 6_000), downloading(away, 6_000), returned(away, 4_000)]) {
+      expect(isAway(back)).toBe(false);
+      expect(waitingFor(back, policy, 'mqtt', 0)).toMatchObject({ what: 'progress' });
+    }
+  });
+
+  it('is waited for no longer than the overall time, nor than its own', () => {
+    expect(waitingFor(away, policy, 'mqtt', 0)).toMatchObject({
+      ...{ what: 'return', sinceMs: 5_000, untilMs: 2_000 + policy.overallTimeoutMs },
+      then: 'goes on when it is back; else fails as offline-expired',
+    });
+    const short = { ...policy, offlineMidUpdateMs: 60_000 };
+    expect(waitingFor(away, short, 'mqtt', 0)?.untilMs).toBe(65_000);
+  });
+
+  it('was not away before it began', () => {
+    const before = notified(initialState(0), 1_000);
+    expect(left(before, 5_000)).toBe(before);
+  });
+});
+
+describe('the policies of older releases', () => {
+  it('wait for no device that left in mid-update', () => {
+    const { offlineMidUpdateMs: _, ...older } = DEFAULT_POLICY.batch;
+    expect(wholePolicy(older)).toMatchObject({ offlineMidUpdateMs: 0 });
+  });
+});
+
 describe('the hold on devices that keep reconnecting', () => {
   it('lets the first five through and never waits more than an hour', () => {
     expect([0, 1, 4].map(onlineBackoffMs)).toEqual([0, 0, 0]);
@@ -213,7 +255,7 @@ describe('the grace after an outage of Ferry', () => {
 describe('an update whose firmware file is damaged', () => {
   const policy = DEFAULT_POLICY.batch;
   it('waits with that as its reason and the clock of its offline time, until it is notified', () => {
-    const held = withheld(initialState(1_000));
+    const held = withheld(initialState(1_000), 'file-damaged');
     expect(waitingFor(held, policy, 'mqtt', 0)).toMatchObject({
       what: 'firmware-file',
       untilMs: 1_000 + policy.offlineTimeoutMs,

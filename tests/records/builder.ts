@@ -1,3 +1,4 @@
+import { initialState, succeeded } from '../../domain/device-update.js';
 import { resolvePolicy, type UpdatePolicy } from '../../domain/policy.js';
 import type { NewTask, Records, TaskRecord } from '../../records/records.js';
 
@@ -43,12 +44,15 @@ export class Builder {
     return id;
   }
 
-  /** Made verified without devices: by a verification of a device that is there only for it. */
+  /** Made verified by a device that is there only for it, and was found to run it. */
   async verified(version: string, module = 'default'): Promise<string> {
     const id = await this.firmware(version, 1_000, module);
     const probe = this.id('probe');
     await this.devices([probe]);
-    await this.records.taskEnded((await this.verification(id, [probe])).id, 'completed', 1);
+    const { id: taskId } = await this.verification(id, [probe]);
+    const key = { productKey: this.productKey, deviceName: probe };
+    await this.records.recordDeviceUpdate(taskId, key, succeeded(initialState(1), 1), null);
+    await this.records.taskEnded(taskId, 'completed', 1);
     return id;
   }
 

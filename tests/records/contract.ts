@@ -11,6 +11,7 @@ import { describeDeviceUpdates } from './contract/device-updates.js';
 import { describeEnding } from './contract/ending.js';
 import { describeFirmware } from './contract/firmware.js';
 import type { Ground } from './contract/ground.js';
+import { describeGate } from './contract/gate.js';
 import { describeKeeping } from './contract/keeping.js';
 import { describeLeavingService } from './contract/leaving-service.js';
 import { describeLists } from './contract/lists.js';
@@ -53,6 +54,7 @@ export function describeRecords(dialect: string, open: () => Promise<OpenRecords
     describeAnyEvents(ground);
     describeEnding(ground);
     describeOutbox(ground);
+    describeGate(ground);
     describeChanges(ground);
     describeLists(ground);
     describeRestore(ground);

@@ -51,6 +51,9 @@ describe('counts that triggers keep', () => {
     expect(await records.bookkeepingFaults()).toEqual([]);
     expect(await records.countFailuresByCause(taskId)).toEqual({ stalled: 1 });
     expect(await records.countDevices()).toEqual([{ productKey: build.productKey, online: 1, offline: 1 }]);
-    expect(await records.countVersions(build.productKey, 'default')).toContainEqual({ version: '1.0.0', devices: 1 });
+    expect((await records.countVersions(build.productKey, 'default', { limit: 10 })).items).toContainEqual({
+      version: '1.0.0',
+      devices: 1,
+    });
   });
 });

@@ -19,6 +19,7 @@ export async function callEverything(records: Records): Promise<void> {
   const { id: updateId } = await records.recordDeviceUpdate(task.id, key, notified(initialState(1), 2), 'run');
   await records.progressReported(key, { module: null, step: 1, atMs: 3 });
   await records.failureReported(key, { module: null, cause: 'stalled', description: '', atMs: 3 });
+  await records.downloading(updateId, 3);
   await records.signalled(updateId, 'online', 4);
   await records.requestDeviceCancel(task.id, 'a', 4);
   await records.taskBegun(task.id, 'run', 1);
@@ -76,13 +77,15 @@ export async function callEverything(records: Records): Promise<void> {
   await records.signInRefused(key, { reason: 'wrong-secret', address: '10.0.0.1', atMs: 5 });
   await records.nameClashed(key, { atMs: 6, addresses: ['10.0.0.1', '10.0.0.2'] });
   await records.countFailuresByCause(task.id);
-  await records.countVersions(build.productKey, 'default');
+  await records.countVersions(build.productKey, 'default', { limit: 2 });
+  await records.countVersions(build.productKey, 'default', { limit: 2, cursor: cursorOf(1, 'x') });
   await records.countDevices();
   await records.listConflicts(build.productKey, 'default');
   const batch = { firmwareId: id, sourceVersions: ['1.0.0'], policy: task.policy };
   await records.previewBatch({ ...batch, deviceNames: null });
   await records.previewBatch({ ...batch, deviceNames: ['a'] });
   await records.countEnded(task.id, 0, 1);
+  await records.countOnline(task.id);
   await records.countFailuresSince(0);
   await records.countFailuresSince(0, build.productKey);
   await records.latestFailures(0, 2);
@@ -101,6 +104,13 @@ export async function callEverything(records: Records): Promise<void> {
   await records.undeliveredDeviceCancels(2);
   await records.changesSince(0, null, 2);
   await records.changesSince(0, task.id, 2);
+  await records.undeliveredDeviceCancels(2, task.id);
+  await records.giveOut(task.id, key, initialState(1), 'run');
+  await records.takeBack(task.id, key, { state: initialState(1), runId: 'run', notifiedAtMs: 2 });
+  for (const which of ['untold', 'unbegun'] as const) {
+    await records.cancelWaiting(task.id, { which, fromOrdinal: 1, toOrdinal: 2, atMs: 5 });
+  }
+  await records.untoldRuns(task.id, 0, 2);
   await records.delivered(task.id, 'cancel');
   await records.deviceCancelDelivered(updateId);
   await records.deleteFirmware(id, 5).catch(() => undefined);

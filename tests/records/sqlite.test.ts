@@ -66,7 +66,9 @@ describe('a database file', () => {
     db.close();
     const records = openSqliteRecords({ path, synchronous: 'normal', sealer: testSealer });
     expect(await records.countDevices()).toEqual([{ productKey: 'p', online: 1, offline: 1 }]);
-    expect(await records.countVersions('p', 'default')).toEqual([{ version: '1.0', devices: 2 }]);
+    expect((await records.countVersions('p', 'default', { limit: 10 })).items).toEqual([
+      { version: '1.0', devices: 2 },
+    ]);
     expect(await records.countFailuresByCause('t')).toEqual({ stalled: 1 });
     expect(await records.getFirmware('f')).toMatchObject({
       lastVerification: { taskId: 'v', status: 'completed', succeeded: 1, total: 2, endedAtMs: 9 },

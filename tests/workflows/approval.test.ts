@@ -18,7 +18,7 @@ const decision = (by: string, what: Approval['decision'] = 'approved'): Approval
 });
 /** As an operator and the outbox do it: the records first. */
 async function decide(taskId: string, approval: Approval): Promise<void> {
-  const task = await world.records.decideTask(taskId, approval);
+  const { value: task } = await world.records.decideTask(taskId, approval);
   await world.taskRun(task).executeUpdate(decideUpdate, { args: [approval] });
 }
 

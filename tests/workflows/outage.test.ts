@@ -110,4 +110,26 @@ describe('a damaged firmware file', () => {
     await world.reportVersion(task, DEVICE, '2.0.0');
     expect(await ended()).toMatchObject({ outcome: 'succeeded', detail: null, notifications: 1 });
   });
+
+  it('is tried once more at the limit of a device that nobody has told of the repair', async () => {
+    await world.seed([DEVICE]);
+    world.devices.file = 'corrupt';
+    task = await world.verify([DEVICE], { offlineTimeoutMs: 60 * MINUTE_MS });
+    await world.until(task, DEVICE, ({ detail }) => detail !== null);
+    world.devices.file = 'intact';
+    await world.env.sleep(61 * MINUTE_MS);
+    await world.until(task, DEVICE, ({ status }) => status === 'notified');
+    await world.reportVersion(task, DEVICE, '2.0.0');
+    expect(await ended()).toMatchObject({ outcome: 'succeeded' });
+  });
+
+  it('that stays damaged is the cause that is told, and not that the device was offline', async () => {
+    await world.seed([DEVICE]);
+    world.devices.file = 'corrupt';
+    task = await world.verify([DEVICE], { offlineTimeoutMs: 60 * MINUTE_MS });
+    await world.until(task, DEVICE, ({ detail }) => detail !== null);
+    const record = await ended();
+    expect(record).toMatchObject({ outcome: 'failed', cause: 'update-failed' });
+    expect(record?.detail).toContain('held back: The stored firmware file is damaged');
+  });
 });

@@ -34,6 +34,45 @@ describe('a run that somebody terminates in Temporal', () => {
     const ended = await world.untilTask(task, ({ counts }) => counts.cancelled === 2);
     expect(ended).toMatchObject({ status: 'completed', counts: { succeeded: 2, cancelled: 2 } });
   });
+
+  it('says so where a person has cancelled the run of one device in Temporal', async () => {
+    await world.seed(names(1));
+    const task = await world.batch();
+    await world.until(task, 'lamp-0', ({ status }) => status === 'notified');
+    await world.run('lamp-0').cancel();
+    const record = await world.until(task, 'lamp-0', ({ status }) => status === 'cancelled');
+    expect(record.detail).toBe('Its run was cancelled in Temporal.');
+    await world.taskRun(task).result();
+  });
+
+  it('is started once more when it is a shard’s, for the devices that it had not begun', async () => {
+    await world.seed(names(60));
+    world.devices.online.clear();
+    const task = await world.batch({}, 60);
+    await world.until(task, 'lamp-0', ({ begunAtMs }) => begunAtMs !== null);
+    await world.env.client.workflow.getHandle(`batch/${task.id}/shard-0`).terminate('by hand');
+    // Whichever device was not begun then has its run now; the others have ended with the shard.
+    const settled = await world.untilTask(task, ({ counts }) => counts.cancelled > 0);
+    const openOnes = async () => {
+      const { items } = await world.records.listDeviceUpdates(task.id, {}, { limit: 100 });
+      return items.filter(({ status }) => status === 'pending');
+    };
+    for (const { deviceName } of await openOnes()) {
+      const begun = await world.until(
+        task,
+        deviceName,
+        ({ begunAtMs, endedAtMs }) => (begunAtMs ?? endedAtMs) !== null,
+      );
+      if (begun.status === 'pending') await world.comesOnline(task, deviceName).catch(() => undefined);
+      const told = await world.until(task, deviceName, ({ status }) => status === 'notified' || status === 'cancelled');
+      if (told.status === 'notified') await world.reportVersion(task, deviceName, '2.0.0');
+    }
+    await world.taskRun(task).result();
+    const ended = await world.untilTask(task, ({ status }) => status === 'completed');
+    expect(ended.counts.succeeded).toBeGreaterThan(0);
+    expect(ended.counts.succeeded + ended.counts.cancelled).toBe(60);
+    expect(settled.counts.failed).toBe(0);
+  });
 });
 
 describe('a run that Temporal ends at the limit of its history', () => {

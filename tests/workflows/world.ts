@@ -1,16 +1,25 @@
 import { join } from 'node:path';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { temporal } from '@temporalio/proto';
 import { Worker, type WorkflowBundleOption } from '@temporalio/worker';
 import { inject } from 'vitest';
 import { createActivities } from '../../activities/activities.js';
 import type { Publisher } from '../../activities/publisher.js';
 import type { FailureCause } from '../../domain/causes.js';
 import type { DeviceProtocol } from '../../domain/device-update.js';
-import { deviceUpdateWorkflowId, SEARCH_ATTRIBUTES, TASK_QUEUE, type TaskKind } from '../../domain/ids.js';
+import { initialState, succeeded } from '../../domain/device-update.js';
+import {
+  deviceUpdateWorkflowId,
+  SEARCH_ATTRIBUTES,
+  shardWorkflowId,
+  TASK_QUEUE,
+  type TaskKind,
+} from '../../domain/ids.js';
 import { APPROVAL_TIMEOUT_MS, DEVICE_RUN_EVENTS_MAX, resolvePolicy, type UpdatePolicy } from '../../domain/policy.js';
 import type { DeviceUpdateRecord, OpenDeviceUpdate, Records, TaskRecord } from '../../records/records.js';
 import { failureSignal, fetchedSignal, onlineSignal, progressSignal, versionSignal } from '../../workflows/messages.js';
 import { taskRunOptions } from '../../workflows/task-input.js';
+import { createDeviceRuns } from '../../worker/device-runs.js';
 import { PROJECT_FOLDER } from '../../worker/paths.js';
 import { SILENT_STORY } from '../../worker/replay/silent-story.js';
 import { createTerminatedByEngine } from '../../worker/temporal/termination.js';
@@ -66,6 +75,7 @@ async function populate(env: TestWorkflowEnvironment): Promise<World> {
         records,
         publisher: devices,
         terminatedByEngine: createTerminatedByEngine(env.client),
+        runs: createDeviceRuns(env.client),
         isIntact: async () => devices.file,
       }),
     });
@@ -221,7 +231,7 @@ export class World {
     return task;
   }
 
-  /** A verification that ends at once, without a run: enough to make the firmware verified. */
+  /** A verification of a device that runs the firmware, without a run: enough to make the firmware verified. */
   async makeVerified(): Promise<void> {
     const id = `warm-up-${this.firmwareId}`;
     if (await this.records.getTask(id)) return;
@@ -236,6 +246,9 @@ export class World {
       policy: resolvePolicy('verification'),
       createdAtMs: atMs,
     });
+    for (const key of items) {
+      await this.records.recordDeviceUpdate(id, key, succeeded(initialState(atMs), atMs), null);
+    }
     await this.records.taskEnded(id, 'completed', atMs);
   }
 
@@ -280,6 +293,24 @@ export class World {
   }
   taskRun(task: TaskRecord) {
     return this.env.client.workflow.getHandle(task.workflowId);
+  }
+
+  /** Resolves once a shard was refused a run, since its device has one. */
+  async untilRefused(task: TaskRecord, shard: number): Promise<void> {
+    const { workflowService: service } = this.env.client;
+    let nextPageToken: Uint8Array | undefined;
+    const { EventType } = temporal.api.enums.v1;
+    for (;;) {
+      const page = await service.getWorkflowExecutionHistory({
+        namespace: this.env.namespace ?? 'default',
+        execution: { workflowId: shardWorkflowId(task.id, shard) },
+        waitNewEvent: true,
+        ...(nextPageToken && { nextPageToken }),
+      });
+      const refused = EventType.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_FAILED;
+      if (page.history?.events?.some(({ eventType }) => eventType === refused)) return;
+      ({ nextPageToken } = page);
+    }
   }
 
   // What the gateway does with a device's reports: records first, then the run.

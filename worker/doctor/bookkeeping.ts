@@ -45,7 +45,7 @@ function described(fault: BookkeepingFault): Pick<Difference, 'subject' | 'sente
     case 'claim-leaked':
       return {
         subject: `task ${fault.taskId}`,
-        sentence: `It has ended and still holds the source version ${fault.sourceVersion}.`,
+        sentence: `It has ended or is being stopped, and still holds the source version ${fault.sourceVersion}.`,
         remedy: { would: 'A repair releases the claim.', did: 'The claim was released.' },
       };
     case 'claim-missing':

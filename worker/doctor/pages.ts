@@ -7,6 +7,8 @@ const PAGE = 500;
 export async function* eachOf<T>(list: (page: PageRequest) => Promise<Page<T>>): AsyncGenerator<T> {
   let cursor: string | undefined;
   do {
+    // Reading is synchronous: others have their turn between the pages.
+    await setImmediate();
     const page = await list({ limit: PAGE, cursor });
     yield* page.items;
     // The records answer without a pause: everything else has its turn between two pages.

@@ -1,10 +1,10 @@
-import type { ShardDevice } from '../../activities/activities.js';
+import type { Held, ShardDevice } from '../../activities/activities.js';
 import { failed, initialState, cancelled, type DeviceUpdateState } from '../../domain/device-update.js';
 import { wholePolicy } from '../../domain/policy.js';
 import type { Approval, TaskStatus } from '../../domain/update-task.js';
 import type { DeviceUpdateSnapshot, TaskSnapshot } from '../../records/records.js';
 import type { ShardInput, TaskInput, TaskResult } from '../../workflows/task-input.js';
-import { atMsOf, localActivityOf, valueOf, type HistoryEvent } from '../replay/decode.js';
+import { atMsOf, localActivityOf, patchOf, valueOf, type HistoryEvent } from '../replay/decode.js';
 import type { History } from '../replay/replay-history.js';
 
 /** What the history of a task's or a shard's run tells of the devices it was to update. */
@@ -20,29 +20,74 @@ export interface ParentStory {
 export function parentStory(history: History): ParentStory {
   const events = history.events ?? [];
   const input = inputOf(events);
+  const ends = new ForeignEnds();
   let devices: readonly ShardDevice[] = [];
-  const foreignEnds = new Map<string, DeviceUpdateState>();
-  let nowMs = 0;
   for (const event of events) {
-    if (event.workflowTaskStartedEventAttributes) nowMs = atMsOf(event);
     const activity = localActivityOf(event);
     // A try that failed has left its mark too.
     if (activity?.name === 'loadShard' && activity.failure === undefined)
       devices = activity.answer as readonly ShardDevice[];
-    const end = foreignEnd(event, nowMs);
-    if (end) foreignEnds.set(...end);
+    ends.hear(event);
   }
-  return { devices, firstOrdinal: (input.shard ?? 0) * input.shardDevices, foreignEnds };
+  return { devices, firstOrdinal: (input.shard ?? 0) * input.shardDevices, foreignEnds: ends.all() };
 }
 
-function foreignEnd(event: HistoryEvent, nowMs: number): [deviceName: string, state: DeviceUpdateState] | undefined {
-  const atMs = Math.max(nowMs, atMsOf(event));
-  const refused = event.startChildWorkflowExecutionFailedEventAttributes;
-  if (refused) return [deviceOf(refused.workflowId), failed(initialState(null), 'device-busy', atMs)];
-  const terminated = event.childWorkflowExecutionTerminatedEventAttributes;
-  if (!terminated) return undefined;
-  const state = cancelled(initialState(null), atMs, 'Its run was terminated in Temporal.');
-  return [deviceOf(terminated.workflowExecution?.workflowId), state];
+/** Ends of device updates that no run of their own has recorded, as the run above them tells. */
+class ForeignEnds {
+  private readonly ends = new Map<string, DeviceUpdateState>();
+  /** Refused since the last workflow task began: the device may be waited for. */
+  private readonly refused = new Map<string, DeviceUpdateState>();
+  private readonly questions = new Set<string>();
+  private nowMs = 0;
+  private waits = false;
+  private closesUntold = false;
+
+  hear(event: HistoryEvent): void {
+    if (event.workflowTaskStartedEventAttributes) {
+      this.settle();
+      this.nowMs = atMsOf(event);
+    }
+    const patch = patchOf(event);
+    // A refusal is no end from here on: the run asks who holds the device.
+    if (patch === 'waits-for-a-closing-run') {
+      this.waits = true;
+      this.refused.clear();
+    }
+    if (patch === 'closes-untold-runs') this.closesUntold = true;
+    this.hearOfRun(event);
+    this.hearOfHolders(event);
+  }
+
+  all(): ReadonlyMap<string, DeviceUpdateState> {
+    this.settle();
+    return this.ends;
+  }
+
+  private settle(): void {
+    if (!this.waits) for (const [deviceName, end] of this.refused) this.ends.set(deviceName, end);
+    this.refused.clear();
+  }
+
+  private hearOfRun(event: HistoryEvent): void {
+    const atMs = Math.max(this.nowMs, atMsOf(event));
+    const refused = event.startChildWorkflowExecutionFailedEventAttributes;
+    if (refused) this.refused.set(deviceOf(refused.workflowId), failed(initialState(null), 'device-busy', atMs));
+    const terminated = event.childWorkflowExecutionTerminatedEventAttributes;
+    if (!terminated) return;
+    const detail = this.closesUntold ? 'An operator cancelled it.' : 'Its run was terminated in Temporal.';
+    const deviceName = deviceOf(terminated.workflowExecution?.workflowId);
+    this.ends.set(deviceName, cancelled(initialState(null), atMs, detail));
+  }
+
+  private hearOfHolders(event: HistoryEvent): void {
+    const asked = event.activityTaskScheduledEventAttributes;
+    if (asked?.activityType?.name === 'whoHolds') this.questions.add(String(event.eventId));
+    const answered = event.activityTaskCompletedEventAttributes;
+    if (!answered || !this.questions.has(String(answered.scheduledEventId))) return;
+    for (const { deviceName, by } of valueOf(answered.result) as readonly Held[]) {
+      if (by === 'busy') this.ends.set(deviceName, failed(initialState(null), 'device-busy', atMsOf(event)));
+    }
+  }
 }
 
 /** Of `device-update/<product>/<device>`; neither name has a slash in it. */

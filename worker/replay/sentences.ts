@@ -134,6 +134,8 @@ function deed({ name, answer }: LocalActivity): string {
       return 'Ferry recorded the end of a device update that no run of its own could end';
     case 'loadShard':
       return `Ferry loaded ${(answer as readonly ShardDevice[]).length} device update(s)`;
+    case 'whoHolds':
+      return 'Ferry asked the records which devices still have another update';
     case 'beginTask':
       return 'Ferry recorded that the task’s run has begun';
     case 'endTask':
@@ -151,6 +153,10 @@ function notification(answer: NotifyAnswer): string {
       return 'The device could not be notified: it was not connected and subscribed';
     case 'on-target':
       return 'The device was not notified: it runs the target version';
+    case 'held':
+      return answer.by === 'paused'
+        ? 'The device was not notified: its task is paused'
+        : 'The device was not notified: its task waits for the approval of a second operator';
     case 'unfit':
       return `The device was not notified, since the update does not fit it: ${answer.reason}`;
     case 'file-damaged':

@@ -1,6 +1,6 @@
 import { Skeleton } from 'antd';
 import { Link, useParams } from 'react-router';
-import type { DeviceDetailAnswer, DeviceUpdateAnswer } from '../../../api/schemas.js';
+import type { DeviceDetailAnswer, DeviceHistoryEntryAnswer } from '../../../api/schemas.js';
 import { taskPath } from '../../app/paths.js';
 import { Notice } from '../../components/notice.js';
 import { PagedTable } from '../../components/paged-table.js';
@@ -11,6 +11,7 @@ import { ProblemAlert } from '../../components/problem-alert.js';
 import { DeviceUpdateStatus, Presence, WaitingFor } from '../../components/status.js';
 import { Ago, Time } from '../../components/time.js';
 import { useDevice, useDeviceHistory } from '../../data/devices.js';
+import { useFormat } from '../../texts/format.js';
 import { useTexts } from '../../texts/language.js';
 
 export function Component() {
@@ -97,35 +98,58 @@ function Revoked({ at }: { at: string }) {
 }
 
 /** One update from its acceptance to its end, in sentences. */
-function Story({ update }: { update: DeviceUpdateAnswer }) {
+function Story({ update }: { update: DeviceHistoryEntryAnswer }) {
   const { deviceDetails: texts, words } = useTexts();
+  const { kind, firmware, sourceVersions, taskId } = update;
+  return (
+    <>
+      <p style={{ marginTop: 0 }}>
+        <Link to={taskPath(taskId)} style={{ textDecoration: 'underline' }}>
+          {texts.task(words.taskKind[kind], `${firmware.name} ${firmware.version}`)}
+        </Link>{' '}
+        <DeviceUpdateStatus update={update} />
+        <br />
+        <span style={{ color: 'var(--ferry-text-quiet)' }}>
+          {[
+            ...(sourceVersions.length === 0 ? [] : [texts.from(sourceVersions.join(', '))]),
+            ...(firmware.module === 'default' ? [] : [`${words.module} ${firmware.module}`]),
+            texts.attempt(update.attempt),
+            ...(update.startedBy === null ? [] : [texts.startedBy(update.startedBy)]),
+          ].join(' · ')}
+        </span>
+      </p>
+      <Steps update={update} />
+      {update.cause !== null && <strong>{words.cause[update.cause]}</strong>}
+      {update.cancelledBy !== null && <strong>{texts.cancelledBy(update.cancelledBy)}</strong>}
+      {update.detail !== null && <div lang="en">{update.detail}</div>}
+      <WaitingFor waiting={update.waitingFor} />
+    </>
+  );
+}
+
+/** When each step was, to the second, and how long after the one before. */
+function Steps({ update }: { update: DeviceHistoryEntryAnswer }) {
+  const { deviceDetails: texts } = useTexts();
+  const format = useFormat();
   const steps = [
     [texts.began, update.createdAt],
     [texts.notifiedTimes(update.notifications), update.notifiedAt],
     [texts.started, update.startedAt],
     [texts.ended, update.endedAt],
-  ] as const;
+  ].flatMap(([name, at]) => (typeof name === 'string' && typeof at === 'string' ? [{ name, at }] : []));
   return (
-    <>
-      <p style={{ marginTop: 0 }}>
-        <DeviceUpdateStatus update={update} /> · {texts.attempt(update.attempt)} ·{' '}
-        <Link to={taskPath(update.taskId)} style={{ textDecoration: 'underline' }}>
-          {update.taskId}
-        </Link>
-      </p>
-      <ul style={{ paddingInlineStart: 20, marginBlock: 8 }}>
-        {steps.map(([name, at]) =>
-          at === null ? null : (
-            <li key={name}>
-              {name} <Time at={at} />
-            </li>
-          ),
-        )}
-      </ul>
-      {update.cause !== null && <strong>{words.cause[update.cause]}</strong>}
-      {update.detail !== null && <div lang="en">{update.detail}</div>}
-      <WaitingFor waiting={update.waitingFor} />
-    </>
+    <ul style={{ paddingInlineStart: 20, marginBlock: 8 }}>
+      {steps.map(({ name, at }, i) => {
+        const before = steps[i - 1]?.at;
+        const tookMs = before === undefined ? 0 : Date.parse(at) - Date.parse(before);
+        return (
+          <li key={name}>
+            {name} <Time at={at} withSeconds />
+            {tookMs >= 1_000 && <small> · {texts.after(format.duration(tookMs))}</small>}
+          </li>
+        );
+      })}
+    </ul>
   );
 }
 
@@ -138,8 +162,8 @@ function History({ device: { productKey, deviceName } }: { device: DeviceDetailA
       label={texts.history}
       query={query}
       paging={paging}
-      rowKey="taskId"
-      columns={[{ title: texts.history, key: 'story', render: (_, update) => <Story update={update} /> }]}
+      rowKey={({ taskId }) => taskId}
+      columns={[{ title: texts.history, key: 'story', render: (update) => <Story update={update} /> }]}
       empty={<Notice title={texts.none} text={texts.noneText} />}
     />
   );

@@ -1,13 +1,18 @@
-import { Alert, Button, Input, Modal, Table, Upload, message } from 'antd';
-import { useState } from 'react';
+import { Alert, Button, Input, Modal, Skeleton, Upload, message } from 'antd';
+import { useEffect, useRef, useState } from 'react';
+import { useBlocker } from 'react-router';
 import type { RegisteredDevicesAnswer } from '../../../api/schemas.js';
 import { secretsCsv } from '../../../domain/secrets-csv.js';
+import { Clip } from '../../components/clip.js';
+import { ConfirmDestructive } from '../../components/confirm-destructive.js';
 import { copyText, downloadText } from '../../components/copy-and-download.js';
+import { DataTable } from '../../components/data-table.js';
 import { ProblemAlert } from '../../components/problem-alert.js';
 import { useServerIsAway } from '../../data/connection.js';
-import { useRegisterDevices } from '../../data/devices.js';
+import { useConnectionInfo, useRegisterDevices } from '../../data/devices.js';
 import { useIdempotencyKey } from '../../data/idempotency.js';
 import { useTexts } from '../../texts/language.js';
+import { connectionLines } from './connection-lines.js';
 import { parseTyped, withLinesAsTyped } from './typed-devices.js';
 
 /** Names or a CSV file; the server names every bad line, and answers the secrets once. */
@@ -61,9 +66,18 @@ interface SecretsProps {
 function Secrets({ productKey, registered: { devices }, onClose }: SecretsProps) {
   const { devices: texts, words } = useTexts();
   const [toast, holder] = message.useMessage();
+  const [isKept, setIsKept] = useState(false);
   const csv = secretsCsv(devices);
   const copy = () =>
-    void copyText(csv).then((isCopied) => (isCopied ? toast.success(texts.copied) : toast.error(texts.copyFailed)));
+    void copyText(csv).then((isCopied) => {
+      if (!isCopied) return toast.error(texts.copyFailed);
+      setIsKept(true);
+      return toast.success(texts.copied);
+    });
+  const download = () => {
+    downloadText(`${productKey}-secrets.csv`, csv);
+    setIsKept(true);
+  };
   return (
     <Modal
       open
@@ -72,7 +86,7 @@ function Secrets({ productKey, registered: { devices }, onClose }: SecretsProps)
       onCancel={onClose}
       mask={{ closable: false }}
       footer={[
-        <Button key="download" type="primary" onClick={() => downloadText(`${productKey}-secrets.csv`, csv)}>
+        <Button key="download" type="primary" onClick={download}>
           {texts.download}
         </Button>,
         <Button key="copy" onClick={copy}>
@@ -84,31 +98,68 @@ function Secrets({ productKey, registered: { devices }, onClose }: SecretsProps)
       ]}
     >
       {holder}
+      <LeaveUnkept isKept={isKept} />
       <Alert type="warning" showIcon title={texts.secretsOnce} style={{ marginBottom: 12 }} />
-      <Table
-        size="small"
-        rowKey="deviceName"
-        dataSource={devices}
-        pagination={false}
-        scroll={{ y: 240, x: 'max-content' }}
+      <DataTable
+        label={texts.secret}
+        rows={devices}
+        rowKey={({ deviceName }) => deviceName}
+        maxHeight={280}
         columns={[
-          { title: words.device, dataIndex: 'deviceName' },
-          { title: texts.secret, render: (_, { deviceSecret }) => <code>{deviceSecret}</code> },
-          { title: texts.protocol, render: (_, { protocol }) => words.protocol[protocol] },
+          { key: 'device', title: words.device, render: ({ deviceName }) => <Clip text={deviceName} /> },
+          {
+            key: 'secret',
+            title: texts.secret,
+            render: ({ deviceSecret }) => <code style={{ overflowWrap: 'anywhere' }}>{deviceSecret}</code>,
+          },
+          { key: 'protocol', title: texts.protocol, render: ({ protocol }) => words.protocol[protocol] },
         ]}
       />
-      <h3>{texts.connect}</h3>
-      <pre style={{ overflowX: 'auto', fontSize: 12 }}>{connection(productKey, devices[0]?.deviceName ?? 'NAME')}</pre>
+      <Connection productKey={productKey} deviceName={devices[0]?.deviceName ?? 'NAME'} />
     </Modal>
   );
 }
 
+/** The secrets are in this dialog alone: whatever closes it, the way back and a reload included, asks before. */
+function LeaveUnkept({ isKept }: { isKept: boolean }) {
+  const { devices: texts } = useTexts();
+  const blocker = useBlocker(!isKept);
+  const isLeaving = useRef(false);
+  useEffect(() => {
+    if (isKept) return;
+    const ask = (event: BeforeUnloadEvent) => event.preventDefault();
+    window.addEventListener('beforeunload', ask);
+    return () => window.removeEventListener('beforeunload', ask);
+  }, [isKept]);
+  return (
+    <ConfirmDestructive
+      open={blocker.state === 'blocked'}
+      title={texts.leaveTitle}
+      text={texts.leaveText}
+      action={texts.leave}
+      onConfirm={async () => {
+        isLeaving.current = true;
+        blocker.proceed?.();
+      }}
+      onClose={() => !isLeaving.current && blocker.reset?.()}
+    />
+  );
+}
+
 /** As the vendor SDKs do it by themselves, once they have host and triple. */
-const connection = (productKey: string, deviceName: string): string =>
-  [
-    `host      ${location.hostname}, port 1883 (FERRY_MQTT_PORT)`,
-    `clientId  ${productKey}.${deviceName}|securemode=3,signmethod=hmacsha256,_ss=1|`,
-    `username  ${deviceName}&${productKey}`,
-    `password  hex(HMAC-SHA256(deviceSecret,`,
-    `            "clientId${productKey}.${deviceName}deviceName${deviceName}productKey${productKey}"))`,
-  ].join('\n');
+function Connection({ productKey, deviceName }: { productKey: string; deviceName: string }) {
+  const { devices: texts } = useTexts();
+  const info = useConnectionInfo();
+  if (info.error) return <ProblemAlert error={info.error} onRetry={info.refetch} />;
+  if (!info.data) return <Skeleton active />;
+  const lines = connectionLines(info.data, { productKey, deviceName, pageHost: window.location.hostname });
+  return (
+    <>
+      <h2 style={{ marginBlock: '16px 8px', fontSize: 16 }}>{texts.connect}</h2>
+      {/* It scrolls, so it takes the focus. */}
+      <pre tabIndex={0} style={{ overflowX: 'auto', fontSize: 12 }}>
+        {lines.join('\n')}
+      </pre>
+    </>
+  );
+}

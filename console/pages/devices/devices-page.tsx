@@ -32,9 +32,11 @@ export function Component() {
         actions={
           <>
             {product && <ProductChooser {...chooser} />}
-            <ActionButton onClick={() => set({ dialog: 'product' })}>{texts.newProduct}</ActionButton>
+            <ActionButton permission="devices:write" isForAllProducts onClick={() => set({ dialog: 'product' })}>
+              {texts.newProduct}
+            </ActionButton>
             {product && (
-              <ActionButton type="primary" onClick={() => set({ dialog: 'add' })}>
+              <ActionButton permission="devices:write" type="primary" onClick={() => set({ dialog: 'add' })}>
                 {texts.addDevices}
               </ActionButton>
             )}
@@ -47,7 +49,12 @@ export function Component() {
           title={texts.noProduct}
           text={texts.noProductRemedy}
           action={
-            <ActionButton type="primary" onClick={() => set({ dialog: 'product' })}>
+            <ActionButton
+              permission="devices:write"
+              isForAllProducts
+              type="primary"
+              onClick={() => set({ dialog: 'product' })}
+            >
               {texts.newProduct}
             </ActionButton>
           }
@@ -88,7 +95,7 @@ function Devices({ productKey }: { productKey: string }) {
         query={query}
         paging={paging}
         columns={columns}
-        rowKey="deviceName"
+        rowKey={({ deviceName }) => deviceName}
         empty={
           isFiltered ? (
             <Notice

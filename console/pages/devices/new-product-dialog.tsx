@@ -8,7 +8,7 @@ import { useTexts } from '../../texts/language.js';
 
 /** @param onClose with the key of the product, if one was created */
 export function NewProductDialog({ onClose }: { onClose: (productKey?: string) => void }) {
-  const { devices: texts, deviceDetails } = useTexts();
+  const { devices: texts } = useTexts();
   const isAway = useServerIsAway();
   const [form] = Form.useForm<{ name: string }>();
   const [key, setKey] = useState(newIdempotencyKey);
@@ -35,7 +35,7 @@ export function NewProductDialog({ onClose }: { onClose: (productKey?: string) =
         onValuesChange={() => setKey(newIdempotencyKey())}
         onFinish={(fields: { name: string }) => void submit(fields)}
       >
-        <Form.Item name="name" label={texts.productName} rules={[{ required: true, message: deviceDetails.product }]}>
+        <Form.Item name="name" label={texts.productName} rules={[{ required: true, message: texts.productNameNeeded }]}>
           <Input autoFocus maxLength={64} />
         </Form.Item>
       </Form>

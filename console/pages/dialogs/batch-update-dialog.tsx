@@ -12,7 +12,9 @@ import { useIdempotencyKey } from '../../data/idempotency.js';
 import { useVersions } from '../../data/products.js';
 import { useFormat } from '../../texts/format.js';
 import { useTexts } from '../../texts/language.js';
-import { parseNames } from './parse-names.js';
+import { HowVerified } from './how-verified.js';
+import { parseNames, withoutNames } from './parse-names.js';
+import { refusedDevices, RefusedDevices } from './refused-devices.js';
 
 /** Updates every device that runs one of the chosen versions, or those of them that are listed. */
 export function BatchUpdateDialog({ firmware, onClose }: { firmware: FirmwareAnswer; onClose: () => void }) {
@@ -47,6 +49,9 @@ export function BatchUpdateDialog({ firmware, onClose }: { firmware: FirmwareAns
     if (data && data.conflicts.length > 0) return texts.conflictFirst;
     return data?.refusal ? texts.refused : undefined;
   };
+  const setNames = changed(setList);
+  const takeOff = (gone: readonly string[]) => setNames(withoutNames(list, gone));
+  const refused = refusedDevices(create.error);
   const start = async () => {
     const task = await create.mutateAsync({ ...request, idempotencyKey: key }).catch(() => undefined); // shown below
     if (!task) return;
@@ -65,9 +70,10 @@ export function BatchUpdateDialog({ firmware, onClose }: { firmware: FirmwareAns
       cancelText={words.cancel}
       onCancel={onClose}
     >
+      <HowVerified firmware={firmware} />
       <Versions firmware={firmware} chosen={sourceVersions} onChange={changed(setSourceVersions)} />
-      <DeviceList value={list} onChange={changed(setList)} isNameless={isNameless} invalidLines={invalidLines} />
-      {data && <Preview preview={data} isOutdated={isCounting} />}
+      <DeviceList value={list} onChange={setNames} isNameless={isNameless} invalidLines={invalidLines} />
+      {data && <Preview preview={data} isOutdated={isCounting} onTakeOff={takeOff} />}
       <Collapse
         ghost
         items={[
@@ -78,7 +84,10 @@ export function BatchUpdateDialog({ firmware, onClose }: { firmware: FirmwareAns
           },
         ]}
       />
-      <ProblemAlert error={create.error ?? preview.error} />
+      <ProblemAlert
+        error={create.error ?? preview.error}
+        devices={refused.length > 0 ? <RefusedDevices devices={refused} onTakeOff={takeOff} /> : undefined}
+      />
     </Modal>
   );
 }
@@ -166,7 +175,13 @@ function DeviceList({ value, onChange, isNameless, invalidLines }: DeviceListPro
   );
 }
 
-function Preview({ preview, isOutdated }: { preview: BatchPreviewAnswer; isOutdated: boolean }) {
+interface PreviewProps {
+  readonly preview: BatchPreviewAnswer;
+  readonly isOutdated: boolean;
+  readonly onTakeOff: (deviceNames: readonly string[]) => void;
+}
+
+function Preview({ preview, isOutdated, onTakeOff }: PreviewProps) {
   const { batch: texts, problems } = useTexts();
   const format = useFormat();
   const { devices, online, offline, transient, busy, conflicts, refusal } = preview;
@@ -215,7 +230,12 @@ function Preview({ preview, isOutdated }: { preview: BatchPreviewAnswer; isOutda
           type="warning"
           showIcon
           title={problems.byCode[refusal.code].title}
-          description={problems.byCode[refusal.code].remedy}
+          description={
+            <>
+              <div>{problems.byCode[refusal.code].remedy}</div>
+              <RefusedDevices devices={refusal.devices ?? []} onTakeOff={onTakeOff} />
+            </>
+          }
         />
       )}
     </section>

@@ -1,3 +1,7 @@
+const LINE_END = /\r?\n/;
+const HEADER = 'deviceName';
+const nameOn = (line: string): string => (line.split(/[,;\t]/)[0] ?? '').trim().replace(/^"(.*)"$/, '$1');
+
 /**
  * Device names from a pasted list or a CSV file: one a line, the first column counts; a header `deviceName` is skipped.
  *
@@ -9,11 +13,19 @@ export function parseNames(
 ): { readonly names: string[]; readonly invalidLines: number[] } {
   const names = new Set<string>();
   const invalidLines: number[] = [];
-  text.split(/\r?\n/).forEach((line, i) => {
-    const name = (line.split(/[,;\t]/)[0] ?? '').trim().replace(/^"(.*)"$/, '$1');
-    if (name === '' || (i === 0 && name === 'deviceName')) return;
+  text.split(LINE_END).forEach((line, i) => {
+    const name = nameOn(line);
+    if (name === '' || (i === 0 && name === HEADER)) return;
     if (problemOf(name) === undefined) names.add(name);
     else invalidLines.push(i + 1);
   });
   return { names: [...names], invalidLines };
+}
+
+/** The list without some of its names. One that holds no other becomes a list of none, not the absence of a list. */
+export function withoutNames(text: string, names: readonly string[]): string {
+  const removed = new Set(names);
+  const kept = text.split(LINE_END).filter((line) => !removed.has(nameOn(line)));
+  const isEmpty = kept.every((line) => line.trim() === '');
+  return isEmpty ? HEADER : kept.join('\n');
 }

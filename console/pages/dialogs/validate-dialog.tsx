@@ -1,8 +1,10 @@
-import { Collapse, Input, Modal, Table } from 'antd';
+import { Collapse, Input, Modal } from 'antd';
 import { useState } from 'react';
 import { useNavigate } from 'react-router';
 import type { DeviceAnswer, FirmwareAnswer } from '../../../api/schemas.js';
 import { taskPath } from '../../app/paths.js';
+import { Clip } from '../../components/clip.js';
+import { DataTable } from '../../components/data-table.js';
 import { PolicyFields, policyOf, type PolicyInput } from '../../components/policy-fields.js';
 import { ProblemAlert } from '../../components/problem-alert.js';
 import { Presence } from '../../components/status.js';
@@ -11,6 +13,7 @@ import { useDevices } from '../../data/devices.js';
 import { useCreateVerification } from '../../data/firmware.js';
 import { useIdempotencyKey } from '../../data/idempotency.js';
 import { useTexts } from '../../texts/language.js';
+import { refusedDevices, RefusedDevices } from './refused-devices.js';
 
 /** Rows of the pick list; a search narrows it down. */
 const SHOWN = 50;
@@ -25,6 +28,8 @@ export function ValidateFirmwareDialog({ firmware, onClose }: { firmware: Firmwa
   const create = useCreateVerification(firmware.id);
   const [key, changed] = useIdempotencyKey(create.reset);
 
+  const choose = changed(setNames);
+  const takeOff = (gone: readonly string[]) => choose(names.filter((name) => !gone.includes(name)));
   const start = async () => {
     const limits = policyOf(policy);
     const request = { deviceNames: [...names], ...(limits && { policy: limits }), idempotencyKey: key };
@@ -33,6 +38,7 @@ export function ValidateFirmwareDialog({ firmware, onClose }: { firmware: Firmwa
     onClose();
     void navigate(taskPath(task.id));
   };
+  const refused = refusedDevices(create.error);
   return (
     <Modal
       open
@@ -46,12 +52,7 @@ export function ValidateFirmwareDialog({ firmware, onClose }: { firmware: Firmwa
       onCancel={onClose}
     >
       <p>{texts.text}</p>
-      <DevicePick
-        productKey={firmware.productKey}
-        module={firmware.module}
-        names={names}
-        onChange={changed(setNames)}
-      />
+      <DevicePick productKey={firmware.productKey} module={firmware.module} names={names} onChange={choose} />
       <p aria-live="polite">{texts.chosen(names.length)}</p>
       <Collapse
         ghost
@@ -63,7 +64,10 @@ export function ValidateFirmwareDialog({ firmware, onClose }: { firmware: Firmwa
           },
         ]}
       />
-      <ProblemAlert error={create.error} />
+      <ProblemAlert
+        error={create.error}
+        devices={refused.length > 0 ? <RefusedDevices devices={refused} onTakeOff={takeOff} /> : undefined}
+      />
     </Modal>
   );
 }
@@ -98,27 +102,24 @@ function DevicePick({ productKey, module, names, onChange }: DevicePickProps) {
         onSearch={(text) => setSearch(text.trim())}
         style={{ marginBottom: 8 }}
       />
-      <Table<DeviceAnswer>
-        size="small"
-        rowKey="deviceName"
-        dataSource={devices}
-        loading={online.isPending || offline.isPending}
-        pagination={false}
-        scroll={{ y: 260, x: 'max-content' }}
-        locale={{ emptyText: texts.none }}
-        rowSelection={{
-          selectedRowKeys: [...names],
-          preserveSelectedRowKeys: true,
-          onChange: (keys) => onChange(keys.map(String)),
-          getCheckboxProps: ({ deviceName }) => ({ 'aria-label': deviceName }),
-        }}
-        columns={[
-          { title: words.device, dataIndex: 'deviceName' },
-          { title: words.status, render: (_, device) => <Presence device={device} /> },
-          { title: words.version, render: (_, device) => versionOf(device) },
-          { title: '', render: (_, device) => <small>{remark(device)}</small> },
-        ]}
-      />
+      {devices.length === 0 && !online.isPending && !offline.isPending ? (
+        <p>{texts.none}</p>
+      ) : (
+        <DataTable<DeviceAnswer>
+          label={texts.pick}
+          rows={devices}
+          rowKey={({ deviceName }) => deviceName}
+          isLoading={online.isPending || offline.isPending}
+          maxHeight={300}
+          selection={{ selected: names, onChange }}
+          columns={[
+            { key: 'device', title: words.device, render: ({ deviceName }) => <Clip text={deviceName} /> },
+            { key: 'status', title: words.status, render: (device) => <Presence device={device} /> },
+            { key: 'version', title: words.version, render: (device) => versionOf(device) },
+            { key: 'remark', title: texts.remark, render: (device) => <small>{remark(device)}</small> },
+          ]}
+        />
+      )}
     </section>
   );
 }

@@ -1,8 +1,8 @@
-import { Skeleton } from 'antd';
+import { Alert, Skeleton } from 'antd';
 import { useState } from 'react';
-import { useNavigate, useParams } from 'react-router';
-import type { FirmwareAnswer } from '../../../api/schemas.js';
-import { PATHS } from '../../app/paths.js';
+import { Link, useNavigate, useParams } from 'react-router';
+import type { FirmwareDetailAnswer } from '../../../api/schemas.js';
+import { PATHS, taskPath } from '../../app/paths.js';
 import { ActionButton } from '../../components/action-button.js';
 import { Notice } from '../../components/notice.js';
 import { PagedTable } from '../../components/paged-table.js';
@@ -17,6 +17,7 @@ import { useTasks } from '../../data/tasks.js';
 import { useFormat } from '../../texts/format.js';
 import { useTexts } from '../../texts/language.js';
 import { FirmwareDialogs, type Asked } from '../dialogs/firmware-dialogs.js';
+import { UploadAgain } from '../dialogs/upload-again.js';
 import { useTaskColumns } from '../tasks/task-columns.js';
 
 export function Component() {
@@ -34,7 +35,7 @@ export function Component() {
   return query.data ? <Details firmware={query.data} /> : <Skeleton active />;
 }
 
-function Details({ firmware }: { firmware: FirmwareAnswer }) {
+function Details({ firmware }: { firmware: FirmwareDetailAnswer }) {
   const { firmwareDetails: texts } = useTexts();
   const paging = usePaging();
   const columns = useTaskColumns();
@@ -43,9 +44,19 @@ function Details({ firmware }: { firmware: FirmwareAnswer }) {
     <>
       <PageHeader
         title={`${firmware.name} ${firmware.version}`}
-        mark={<FirmwareStatus status={firmware.status} />}
+        mark={<FirmwareStatus firmware={firmware} />}
         actions={firmware.deletedAt === null && <Actions firmware={firmware} />}
       />
+      {(firmware.file === 'corrupt' || firmware.file === 'missing') && (
+        <Alert
+          type="error"
+          showIcon
+          style={{ marginBottom: 16 }}
+          title={texts.damaged[firmware.file]}
+          description={texts.damagedText}
+          action={<UploadAgain firmware={firmware} />}
+        />
+      )}
       <Panel title={texts.facts}>
         <Facts firmware={firmware} />
       </Panel>
@@ -55,28 +66,31 @@ function Details({ firmware }: { firmware: FirmwareAnswer }) {
         query={tasks}
         paging={paging}
         columns={columns}
-        rowKey="id"
+        rowKey={({ id }) => id}
         empty={<Notice title={texts.none} text={texts.noneText} />}
       />
     </>
   );
 }
 
-function Actions({ firmware }: { firmware: FirmwareAnswer }) {
+function Actions({ firmware }: { firmware: FirmwareDetailAnswer }) {
   const { firmware: texts } = useTexts();
   const navigate = useNavigate();
   const [asked, setAsked] = useState<Asked>();
   return (
     <>
-      <ActionButton onClick={() => setAsked({ what: 'validate', firmware })}>{texts.validate}</ActionButton>
+      <ActionButton permission="tasks:run" onClick={() => setAsked({ what: 'validate', firmware })}>
+        {texts.validate}
+      </ActionButton>
       <ActionButton
+        permission="tasks:run"
         type="primary"
         reason={firmware.status === 'verified' ? undefined : texts.notVerified}
         onClick={() => setAsked({ what: 'batch', firmware })}
       >
         {texts.batch}
       </ActionButton>
-      <ActionButton danger onClick={() => setAsked({ what: 'delete', firmware })}>
+      <ActionButton permission="firmware:write" danger onClick={() => setAsked({ what: 'delete', firmware })}>
         {texts.delete}
       </ActionButton>
       <FirmwareDialogs
@@ -88,7 +102,23 @@ function Actions({ firmware }: { firmware: FirmwareAnswer }) {
   );
 }
 
-function Facts({ firmware }: { firmware: FirmwareAnswer }) {
+/** When, and what the latest verification came to: the firmware counts as verified whatever the results. */
+function Verified({ firmware: { verifiedAt, lastVerification } }: { firmware: FirmwareDetailAnswer }) {
+  const { words } = useTexts();
+  const format = useFormat();
+  if (!lastVerification) return <Time at={verifiedAt} />;
+  const { taskId, succeeded, total } = lastVerification;
+  return (
+    <>
+      <Time at={verifiedAt} /> ·{' '}
+      <Link to={taskPath(taskId)} style={{ textDecoration: 'underline' }}>
+        {words.outcome.succeeded(format.number(succeeded), format.number(total))}
+      </Link>
+    </>
+  );
+}
+
+function Facts({ firmware }: { firmware: FirmwareDetailAnswer }) {
   const { firmwareDetails: texts, words } = useTexts();
   const format = useFormat();
   const facts = [
@@ -98,7 +128,7 @@ function Facts({ firmware }: { firmware: FirmwareAnswer }) {
     [firmware.signMethod, <code key="sign">{firmware.sign}</code>],
     ...(firmware.signMethod === 'SHA256' ? [] : [['SHA256', <code key="sha256">{firmware.sha256}</code>] as const]),
     [texts.created, <Time key="created" at={firmware.createdAt} />],
-    [texts.verified, <Time key="verified" at={firmware.verifiedAt} />],
+    [texts.verified, <Verified key="verified" firmware={firmware} />],
     ...(firmware.deletedAt === null ? [] : [[texts.deleted, <Time key="deleted" at={firmware.deletedAt} />] as const]),
   ] as const;
   return (

@@ -1,10 +1,12 @@
-import { message, type TableProps } from 'antd';
+import { message } from 'antd';
 import { lazy, Suspense, useMemo, useState } from 'react';
 import { Link } from 'react-router';
 import type { FirmwareAnswer, ProductAnswer } from '../../../api/schemas.js';
 import { firmwarePath, PATHS } from '../../app/paths.js';
 import { ActionButton } from '../../components/action-button.js';
+import { Clip } from '../../components/clip.js';
 import { copyText } from '../../components/copy-and-download.js';
+import type { Column } from '../../components/data-table.js';
 import { Notice } from '../../components/notice.js';
 import { PagedTable } from '../../components/paged-table.js';
 import { PageHeader } from '../../components/page-header.js';
@@ -65,7 +67,7 @@ function FirmwareList({ chooser, product: { productKey, trustedKeys } }: Firmwar
         actions={
           <>
             <ProductChooser {...chooser} />
-            <ActionButton type="primary" onClick={() => set({ dialog: 'new' })}>
+            <ActionButton permission="firmware:write" type="primary" onClick={() => set({ dialog: 'new' })}>
               {texts.newFirmware}
             </ActionButton>
           </>
@@ -76,13 +78,13 @@ function FirmwareList({ chooser, product: { productKey, trustedKeys } }: Firmwar
         query={query}
         paging={paging}
         columns={columns}
-        rowKey="id"
+        rowKey={({ id }) => id}
         empty={
           <Notice
             title={texts.none}
             text={texts.noneRemedy}
             action={
-              <ActionButton type="primary" onClick={() => set({ dialog: 'new' })}>
+              <ActionButton permission="firmware:write" type="primary" onClick={() => set({ dialog: 'new' })}>
                 {texts.newFirmware}
               </ActionButton>
             }
@@ -127,50 +129,45 @@ function Digest({ firmware: { signMethod, sign } }: { firmware: FirmwareAnswer }
   );
 }
 
-function useColumns(ask: (asked: Asked) => void): NonNullable<TableProps<FirmwareAnswer>['columns']> {
-  const { firmware: texts, words } = useTexts();
+function useColumns(ask: (asked: Asked) => void): readonly Column<FirmwareAnswer>[] {
+  const { firmware: texts, words, frame } = useTexts();
   const format = useFormat();
   return useMemo(
     () => [
       {
         title: words.firmware,
         key: 'name',
-        render: (_, { id, name, version }) => (
+        render: ({ id, name, version }) => (
           <>
-            <Link to={firmwarePath(id)}>{name}</Link>
-            <div>{version}</div>
+            <Clip text={name}>
+              <Link to={firmwarePath(id)}>{name}</Link>
+            </Clip>
+            <Clip text={version} />
           </>
         ),
       },
-      { title: words.module, key: 'module', responsive: ['lg'], render: (_, { module }) => module },
-      {
-        title: texts.size,
-        key: 'size',
-        responsive: ['md'],
-        render: (_, { sizeBytes }) => format.bytes(sizeBytes),
-      },
-      {
-        title: texts.digest,
-        key: 'digest',
-        responsive: ['lg'],
-        render: (_, firmware) => <Digest firmware={firmware} />,
-      },
-      { title: words.status, key: 'status', render: (_, { status }) => <FirmwareStatus status={status} /> },
+      { title: words.module, key: 'module', from: 'xl', render: ({ module }) => <Clip text={module} /> },
+      { title: texts.size, key: 'size', from: 'xl', render: ({ sizeBytes }) => format.bytes(sizeBytes) },
+      { title: texts.digest, key: 'digest', from: 'xl', render: (firmware) => <Digest firmware={firmware} /> },
+      { title: words.status, key: 'status', render: (firmware) => <FirmwareStatus firmware={firmware} /> },
       {
         title: texts.usedBy,
         key: 'usedBy',
-        responsive: ['md'],
-        render: (_, { id, openTasks }) =>
+        from: 'lg',
+        render: ({ id, openTasks }) =>
           openTasks === 0 ? '–' : <Link to={`${PATHS.tasks}?firmware=${id}`}>{texts.openTasks(openTasks)}</Link>,
       },
       {
+        title: frame.actions,
         key: 'actions',
-        render: (_, firmware) => (
-          <span style={{ display: 'inline-flex', gap: 8, flexWrap: 'wrap' }}>
-            <ActionButton size="small" onClick={() => ask({ what: 'validate', firmware })}>
+        isActions: true,
+        render: (firmware) => (
+          <>
+            <ActionButton permission="tasks:run" size="small" onClick={() => ask({ what: 'validate', firmware })}>
               {texts.validate}
             </ActionButton>
             <ActionButton
+              permission="tasks:run"
               size="small"
               type="primary"
               reason={firmware.status === 'verified' ? undefined : texts.notVerified}
@@ -178,13 +175,19 @@ function useColumns(ask: (asked: Asked) => void): NonNullable<TableProps<Firmwar
             >
               {texts.batch}
             </ActionButton>
-            <ActionButton size="small" danger type="text" onClick={() => ask({ what: 'delete', firmware })}>
+            <ActionButton
+              permission="firmware:write"
+              size="small"
+              danger
+              type="text"
+              onClick={() => ask({ what: 'delete', firmware })}
+            >
               {texts.delete}
             </ActionButton>
-          </span>
+          </>
         ),
       },
     ],
-    [texts, words, format, ask],
+    [texts, words, frame, format, ask],
   );
 }

@@ -117,7 +117,7 @@ export function NewFirmwareDialog({ productKey, limits, isSigned, onClose }: New
           name="version"
           label={texts.version}
           extra={texts.versionHelp}
-          rules={[{ required: true, message: texts.version }]}
+          rules={[{ required: true, message: texts.versionNeeded }]}
         >
           <Input maxLength={64} />
         </Form.Item>

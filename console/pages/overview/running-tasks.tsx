@@ -28,7 +28,7 @@ export function RunningTasks({ tasks }: { tasks: readonly TaskAnswer[] }) {
                 <Link to={taskPath(task.id)}>
                   {texts.task(words.taskKind[task.kind], `${task.firmware.name} ${task.firmware.version}`)}
                 </Link>{' '}
-                <TaskStatus status={task.status} />
+                <TaskStatus task={task} />
               </span>
               <span className={styles['quiet']}>
                 {format.number(ended)} / {texts.devicesOf(counts.total)} · <Ago at={task.startedAt ?? task.createdAt} />

@@ -1,11 +1,13 @@
-import { Button, Segmented, Select, type TableProps } from 'antd';
+import { Button, Segmented, Select } from 'antd';
 import { useMemo, useState } from 'react';
 import { Link } from 'react-router';
 import type { DeviceUpdateQuery } from '../../../api/client-core.js';
 import type { DeviceUpdateAnswer, TaskDetailAnswer } from '../../../api/schemas.js';
 import { devicePath } from '../../app/paths.js';
 import { ActionButton } from '../../components/action-button.js';
+import { Clip } from '../../components/clip.js';
 import { ConfirmDestructive } from '../../components/confirm-destructive.js';
+import type { Column } from '../../components/data-table.js';
 import { Notice } from '../../components/notice.js';
 import { PagedTable } from '../../components/paged-table.js';
 import { usePaging } from '../../components/paging.js';
@@ -89,14 +91,8 @@ function List({ task, tab }: { task: TaskDetailAnswer; tab: Tab }) {
         query={query}
         paging={paging}
         columns={columns}
-        rowKey="deviceName"
-        {...(tab === 'failed' && {
-          rowSelection: {
-            selectedRowKeys: [...selected],
-            onChange: (names: readonly unknown[]) => setSelected(names.map(String)),
-            preserveSelectedRowKeys: true,
-          },
-        })}
+        rowKey={({ deviceName }) => deviceName}
+        selection={tab === 'failed' ? { selected, onChange: setSelected } : undefined}
         empty={<Notice title={texts.none} text={texts.noneText} />}
       />
       <ConfirmDestructive
@@ -130,25 +126,26 @@ function Causes({ task }: { task: TaskDetailAnswer }) {
   );
 }
 
-function useColumns(
-  tab: Tab,
-  askCancel: (deviceName: string) => void,
-): NonNullable<TableProps<DeviceUpdateAnswer>['columns']> {
-  const { taskDetails: texts, words } = useTexts();
+function useColumns(tab: Tab, askCancel: (deviceName: string) => void): readonly Column<DeviceUpdateAnswer>[] {
+  const { taskDetails: texts, words, frame } = useTexts();
   return useMemo(() => {
     const isOpen = (update: DeviceUpdateAnswer) => update.status !== 'completed' && update.status !== 'cancelled';
     return [
       {
         title: words.device,
         key: 'device',
-        render: (_, update) => <Link to={devicePath(update)}>{update.deviceName}</Link>,
+        render: (update) => (
+          <Clip text={update.deviceName}>
+            <Link to={devicePath(update)}>{update.deviceName}</Link>
+          </Clip>
+        ),
       },
-      { title: words.status, key: 'status', render: (_, update) => <DeviceUpdateStatus update={update} /> },
+      { title: words.status, key: 'status', render: (update) => <DeviceUpdateStatus update={update} /> },
       {
         title: tab === 'failed' ? texts.cause : texts.story,
         key: 'story',
-        width: 440,
-        render: (_, update) =>
+        isPlain: true,
+        render: (update) =>
           isOpen(update) ? (
             <WaitingFor waiting={update.waitingFor} />
           ) : (
@@ -158,20 +155,23 @@ function useColumns(
             </>
           ),
       },
-      { title: texts.attempt, key: 'attempt', responsive: ['md'], render: (_, { attempt }) => attempt },
+      { title: texts.attempt, key: 'attempt', from: 'xl', render: ({ attempt }) => attempt },
       {
         title: texts.lastTime,
         key: 'time',
-        responsive: ['md'],
-        render: (_, update) => (
-          <Time at={update.endedAt ?? update.lastProgressAt ?? update.notifiedAt ?? update.createdAt} />
+        from: 'xl',
+        render: (update) => (
+          <Time at={update.endedAt ?? update.lastProgressAt ?? update.notifiedAt ?? update.createdAt} withSeconds />
         ),
       },
       {
         key: 'actions',
-        render: (_, update) =>
+        title: frame.actions,
+        isActions: true,
+        render: (update) =>
           isOpen(update) && (
             <ActionButton
+              permission="tasks:run"
               size="small"
               reason={update.cancelRequestedAt === null ? undefined : texts.cancelUnderWay}
               onClick={() => askCancel(update.deviceName)}
@@ -181,5 +181,5 @@ function useColumns(
           ),
       },
     ];
-  }, [tab, askCancel, texts, words]);
+  }, [tab, askCancel, texts, words, frame]);
 }

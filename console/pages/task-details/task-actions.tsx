@@ -25,12 +25,12 @@ export function TaskActions({ task }: { task: TaskDetailAnswer }) {
   return (
     <>
       {isOpen && task.kind === 'verification' && (
-        <ActionButton reason={underWay} onClick={() => setAsked('end')}>
+        <ActionButton permission="tasks:run" reason={underWay} onClick={() => setAsked('end')}>
           {texts.end}
         </ActionButton>
       )}
       {isOpen && (
-        <ActionButton danger reason={underWay} onClick={() => setAsked('cancel')}>
+        <ActionButton permission="tasks:run" danger reason={underWay} onClick={() => setAsked('cancel')}>
           {texts.cancelTask}
         </ActionButton>
       )}
@@ -78,7 +78,7 @@ export function Reinitiate({
   };
   return (
     <>
-      <ActionButton type="primary" reason={reason} onClick={() => setKey(newIdempotencyKey())}>
+      <ActionButton permission="tasks:run" type="primary" reason={reason} onClick={() => setKey(newIdempotencyKey())}>
         {deviceNames === undefined ? texts.reinitiateAll : texts.reinitiateSome(deviceNames.length)}
       </ActionButton>
       <ConfirmDestructive

@@ -10,10 +10,11 @@ import { ProblemAlert } from '../../components/problem-alert.js';
 import { TaskStatus } from '../../components/status.js';
 import { Time } from '../../components/time.js';
 import { useLiveTask } from '../../data/live.js';
-import { useTask, useTimeline } from '../../data/tasks.js';
+import { useLatestMinutes, useTask, useTimeline } from '../../data/tasks.js';
 import { useFormat } from '../../texts/format.js';
 import { useTexts } from '../../texts/language.js';
 import { DeviceUpdates } from './device-updates.js';
+import { paceOf, runningSinceMs } from './pace.js';
 import styles from './task-details-page.module.css';
 import { TaskActions } from './task-actions.js';
 import { TaskNotices } from './task-notices.js';
@@ -42,7 +43,7 @@ function Details({ task }: { task: TaskDetailAnswer }) {
     <>
       <PageHeader
         title={texts.of(words.taskKind[task.kind], `${firmware.name} ${firmware.version}`)}
-        mark={<TaskStatus status={task.status} />}
+        mark={<TaskStatus task={task} />}
         text={task.startedBy === null ? undefined : texts.startedBy(task.startedBy)}
         actions={<TaskActions task={task} />}
       />
@@ -111,26 +112,29 @@ function Facts({ task }: { task: TaskDetailAnswer }) {
   );
 }
 
-const MINUTE_MS = 60_000;
-
-/** How fast devices end, and how long those that are on their way will take at that speed. */
+/** How fast devices end, and how long those that are online will take at that speed; of an ended task, what it took. */
 function Pace({ task }: { task: TaskDetailAnswer }) {
   const { taskDetails: texts } = useTexts();
   const format = useFormat();
-  const { counts, startedAt, endedAt } = task;
+  const isRunning = task.status === 'running';
+  const timeline = useLatestMinutes(task.id, isRunning);
+  const { counts, endedAt } = task;
+  const sinceMs = runningSinceMs(task);
   const ended = counts.succeeded + counts.failed;
-  if (startedAt === null || ended === 0) return null;
-  const minutes = Math.max(((endedAt ? Date.parse(endedAt) : Date.now()) - Date.parse(startedAt)) / MINUTE_MS, 1 / 60);
-  const perMinute = ended / minutes;
-  const onTheirWay = counts.upgrading + counts.notified;
-  return (
-    <p className={styles['pace']}>
-      {texts.throughput(format.number(Math.round(perMinute * 10) / 10))}
-      {endedAt === null && onTheirWay > 0 && (
-        <> · {texts.remaining(format.duration((onTheirWay / perMinute) * MINUTE_MS))}</>
-      )}
-    </p>
-  );
+  if (endedAt !== null && sinceMs !== null && ended > 0) {
+    const took = format.duration(Date.parse(endedAt) - sinceMs);
+    return <p className={styles['pace']}>{texts.took(format.number(ended), took)}</p>;
+  }
+  if (!isRunning || !timeline.data) return null;
+  const { perMinute, leftMs } = paceOf({ task, timeline: timeline.data });
+  const open = counts.pending + counts.notified + counts.upgrading;
+  const online = Math.min(timeline.data.online, open);
+  const sentences = [
+    ...(perMinute === null ? [] : [texts.throughput(format.number(Math.round(perMinute * 10) / 10))]),
+    ...(leftMs === null ? [] : [texts.remaining(format.span(leftMs.from, leftMs.to), format.number(online))]),
+    ...(open - online > 0 ? [texts.notOnline(format.number(open - online))] : []),
+  ];
+  return sentences.length === 0 ? null : <p className={styles['pace']}>{sentences.join(' · ')}</p>;
 }
 
 function Timeline({ taskId }: { taskId: string }) {

@@ -1,22 +1,23 @@
-import type { TableProps } from 'antd';
 import { useMemo } from 'react';
 import { Link } from 'react-router';
 import type { TaskAnswer } from '../../../api/schemas.js';
 import { firmwarePath, taskPath } from '../../app/paths.js';
+import { Clip } from '../../components/clip.js';
 import { CountsBar } from '../../components/counts-bar.js';
+import type { Column } from '../../components/data-table.js';
 import { TaskStatus } from '../../components/status.js';
 import { Time } from '../../components/time.js';
 import { useTexts } from '../../texts/language.js';
 
 /** Also for the tasks of one firmware. */
-export function useTaskColumns(): NonNullable<TableProps<TaskAnswer>['columns']> {
+export function useTaskColumns(): readonly Column<TaskAnswer>[] {
   const { tasks: texts, words } = useTexts();
   return useMemo(
     () => [
       {
         title: texts.kind,
         key: 'kind',
-        render: (_, { id, kind, reinitiates }) => (
+        render: ({ id, kind, reinitiates }) => (
           <>
             <Link to={taskPath(id)}>{words.taskKind[kind]}</Link>
             {reinitiates !== null && (
@@ -27,16 +28,17 @@ export function useTaskColumns(): NonNullable<TableProps<TaskAnswer>['columns']>
           </>
         ),
       },
-      { title: words.status, key: 'status', render: (_, { status }) => <TaskStatus status={status} /> },
+      { title: words.status, key: 'status', render: (task) => <TaskStatus task={task} /> },
       {
         title: words.firmware,
         key: 'firmware',
-        render: (_, { firmware, sourceVersions }) => (
+        render: ({ firmware, sourceVersions }) => (
           <>
-            <Link to={firmwarePath(firmware.id)}>{`${firmware.name} ${firmware.version}`}</Link>
+            <Clip text={`${firmware.name} ${firmware.version}`}>
+              <Link to={firmwarePath(firmware.id)}>{`${firmware.name} ${firmware.version}`}</Link>
+            </Clip>
             <div style={{ opacity: 0.75 }}>
-              {firmware.productKey}
-              {sourceVersions.length > 0 && ` · ${sourceVersions.join(', ')}`}
+              <Clip text={[firmware.productKey, ...sourceVersions].join(' · ')} />
             </div>
           </>
         ),
@@ -44,14 +46,13 @@ export function useTaskColumns(): NonNullable<TableProps<TaskAnswer>['columns']>
       {
         title: texts.progress,
         key: 'progress',
-        width: 280,
-        render: (_, { counts }) => <CountsBar counts={counts} legend />,
+        render: ({ counts }) => <CountsBar counts={counts} legend />,
       },
       {
         title: texts.started,
         key: 'started',
-        responsive: ['md'],
-        render: (_, { createdAt, startedBy }) => (
+        from: 'lg',
+        render: ({ createdAt, startedBy }) => (
           <>
             <Time at={createdAt} />
             {startedBy !== null && <div style={{ opacity: 0.75 }}>{texts.by(startedBy)}</div>}

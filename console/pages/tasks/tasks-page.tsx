@@ -34,7 +34,7 @@ export function Component() {
         query={query}
         paging={paging}
         columns={columns}
-        rowKey="id"
+        rowKey={({ id }) => id}
         empty={
           Object.keys(chosen).length > 0 ? (
             <Notice

@@ -22,4 +22,9 @@ export const batch = {
   chooseFirst: 'Choose at least one source version',
   conflictFirst: 'Solve the conflict first',
   refused: 'This can not be started as it is',
+  verifiedBy: (succeeded: string, total: string) =>
+    `Verified, but only ${succeeded} of ${total} devices succeeded in the latest verification`,
+  verifiedByText: 'Look at this verification before you update many devices',
+  refusedDevices: 'Devices that can not take part',
+  takeOff: (count: string) => (count === '1' ? 'Take it off the list' : `Take these ${count} off the list`),
 };

@@ -29,4 +29,9 @@ export const deviceDetails = {
   began: 'Accepted',
   started: 'First progress',
   ended: 'Ended',
+  task: (kind: string, firmware: string) => `${kind} to ${firmware}`,
+  from: (versions: string) => `from ${versions}`,
+  startedBy: (name: string) => `started by ${name}`,
+  cancelledBy: (name: string) => `Cancelled by ${name}`,
+  after: (time: string) => `${time} later`,
 };

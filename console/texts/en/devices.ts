@@ -18,6 +18,7 @@ export const devices = {
   noProduct: 'There is no product yet.',
   newProduct: 'New product',
   productName: 'Product name',
+  productNameNeeded: 'Enter the name of the product',
   create: 'Create',
   cancel: 'Cancel',
   close: 'Close',
@@ -33,4 +34,7 @@ export const devices = {
   secret: 'Device secret',
   connect: 'How a device connects',
   noProductRemedy: 'A product is a type of device: create one, then add its devices.',
+  leaveTitle: 'Close without keeping the secrets?',
+  leaveText: 'They are shown nowhere else. Without its secret a device can not connect, and needs a new one.',
+  leave: 'Close without them',
 };

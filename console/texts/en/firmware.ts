@@ -27,6 +27,7 @@ export const firmware = {
   name: 'Firmware name',
   nameRule: (max: number) => `Only Chinese characters, English letters, digits and underscores; 1 to ${max} characters`,
   version: 'Version',
+  versionNeeded: 'Enter the version',
   versionHelp: 'The version that devices report once they run it',
   module: 'Module',
   signMethod: 'Digest algorithm',
@@ -37,4 +38,8 @@ export const firmware = {
   signatureHelp: 'What “ferry firmware sign” has made: this product takes signed firmware only',
   signatureFile: 'Take a file',
   signatureRule: 'The signature is 64 bytes in base64, as “ferry firmware sign” makes it',
+  uploadAgain: 'Upload again',
+  uploadAgainTitle: (firmware: string) => `Upload the file of ${firmware} again`,
+  uploadAgainText:
+    'Take the same file that it was added with. It takes the place of the damaged one, and paused tasks go on.',
 };

@@ -8,7 +8,6 @@ export const frame = {
   skip: 'Skip to the content',
   product: 'Product',
   signOut: 'Sign out',
-  signedInAs: (name: string) => `Sign out (signed in as ${name})`,
   away: 'The server does not answer',
   awayRemedy:
     'What you see may be out of date, and nothing can be changed for now. This page goes on by itself as soon as the server is back; updates that run are not lost.',
@@ -26,4 +25,11 @@ export const frame = {
   previousPage: 'Previous',
   nextPage: 'Next',
   outcomesOverTime: 'Outcomes over time',
+  actions: 'Actions',
+  selectPage: 'Select all on this page',
+  roles: { viewer: 'Viewer', operator: 'Operator', admin: 'Administrator' },
+  mayNot: (role: string) => `Your role (${role}) may not do this. Ask an administrator for the permission.`,
+  onlyProduct: (product: string) => `Your token is for the product ${product} only; this is about all products.`,
+  asOf: (time: string) => `As of ${time}`,
+  asOfText: 'The service could not answer since then: what you see may be out of date. It is asked again by itself.',
 };

@@ -28,4 +28,5 @@ export const overview = {
   noFailures: 'No device has failed.',
   latestFailures: 'Latest failures',
   devicesOf: (count: number) => (count === 1 ? '1 device' : `${count} devices`),
+  paused: (firmware: string) => `The update to ${firmware} is paused: its stored file is damaged`,
 };

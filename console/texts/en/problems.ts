@@ -81,6 +81,14 @@ const byCode: Readonly<Record<ErrorCode, Problem>> = {
   'task-not-open': { title: 'The task has ended', remedy: 'There is nothing left to stop.' },
   'task-not-ended': { title: 'The task has not ended', remedy: 'Wait for its end, or cancel it.' },
   'not-a-verification': { title: 'The task is not a verification', remedy: 'A batch update can only be cancelled.' },
+  'verification-reached-nobody': {
+    title: 'No device was reached yet',
+    remedy: 'Wait until a device is notified, or cancel the task.',
+  },
+  'batch-too-large': {
+    title: 'Too many devices for one batch',
+    remedy: 'Name fewer source versions, or list the devices of several batches.',
+  },
   'nothing-to-reinitiate': { title: 'No failed device', remedy: 'There is nothing to re-initiate.' },
   'device-update-ended': { title: 'The update of this device has ended', remedy: 'There is nothing left to cancel.' },
   'idempotency-key-reused': {

@@ -4,7 +4,7 @@ export const signIn = {
   token: 'Token',
   tokenRequired: 'Enter the token',
   tokenHelp:
-    'It was shown at the first start of the service, which keeps it in the file admin-token of its data folder.',
+    'Your own token, from an administrator. The administrator’s was shown at the first start of the service, which keeps it in the file admin-token of its data folder.',
   signIn: 'Sign in',
   tokenRefused: { title: 'The token is not valid', description: 'Copy the whole token, without blanks around it.' },
   linkRefused: {
@@ -12,4 +12,6 @@ export const signIn = {
     description: 'A link signs in once, within a day. Sign in with the token.',
   },
   withLink: 'Signing in with the link …',
+  again: 'Sign in again',
+  againText: 'Your session has ended. What you have typed is still there.',
 };

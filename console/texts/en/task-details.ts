@@ -14,7 +14,7 @@ export const taskDetails = {
   engineAwayText: 'It is recorded and begins by itself as soon as the engine is back.',
   progress: 'Progress',
   throughput: (perMinute: string) => `${perMinute} devices a minute`,
-  remaining: (time: string) => `about ${time} left for the devices that are online`,
+  remaining: (time: string, devices: string) => `${time} left for the ${devices} devices that are online`,
   tabs: {
     all: 'All',
     pending: 'Pending',
@@ -37,7 +37,7 @@ export const taskDetails = {
   cancelTaskTitle: 'Cancel this task?',
   cancelTaskText: 'Devices that have not ended are not updated any more. What has succeeded stays.',
   awaitingApproval: 'Waits for a second operator',
-  awaitingApprovalText: (name: string, devices: number) =>
+  awaitingApprovalText: (name: string, devices: string) =>
     `Nothing has been sent yet. Somebody other than ${name} must let it go: it reaches ${devices} devices.`,
   approve: 'Approve',
   reject: 'Reject',
@@ -65,4 +65,11 @@ export const taskDetails = {
   reinitiateText: 'A new task tries them again; this one stays as it is.',
   notEnded: 'The task has not ended yet',
   noneFailed: 'No device has failed',
+  took: (devices: string, time: string) => `${devices} devices ended within ${time}`,
+  notOnline: (devices: string) => `${devices} not online`,
+  failing: (failed: string, ended: string, share: string) =>
+    `${failed} of the ${ended} devices that have ended failed (${share})`,
+  failingText: (cause: string, count: string) =>
+    `Most often: ${cause} (${count}). Look at the failures before the rest is updated; the task can be cancelled.`,
+  ownBatch: 'You have created this batch: somebody else must approve it',
 };

@@ -11,4 +11,5 @@ export const validate = {
   chooseFirst: 'Choose at least one device',
   advanced: 'Advanced: time limits, downgrades',
   none: 'No device matches',
+  remark: 'Remark',
 };

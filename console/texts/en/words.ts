@@ -57,7 +57,15 @@ export const words = {
       `At 100 % since ${since}. Succeeds when it reports the new version${until === null ? '' : `; fails on ${until}`}`,
     'firmware-file': (since: string, until: string | null) =>
       `Held back since ${since}: the stored firmware file is damaged${until === null ? '' : `. Fails on ${until}`}`,
+    task: (since: string, until: string | null) =>
+      `Held back since ${since}: its task sends nothing at present${until === null ? '' : `. Fails on ${until}`}`,
     soak: (since: string, until: string | null) =>
       `Runs the new version since ${since}${until === null ? '' : `. Succeeds on ${until} if it still does`}`,
   },
+  outcome: {
+    succeeded: (count: string, total: string) => `${count} of ${total} succeeded`,
+    failed: (count: string, total: string) => `${count} of ${total} failed`,
+    cancelled: (count: string, total: string) => `${count} of ${total} cancelled`,
+  },
+  failing: (share: string) => `${share} fail`,
 };

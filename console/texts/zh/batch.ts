@@ -2,7 +2,7 @@ import type { Texts } from '../en/index.js';
 
 export const batch: Texts['batch'] = {
   title: (firmware) => `批量升级到 ${firmware}`,
-  versions: '待升级版本：运行其中任一版本的设备将被升级',
+  versions: '源版本：运行其中任一版本的设备将被升级',
   devicesOn: (count) => `${count} 台设备`,
   claimed: '正在其他批量升级中',
   noVersions: '还没有设备上报版本。',
@@ -21,7 +21,11 @@ export const batch: Texts['batch'] = {
   conflict: '升级任务冲突',
   conflictText: '另一个进行中的批量升级已包含这些版本。请等待其结束、取消它，或选择其他版本。',
   start: (count) => `升级 ${count} 台设备`,
-  chooseFirst: '请至少选择一个待升级版本',
+  chooseFirst: '请至少选择一个源版本',
   conflictFirst: '请先解决冲突',
   refused: '目前无法发起',
+  verifiedBy: (succeeded, total) => `已验证，但最近一次验证中 ${total} 台设备仅有 ${succeeded} 台成功`,
+  verifiedByText: '请在批量升级前查看该次验证',
+  refusedDevices: '无法参与的设备',
+  takeOff: (count) => `从列表中移除这 ${count} 台设备`,
 };

@@ -23,7 +23,7 @@ export const deviceDetails: Texts['deviceDetails'] = {
   registered: '注册时间',
   current: '当前升级',
   noCurrent: '该设备没有进行中的升级。',
-  history: '全部升级',
+  history: '升级历史',
   none: '从未升级',
   noneText: '该设备的升级过程会显示在这里，从首次通知到最终结果。',
   attempt: (count) => `第 ${count} 次`,
@@ -31,4 +31,9 @@ export const deviceDetails: Texts['deviceDetails'] = {
   began: '已受理',
   started: '首次进度',
   ended: '已结束',
+  task: (kind, firmware) => `${kind}：${firmware}`,
+  from: (versions) => `源版本 ${versions}`,
+  startedBy: (name) => `发起人：${name}`,
+  cancelledBy: (name) => `由 ${name} 取消`,
+  after: (time) => `${time}后`,
 };

@@ -20,6 +20,7 @@ export const devices: Texts['devices'] = {
   noProduct: '还没有产品。',
   newProduct: '新建产品',
   productName: '产品名称',
+  productNameNeeded: '请输入产品名称',
   create: '创建',
   cancel: '取消',
   close: '关闭',
@@ -35,4 +36,7 @@ export const devices: Texts['devices'] = {
   secret: '设备密钥',
   connect: '设备连接方式',
   noProductRemedy: '产品是一类设备：请先创建产品，再添加设备。',
+  leaveTitle: '不保存密钥就关闭？',
+  leaveText: '密钥不会在其他地方显示。没有密钥的设备无法连接，只能重新生成密钥。',
+  leave: '不保存并关闭',
 };

@@ -11,4 +11,9 @@ export const firmwareDetails: Texts['firmwareDetails'] = {
   records: '验证与批量升级',
   none: '尚未使用',
   noneText: '请先在少量设备上验证，然后才能批量升级。',
+  damaged: {
+    corrupt: '存储的文件已损坏',
+    missing: '存储的文件缺失',
+  },
+  damagedText: '该文件不会下发给任何设备，使用它的任务已暂停。请重新上传同一文件以修复。',
 };

@@ -29,6 +29,7 @@ export const firmware: Texts['firmware'] = {
   name: '固件名称',
   nameRule: (max) => `仅支持中文、英文字母、数字和下划线，1 到 ${max} 个字符`,
   version: '版本号',
+  versionNeeded: '请输入版本号',
   versionHelp: '设备运行该固件后上报的版本',
   module: '模块',
   signMethod: '摘要算法',
@@ -39,4 +40,7 @@ export const firmware: Texts['firmware'] = {
   signatureHelp: '由 ferry firmware sign 生成：此产品仅接受已签名的固件',
   signatureFile: '选择文件',
   signatureRule: '签名为 64 字节的 base64，由 ferry firmware sign 生成',
+  uploadAgain: '重新上传',
+  uploadAgainTitle: (firmware) => `重新上传 ${firmware} 的文件`,
+  uploadAgainText: '请选择添加该固件时使用的同一文件。它将替换已损坏的文件，暂停的任务会继续。',
 };

@@ -9,7 +9,6 @@ export const frame: Texts['frame'] = {
   skip: '跳到正文',
   product: '产品',
   signOut: '退出登录',
-  signedInAs: (name) => `退出登录（当前用户：${name}）`,
   away: '服务器无响应',
   awayRemedy:
     '当前显示的内容可能已过时，暂时无法进行任何更改。服务器恢复后，此页面会自动继续；正在进行的升级不会丢失。',
@@ -27,4 +26,11 @@ export const frame: Texts['frame'] = {
   previousPage: '上一页',
   nextPage: '下一页',
   outcomesOverTime: '结果随时间的变化',
+  actions: '操作',
+  selectPage: '选择本页全部',
+  roles: { viewer: '只读', operator: '操作员', admin: '管理员' },
+  mayNot: (role) => `您的角色（${role}）无权执行此操作，请联系管理员授予权限。`,
+  onlyProduct: (product) => `您的令牌仅限产品 ${product}；此操作涉及所有产品。`,
+  asOf: (time) => `数据截至 ${time}`,
+  asOfText: '此后服务未能应答，当前显示的内容可能已过时。页面会自动重试。',
 };

@@ -24,4 +24,5 @@ export const overview: Texts['overview'] = {
   noFailures: '没有失败的设备。',
   latestFailures: '最近的失败',
   devicesOf: (count) => `${count} 台设备`,
+  paused: (firmware) => `升级到 ${firmware} 的任务已暂停：存储的文件已损坏`,
 };

@@ -13,4 +13,5 @@ export const validate: Texts['validate'] = {
   chooseFirst: '请至少选择一台设备',
   advanced: '高级：时间限制、降级',
   none: '没有符合条件的设备',
+  remark: '备注',
 };

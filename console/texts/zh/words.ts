@@ -56,6 +56,14 @@ export const words: Texts['words'] = {
       `自 ${since} 起进度为 100 %，上报新版本后即成功${until === null ? '' : `；到 ${until} 仍未上报则失败`}`,
     'firmware-file': (since, until) =>
       `自 ${since} 起暂缓：存储的固件文件已损坏${until === null ? '' : `；到 ${until} 仍未修复则失败`}`,
+    task: (since, until) =>
+      `自 ${since} 起暂缓：任务目前不发送通知${until === null ? '' : `；到 ${until} 仍未继续则失败`}`,
     soak: (since, until) => `自 ${since} 起运行新版本${until === null ? '' : `；到 ${until} 仍在运行则成功`}`,
   },
+  outcome: {
+    succeeded: (count, total) => `${total} 台中 ${count} 台成功`,
+    failed: (count, total) => `${total} 台中 ${count} 台失败`,
+    cancelled: (count, total) => `${total} 台中 ${count} 台已取消`,
+  },
+  failing: (share) => `${share} 失败`,
 };

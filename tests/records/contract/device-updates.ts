@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import {
   failed,
   initialState,
+  left,
   notified,
   progressed,
   succeeded,
@@ -59,6 +60,38 @@ export function describeDeviceUpdates(ground: () => Ground): void {
       });
       await record(progressed(told, 10, 4));
       expect(await records.getDeviceUpdate(task.id, 'a')).toMatchObject({ step: 40, lastProgressAtMs: 5 });
+    });
+
+    it('notes a download of an open update, and its device’s absence, against a run that lags behind', async () => {
+      await record(notified(initialState(1), 2));
+      const { id } = (await records.getDeviceUpdate(task.id, 'a')) ?? { id: 0 };
+      await records.downloading(id, 7);
+      await records.downloading(id, 5);
+      const upgrading = progressed(notified(initialState(1), 2), 10, 3);
+      await record(left(upgrading, 9));
+      await record(upgrading);
+      expect(await records.getDeviceUpdate(task.id, 'a')).toMatchObject({ lastDownloadAtMs: 7, awaySinceMs: 9 });
+      await record(failed(upgrading, 'stalled', 10));
+      await records.downloading(id, 11);
+      expect(await records.getDeviceUpdate(task.id, 'a')).toMatchObject({ lastDownloadAtMs: 7 });
+    });
+
+    it('keeps the gateway’s time of progress: the run’s clock may be another machine’s', async () => {
+      await record(notified(initialState(1), 2));
+      await records.progressReported(key(), { module: null, step: 10, atMs: 3 });
+      await record(progressed(notified(initialState(1), 2), 10, 1_000));
+      await records.progressReported(key(), { module: null, step: 20, atMs: 4 });
+      expect(await records.getDeviceUpdate(task.id, 'a')).toMatchObject({ lastProgressAtMs: 4 });
+    });
+
+    it('tells since when the device of an open update is offline', async () => {
+      await record(initialState(1));
+      const offlineSince = async () => (await records.openDeviceUpdate(key(), null))?.offlineSinceMs;
+      expect(await offlineSince()).toBeNull();
+      await records.deviceConnected(key(), 'c', 5);
+      expect(await offlineSince()).toBeNull();
+      await records.deviceDisconnected(key(), 'c', 8);
+      expect(await offlineSince()).toBe(8);
     });
 
     it('takes any reports as the domain does, whichever statement writes them', async () => {

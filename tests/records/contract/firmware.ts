@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { failed, initialState, notified } from '../../../domain/device-update.js';
 import type { FerryError } from '../../../domain/errors.js';
 import type { Records } from '../../../records/records.js';
 import type { Builder } from '../builder.js';
@@ -54,7 +55,10 @@ export function describeFirmware(ground: () => Ground): void {
       expect(await status()).toBe('verifying');
       await records.taskEnded(cancelledOne.id, 'cancelled', 2);
       expect(await status()).toBe('unverified');
-      await records.taskEnded((await build.verification(id, ['a'])).id, 'completed', 3);
+      const reached = await build.verification(id, ['a']);
+      const key = { productKey: build.productKey, deviceName: 'a' };
+      await records.recordDeviceUpdate(reached.id, key, failed(notified(initialState(2), 2), 'stalled', 3), 'run');
+      await records.taskEnded(reached.id, 'completed', 3);
       expect(await status()).toBe('verified');
       await records.taskEnded((await build.verification(id, ['a'])).id, 'cancelled', 4);
       expect(await records.getFirmware(id)).toMatchObject({ status: 'verified', verifiedAtMs: 3 });

@@ -181,6 +181,20 @@ export function describeKeeping(ground: () => Ground): void {
       expect(await records.undeliveredTask(task.id)).toMatchObject({ approval: { by: 'Bob' } });
     });
 
+    it('holds no source version when its cancellation was asked for: the next batch may be there already', async () => {
+      const task = { ...snapshot(), cancelRequestedAtMs: 20 };
+      await records.importTask(task);
+      expect(await records.listConflicts(task.firmware.productKey, 'default')).toEqual([]);
+      expect(await records.bookkeepingFaults()).toEqual([]);
+    });
+
+    it('of a verification that reached no device leaves its firmware as it was', async () => {
+      const task = { ...snapshot(), kind: 'verification', status: 'completed', endedAtMs: 20 } as const;
+      const deviceUpdates = task.deviceUpdates.slice(1);
+      await records.importTask({ ...task, deviceUpdates, firmware: { ...task.firmware, verifiedAtMs: null } });
+      expect(await records.getFirmware(task.firmware.id)).toMatchObject({ verifiedAtMs: null });
+    });
+
     it('stays as it is when it is imported again', async () => {
       const task = snapshot();
       await records.importTask(task);

@@ -30,7 +30,10 @@ export function describeLeavingService(ground: () => Ground): void {
       expect(await records.deviceSecret(key('c'))).toBe('secret-of-a');
       expect(await records.deviceSecret(key('a'))).toBeUndefined();
       expect(await listed()).toEqual(['b', 'c']);
-      expect(await records.countVersions(build.productKey, 'default')).toContainEqual({ version: '1.0.0', devices: 1 });
+      expect((await records.countVersions(build.productKey, 'default', { limit: 10 })).items).toContainEqual({
+        version: '1.0.0',
+        devices: 1,
+      });
     });
 
     it('gives no device a name that is taken, and no unknown device a name', async () => {
@@ -44,7 +47,9 @@ export function describeLeavingService(ground: () => Ground): void {
       expect(await records.getDevice(key('a'))).toBeUndefined();
       expect(await records.deviceSecret(key('a'))).toBeUndefined();
       expect(await records.countDevices()).toEqual([{ productKey: build.productKey, online: 0, offline: 1 }]);
-      expect(await records.countVersions(build.productKey, 'default')).toEqual([{ version: null, devices: 1 }]);
+      expect((await records.countVersions(build.productKey, 'default', { limit: 10 })).items).toEqual([
+        { version: null, devices: 1 },
+      ]);
       await build.devices(['a']);
       expect(await records.getDevice(key('a'))).toMatchObject({ version: null, online: false });
       await expect(records.deleteDevice(key('x'))).rejects.toMatchObject({ code: 'not-found' });

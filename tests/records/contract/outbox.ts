@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { initialState } from '../../../domain/device-update.js';
+import { initialState, notified } from '../../../domain/device-update.js';
 import type { Records, TaskRecord } from '../../../records/records.js';
 import type { Builder } from '../builder.js';
 import { type Ground } from './ground.js';
@@ -18,6 +18,11 @@ export function describeOutbox(ground: () => Ground): void {
       task = await build.verification(await build.firmware('2.0.0'), ['a']);
     });
 
+    const reach = async () => {
+      const key = { productKey: build.productKey, deviceName: 'a' };
+      await records.recordDeviceUpdate(task.id, key, notified(initialState(2), 2), 'run');
+    };
+
     it('holds a start until it is delivered or has shown itself', async () => {
       expect(await records.undeliveredTasks(10)).toMatchObject([{ task: { id: task.id }, start: true, cancel: false }]);
       await records.delivered(task.id, 'start');
@@ -26,6 +31,7 @@ export function describeOutbox(ground: () => Ground): void {
 
     it('holds a cancel and an end until they are delivered, or the task has ended', async () => {
       await records.taskBegun(task.id, 'run', 2);
+      await reach();
       await records.requestVerificationEnd(task.id, 3);
       expect(await records.undeliveredTask(task.id)).toMatchObject({ start: false, end: true, cancel: false });
       await records.delivered(task.id, 'end');
@@ -51,6 +57,7 @@ export function describeOutbox(ground: () => Ground): void {
     });
 
     it('refuses to cancel what is being ended, and to end what is being cancelled, whose firmware would be verified', async () => {
+      await reach();
       await records.requestVerificationEnd(task.id, 3);
       await expect(records.requestTaskCancel(task.id, 4)).rejects.toMatchObject({
         code: 'task-not-open',

@@ -24,10 +24,36 @@ export function describeOverview(ground: () => Ground): void {
       await build.runs('d', '9.9', 'other-module');
       await records.deviceConnected(key('a'), 'c1', 1);
       expect(await records.countDevices()).toContainEqual({ productKey: build.productKey, online: 1, offline: 3 });
-      expect(await records.countVersions(build.productKey, 'default')).toEqual([
+      expect((await records.countVersions(build.productKey, 'default', { limit: 10 })).items).toEqual([
         { version: '1.0', devices: 2 },
         { version: '2.0', devices: 1 },
         { version: null, devices: 1 },
+      ]);
+    });
+
+    it('counts versions page by page, most devices first, the silent devices where they belong', async () => {
+      await build.devices(['a', 'b', 'c', 'd', 'e', 'f', 'g']);
+      for (const [name, version] of [
+        ['a', '1'],
+        ['b', '2'],
+        ['c', '2'],
+        ['d', '3'],
+        ['e', '2'],
+      ] as const) {
+        await build.runs(name, version);
+      }
+      const pages: unknown[] = [];
+      let cursor: string | undefined;
+      do {
+        const page = await records.countVersions(build.productKey, 'default', { limit: 1, cursor });
+        pages.push(...page.items);
+        cursor = page.nextCursor ?? undefined;
+      } while (cursor !== undefined);
+      expect(pages).toEqual([
+        { version: '2', devices: 3 },
+        { version: null, devices: 2 },
+        { version: '3', devices: 1 },
+        { version: '1', devices: 1 },
       ]);
     });
 
@@ -45,7 +71,7 @@ export function describeOverview(ground: () => Ground): void {
       expect(await count()).toMatchObject({ online: 1, offline: 1 });
       await records.allDevicesDisconnected();
       expect(await count()).toMatchObject({ online: 0, offline: 2 });
-      expect(await records.countVersions(build.productKey, 'default')).toEqual(
+      expect((await records.countVersions(build.productKey, 'default', { limit: 10 })).items).toEqual(
         expect.arrayContaining([
           { version: '1.0', devices: 1 },
           { version: '1.1', devices: 1 },

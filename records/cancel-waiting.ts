@@ -1,0 +1,15 @@
+import type { Records } from './records.js';
+
+/** Some 10 ms of one transaction: all of a large batch at once would hold up every other write for seconds. */
+const PIECE = 1_000;
+
+/** Cancels all waiting device updates of a task that has `total`, piece by piece; repeatable. */
+export async function cancelAllWaiting(
+  records: Pick<Records, 'cancelWaiting'>,
+  task: { readonly id: string; readonly total: number },
+  { which, atMs }: { readonly which: 'untold' | 'unbegun'; readonly atMs: number },
+): Promise<void> {
+  for (let fromOrdinal = 0; fromOrdinal < task.total; fromOrdinal += PIECE) {
+    await records.cancelWaiting(task.id, { which, fromOrdinal, toOrdinal: fromOrdinal + PIECE, atMs });
+  }
+}

@@ -1,0 +1,1 @@
+CREATE INDEX `version_counts_by_devices` ON `version_counts` (`product_key`,`module`,`devices`,`version`) WHERE devices > 0;
