@@ -165,8 +165,13 @@ export const requireWholeService: MiddlewareHandler<ApiEnv> = async (c, next) =>
 /** Only for who has the permission. */
 export function requirePermission(permission: Permission): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {
-    if (!c.get('principal').permissions.has(permission)) {
-      throw new FerryError('forbidden', `The token lacks the permission ${permission}.`);
+    const { permissions, role } = c.get('principal');
+    if (!permissions.has(permission)) {
+      const roles = Object.values(Role).filter((one) => PERMISSIONS_OF[one].has(permission));
+      throw new FerryError(
+        'forbidden',
+        `The token has the role ${role}, which lacks the permission ${permission}: use a token with the role ${roles.join(' or ')}.`,
+      );
     }
     await next();
   };

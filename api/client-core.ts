@@ -44,6 +44,9 @@ import type {
   TokenAnswer,
   VersionsAnswer,
 } from './schemas.js';
+import { ApiUnreachableError, noAnswer, notFerry, redirected } from './unreachable.js';
+
+export { ApiUnreachableError } from './unreachable.js';
 
 export interface ClientCoreOptions {
   /** Where the API listens, such as `http://127.0.0.1:8080`. */
@@ -79,11 +82,6 @@ export class ApiError extends Error {
 export const isOfTheFuture = (error: unknown): boolean =>
   error instanceof ApiError && error.errors.some(({ field }) => field === 'Last-Event-ID');
 
-/** The API could not be reached at all. */
-export class ApiUnreachableError extends Error {
-  override readonly name = 'ApiUnreachableError';
-}
-
 /** A body that is read while it is sent. */
 export interface StreamedBody {
   readonly stream: ReadableStream<Uint8Array>;
@@ -100,6 +98,8 @@ export interface Call {
   readonly body?: string | StreamedBody;
   readonly headers?: Record<string, string>;
   readonly signal?: AbortSignal | undefined;
+  /** The media type of Ferry's answer: another one comes from another server. */
+  readonly expects?: 'application/json' | 'text/csv' | 'text/event-stream';
   readonly timeout?: AbortSignal | undefined;
 }
 /** Repeats of a creation with the same key answer what the first one created. */
@@ -158,6 +158,7 @@ export function createClientCore({ url, headers, timeoutMs }: ClientCoreOptions)
     }
     const response = await fetch(target, {
       method,
+      redirect: 'manual',
       signal: AbortSignal.any([call.signal, call.timeout].filter((signal) => signal !== undefined)),
       headers: {
         ...headers,
@@ -171,21 +172,40 @@ export function createClientCore({ url, headers, timeoutMs }: ClientCoreOptions)
       if (call.signal?.aborted === true) throw error;
       const unread = streamed?.failure();
       if (unread) throw unread;
-      throw new ApiUnreachableError(`No answer from ${target.origin}: is Ferry running there?`, { cause: error });
+      throw noAnswer(target, error);
     });
+    const redirect = redirected(target, response);
+    if (redirect) throw redirect;
     if (!response.ok) throw new ApiError(response.status, await problemOf(response));
+    const mediaType = (response.headers.get('content-type') ?? '').split(';', 1)[0]?.trim() ?? '';
+    if (call.expects !== undefined && mediaType !== call.expects) {
+      await response.body?.cancel();
+      throw notFerry(target, `it sends ${mediaType || 'no media type'} in place of ${call.expects}`);
+    }
     return response;
   }
-  const call = async <T>(method: string, path: string, options?: Call): Promise<T> => {
+  async function call<T>(method: string, path: string, options: Call = {}): Promise<T> {
     const timeout = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs);
-    try {
-      const response = await send(method, path, { ...options, timeout });
-      return (await response.json()) as T;
-    } catch (error) {
-      if (timeout?.aborted !== true || error instanceof ApiError || error instanceof ApiUnreachableError) throw error;
+    const response = await send(method, path, { expects: 'application/json', ...options, timeout });
+    const value: unknown = await response.json().catch((error: unknown) => {
+      if (timeout?.aborted !== true) return undefined;
       throw new ApiUnreachableError(`The answer from ${base} broke off.`, { cause: error });
-    }
-  };
+    });
+    if (typeof value !== 'object' || value === null) throw notFerry(new URL(base), 'its answer is no JSON object');
+    return value as T;
+  }
+  /** A page of a list, or what has one. */
+  async function page<T extends { readonly items: readonly unknown[] }>(
+    method: string,
+    path: string,
+    options: Call = {},
+  ): Promise<T> {
+    const found = await call<Partial<T>>(method, path, options);
+    if (!Array.isArray(found.items)) throw notFerry(new URL(base), 'its answer has no list of items');
+    return found as T;
+  }
+  const stream = (path: string, headers: Record<string, string>, signal: AbortSignal | undefined) =>
+    send('GET', path, { headers, signal, expects: 'text/event-stream' });
 
   const product = (productKey: string) => `v1/products/${encodeURIComponent(productKey)}`;
   const firmware = (id: string) => `v1/firmware/${encodeURIComponent(id)}`;
@@ -219,7 +239,7 @@ export function createClientCore({ url, headers, timeoutMs }: ClientCoreOptions)
     getConnectionInfo: () => call<ConnectionInfoAnswer>('GET', 'v1/connection-info'),
     getOverview: () => call<OverviewAnswer>('GET', 'v1/overview'),
     listProducts: (query: PageParams = {}) =>
-      call<PageAnswer<ProductAnswer>>('GET', 'v1/products', { query: { ...query } }),
+      page<PageAnswer<ProductAnswer>>('GET', 'v1/products', { query: { ...query } }),
 
     registerDevices: (productKey: string, devices: readonly NewDeviceRequest[], options: CreationOptions = {}) =>
       call<RegisteredDevicesAnswer>('POST', `${product(productKey)}/devices`, {
@@ -233,18 +253,18 @@ export function createClientCore({ url, headers, timeoutMs }: ClientCoreOptions)
         headers: { 'content-type': 'text/csv', ...created(options) },
       }),
     listDevices: (productKey: string, query: DeviceQuery = {}) =>
-      call<PageAnswer<DeviceAnswer>>('GET', `${product(productKey)}/devices`, { query: { ...query } }),
+      page<PageAnswer<DeviceAnswer>>('GET', `${product(productKey)}/devices`, { query: { ...query } }),
     getDevice: (productKey: string, deviceName: string) =>
       call<DeviceDetailAnswer>('GET', `${product(productKey)}/devices/${encodeURIComponent(deviceName)}`),
     listDeviceHistory: (productKey: string, deviceName: string, query: PageParams = {}) =>
-      call<PageAnswer<DeviceHistoryEntryAnswer>>(
+      page<PageAnswer<DeviceHistoryEntryAnswer>>(
         'GET',
         `${product(productKey)}/devices/${encodeURIComponent(deviceName)}/updates`,
         { query: { ...query } },
       ),
 
     listFirmware: (query: PageParams & { productKey?: string } = {}) =>
-      call<FirmwarePageAnswer>('GET', 'v1/firmware', { query: { ...query } }),
+      page<FirmwarePageAnswer>('GET', 'v1/firmware', { query: { ...query } }),
     getFirmware: (id: string) => call<FirmwareDetailAnswer>('GET', firmware(id)),
     deleteFirmware: (id: string) => call<FirmwareAnswer>('DELETE', firmware(id)),
 
@@ -259,16 +279,16 @@ export function createClientCore({ url, headers, timeoutMs }: ClientCoreOptions)
     /** The stored file, piece by piece. */
     firmwareFile: (firmwareId: string) => bytesOf(send('GET', `${firmware(firmwareId)}/file`, {})),
 
-    listTasks: (query: TaskQuery = {}) => call<PageAnswer<TaskAnswer>>('GET', 'v1/tasks', { query: { ...query } }),
+    listTasks: (query: TaskQuery = {}) => page<PageAnswer<TaskAnswer>>('GET', 'v1/tasks', { query: { ...query } }),
     /** Device updates that ended, over time. */
     getTimeline: (taskId: string, query: { points?: number; minutes?: number } = {}) =>
       call<TimelineAnswer>('GET', `${task(taskId)}/timeline`, { query }),
     getTask: (id: string) => call<TaskDetailAnswer>('GET', task(id)),
     listDeviceUpdates: (taskId: string, query: DeviceUpdateQuery = {}) =>
-      call<PageAnswer<DeviceUpdateAnswer>>('GET', `${task(taskId)}/devices`, { query: { ...query } }),
+      page<PageAnswer<DeviceUpdateAnswer>>('GET', `${task(taskId)}/devices`, { query: { ...query } }),
     /** The device updates as CSV, piece by piece. */
     deviceUpdatesCsv: (taskId: string, query: Omit<DeviceUpdateQuery, keyof PageParams> = {}) =>
-      textOf(send('GET', `${task(taskId)}/devices.csv`, { query: { ...query } })),
+      textOf(send('GET', `${task(taskId)}/devices.csv`, { query: { ...query }, expects: 'text/csv' })),
     reinitiate: (taskId: string, json: ReinitiateRequest = {}, options: CreationOptions = {}) =>
       call<TaskAnswer>('POST', `${task(taskId)}/reinitiate`, { json, headers: created(options) }),
     cancelTask: (taskId: string) => call<TaskAnswer>('POST', `${task(taskId)}/cancel`),
@@ -278,10 +298,10 @@ export function createClientCore({ url, headers, timeoutMs }: ClientCoreOptions)
 
     /** The task now and at every change, with its device updates as they change; reconnects by itself until aborted. */
     taskEvents: (taskId: string, options: FollowOptions = {}): AsyncGenerator<ApiEvent> =>
-      followEvents((headers, signal) => send('GET', `${task(taskId)}/events`, { headers, signal }), options),
+      followEvents((headers, signal) => stream(`${task(taskId)}/events`, headers, signal), options),
     /** Every task at every change; reconnects by itself until aborted. */
     events: (options: FollowOptions = {}): AsyncGenerator<ApiEvent> =>
-      followEvents((headers, signal) => send('GET', 'v1/events', { headers, signal }), options),
+      followEvents((headers, signal) => stream('v1/events', headers, signal), options),
 
     /** A run's history, in Temporal's JSON; of the newest run if `runId` is absent. */
     workflowHistory: (workflowId: string, runId?: string) =>
@@ -320,18 +340,19 @@ export function createClientCore({ url, headers, timeoutMs }: ClientCoreOptions)
       call<DeviceAnswer>('DELETE', `${product(productKey)}/devices/${encodeURIComponent(deviceName)}`),
 
     createToken: (json: CreateTokenRequest) => call<NewTokenAnswer>('POST', 'v1/tokens', { json }),
-    listTokens: (query: PageParams = {}) => call<PageAnswer<TokenAnswer>>('GET', 'v1/tokens', { query: { ...query } }),
+    listTokens: (query: PageParams = {}) => page<PageAnswer<TokenAnswer>>('GET', 'v1/tokens', { query: { ...query } }),
     revokeToken: (id: string) => call<TokenAnswer>('DELETE', `v1/tokens/${encodeURIComponent(id)}`),
 
     listAudit: (query: AuditQuery & PageParams = {}) =>
-      call<PageAnswer<AuditEntryAnswer>>('GET', 'v1/audit', { query: { ...query } }),
+      page<PageAnswer<AuditEntryAnswer>>('GET', 'v1/audit', { query: { ...query } }),
     verifyAudit: () => call<AuditVerificationAnswer>('GET', 'v1/audit/verification'),
     /** The entries of the audit log that are older than a time, one a line in JSON, piece by piece. */
     auditChain: (before: string) => textOf(send('GET', 'v1/audit/chain', { query: { before } })),
     archiveAudit: (json: { readonly id: number; readonly hash: string }) =>
       call<AuditArchivedAnswer>('POST', 'v1/audit/archive', { json }),
     /** The audit log as CSV, piece by piece. */
-    auditCsv: (query: AuditQuery = {}) => textOf(send('GET', 'v1/audit.csv', { query: { ...query } })),
+    auditCsv: (query: AuditQuery = {}) =>
+      textOf(send('GET', 'v1/audit.csv', { query: { ...query }, expects: 'text/csv' })),
 
     /** What is not as it should be between records, runs, claims and files. */
     examine: (fix: boolean) => call<DoctorAnswer>('POST', 'v1/doctor', { json: { fix } }),
@@ -342,7 +363,7 @@ export function createClientCore({ url, headers, timeoutMs }: ClientCoreOptions)
     /** Which parts of the service are up; it answers also when some are down. */
     async readiness(): Promise<ReadinessAnswer> {
       const response = await fetch(new URL('readyz', base)).catch((error: unknown) => {
-        throw new ApiUnreachableError(`No answer from ${base}: is Ferry running there?`, { cause: error });
+        throw noAnswer(new URL(base), error);
       });
       return response.json() as Promise<ReadinessAnswer>;
     },

@@ -35,7 +35,7 @@ export function createApiClient({ url, token }: ApiClientOptions) {
       const { body, contentType } = await uploadBody(file, fields, onProgress);
       const headers: Record<string, string> = { 'content-type': contentType };
       if (idempotencyKey !== undefined) headers['idempotency-key'] = idempotencyKey;
-      const response = await core.send('POST', 'v1/firmware', { body, headers });
+      const response = await core.send('POST', 'v1/firmware', { body, headers, expects: 'application/json' });
       return (await response.json()) as FirmwareAnswer;
     },
   };

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import type { Context } from 'hono';
 import { FerryError, invalidField, notFound, trustUndecided } from '../domain/errors.js';
 import { firmwareNameProblem } from '../domain/names.js';
-import type { FirmwareLimits } from '../domain/policy.js';
+import { quotaExceeded, type FirmwareLimits } from '../domain/policy.js';
 import { isSignedBy, type SignedFirmware } from '../firmware/signature.js';
 import { tooLarge, type FirmwareStore, type StoredUpload } from '../firmware/store.js';
 import type { Created, Firmware, Records } from '../records/records.js';
@@ -156,10 +156,8 @@ export class FirmwareIntake {
       if (product.trustUndecided) throw trustUndecided(productKey);
     }
     // A repeat of an upload that was the last to fit is answered, not refused.
-    if (request === 'new' && (await records.countFirmware()) >= limits.firmwareMax) {
-      const message = `There are ${limits.firmwareMax} firmware already, of all products, deleted ones counted; no more can be added.`;
-      throw new FerryError('firmware-quota-exceeded', message, { firmwareMax: limits.firmwareMax });
-    }
+    const used = await records.countFirmware();
+    if (request === 'new' && used >= limits.firmwareMax) throw quotaExceeded(used, limits.firmwareMax);
   }
 
   private async discard(upload: StoredUpload): Promise<void> {

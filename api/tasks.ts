@@ -183,7 +183,7 @@ export function taskRoutes({ records, answers, deliver, now }: TaskRouteDeps) {
     .openapi(exportDeviceUpdates, async (c) => {
       const task = await requireTask(c.req.valid('param').id);
       const filter = c.req.valid('query');
-      const body = deviceUpdatesCsv(async (cursor) => {
+      const body = deviceUpdatesCsv(answers.task(task).firmware, async (cursor) => {
         const page = await records.listDeviceUpdates(task.id, filter, { limit: 500, cursor });
         return pageAnswer(page, (update) => answers.deviceUpdate(update, task.policy));
       });

@@ -29,3 +29,6 @@ export const wholeNumber =
 
 /** In words of the same kind: `5m`, `7d`. */
 export const durationText = (durationMs: number): string => (durationMs === 0 ? '0s' : ms(durationMs));
+
+/** `366 days`, `1 second`, `0 ms`. */
+export const longDurationText = (durationMs: number): string => ms(durationMs, { long: true });

@@ -11,6 +11,8 @@ export interface Output {
 export interface Io {
   readonly out: Output;
   readonly err: Output;
+  /** Where a person types; absent where none does. */
+  readonly input?: NodeJS.ReadableStream & { readonly isTTY?: boolean | undefined };
   readonly env: NodeJS.ProcessEnv;
   /** Emits `SIGINT` and `SIGTERM`. */
   readonly signals: Pick<EventEmitter, 'on' | 'off'>;
@@ -21,6 +23,7 @@ export interface Io {
 export const processIo = (): Io => ({
   out: process.stdout,
   err: process.stderr,
+  input: process.stdin,
   env: process.env,
   signals: process,
   exitNow: (code) => process.exit(code),

@@ -1,6 +1,8 @@
 import { Command } from 'commander';
 import { addConnectionOptions } from './session.js';
 
+export { jsonOption } from './session.js';
+
 /**
  * A command over the HTTP API, with its options for the service, and examples below its help.
  *

@@ -1,6 +1,8 @@
 import { Option, type Command } from 'commander';
 import type { PolicyRequestBody } from '../api/requests.js';
-import { parseDuration, wholeNumber } from './durations.js';
+import { POLICY_BOUNDS } from '../domain/policy.js';
+import { longDurationText, parseDuration, wholeNumber } from './durations.js';
+import { UsageError } from './usage-error.js';
 
 const GROUP = 'Policy (defaults in brackets):';
 
@@ -38,19 +40,41 @@ export interface PolicyOptions {
   readonly allowDowngrade?: boolean;
 }
 
-/** What the options set of the policy; the service checks bounds and adds its defaults. */
+const OPTIONS = {
+  offlineTimeoutMs: ['offlineTimeout', '--offline-timeout'],
+  responseTimeoutMs: ['responseTimeout', '--response-timeout'],
+  notificationsMax: ['notifications', '--notifications'],
+  stallTimeoutMs: ['stallTimeout', '--stall-timeout'],
+  confirmationTimeoutMs: ['confirmationTimeout', '--confirmation-timeout'],
+  offlineMidUpdateMs: ['offlineMidUpdate', '--offline-mid-update'],
+  overallTimeoutMs: ['overallTimeout', '--overall-timeout'],
+  soakMs: ['soak', '--soak'],
+  reconnectGraceMs: ['reconnectGrace', '--reconnect-grace'],
+} as const satisfies Record<keyof typeof POLICY_BOUNDS, readonly [keyof PolicyOptions, string]>;
+
+/** The option for each number of a policy. */
+export const POLICY_FLAGS: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries(OPTIONS).map(([field, [, flag]]) => [field, flag]),
+);
+
+/**
+ * What the options set of the policy; the service adds its defaults.
+ *
+ * @throws UsageError naming every option that is out of bounds
+ */
 export function policyOf(options: PolicyOptions): PolicyRequestBody | undefined {
-  const policy: PolicyRequestBody = {
-    offlineTimeoutMs: options.offlineTimeout,
-    responseTimeoutMs: options.responseTimeout,
-    notificationsMax: options.notifications,
-    stallTimeoutMs: options.stallTimeout,
-    confirmationTimeoutMs: options.confirmationTimeout,
-    offlineMidUpdateMs: options.offlineMidUpdate,
-    overallTimeoutMs: options.overallTimeout,
-    soakMs: options.soak,
-    reconnectGraceMs: options.reconnectGrace,
-    allowDowngrade: options.allowDowngrade,
-  };
-  return Object.values<unknown>(policy).some((value) => value !== undefined) ? policy : undefined;
+  const policy: PolicyRequestBody = {};
+  const problems: string[] = [];
+  for (const [field, { min, max }] of Object.entries(POLICY_BOUNDS)) {
+    const [name, flag] = OPTIONS[field as keyof typeof OPTIONS];
+    const value = options[name];
+    if (value === undefined) continue;
+    policy[field as keyof typeof OPTIONS] = value;
+    if (value >= min && value <= max) continue;
+    const inWords = field.endsWith('Ms') ? longDurationText : String;
+    problems.push(`${flag}: must be from ${inWords(min)} to ${inWords(max)}; it is ${inWords(value)}`);
+  }
+  if (problems.length > 0) throw new UsageError(problems.join('\n  '));
+  if (options.allowDowngrade !== undefined) policy.allowDowngrade = options.allowDowngrade;
+  return Object.keys(policy).length > 0 ? policy : undefined;
 }

@@ -1,5 +1,5 @@
 import type { Account, AccountEvent, RunState } from '../worker/replay/account.js';
-import { localTime, plural, printable } from './printable.js';
+import { localTime, plural, printable, timesIn } from './printable.js';
 
 /** How a run stands at the end of its history. */
 export function endOf({ state }: Account): { outcome: string | null; cause: string | null; detail: string | null } {
@@ -18,7 +18,7 @@ export function accountText(account: Account, bookkeeping: boolean): string {
     if (state !== stateText(shown[i + 1]?.state ?? null) && state !== '') lines.push(`${' '.repeat(26)}→ ${state}`);
   });
   lines.push('', endText(account), replayText(account), '');
-  return lines.map(printable).join('\n');
+  return lines.map((line) => printable(timesIn(line))).join('\n');
 }
 
 const eventLine = ({ id, atMs, type, sentence }: AccountEvent): string =>

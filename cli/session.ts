@@ -27,6 +27,9 @@ interface ConnectionOptions {
   readonly json?: boolean;
 }
 
+/** Answers and errors in JSON. */
+export const jsonOption = (): Option => new Option('--json', 'answer in JSON, for programs');
+
 /** The options that each operating command has. */
 export const addConnectionOptions = (command: Command): Command =>
   command
@@ -41,7 +44,7 @@ export const addConnectionOptions = (command: Command): Command =>
         'token of who asks (default: FERRY_TOKEN, else FERRY_ADMIN_TOKEN, else the file admin-token in FERRY_DATA_DIR)',
       ).helpGroup(SERVICE_GROUP),
     )
-    .addOption(new Option('--json', 'answer in JSON, for programs').helpGroup(SERVICE_GROUP));
+    .addOption(jsonOption().helpGroup(SERVICE_GROUP));
 
 /**
  * @param options of a command that was made with `addConnectionOptions`
@@ -52,8 +55,8 @@ export function openSession(io: Io, options: object): Session {
   const { url, token, json = false } = options as ConnectionOptions;
   const address = checkedUrl(url ?? set(io.env['FERRY_URL']) ?? DEFAULT_URL);
   return {
-    api: createApiClient({ url: address, token: token ?? tokenOf(io.env) }),
-    url: address,
+    api: createApiClient({ url: address, token: checkedToken(token ?? tokenOf(io.env)) }),
+    url: address.replace(/\/$/, ''),
     io,
     isJson: json,
     answer: (value, text) => void io.out.write(`${json ? JSON.stringify(value, null, 2) : text()}\n`),
@@ -66,9 +69,30 @@ export function openSession(io: Io, options: object): Session {
 /** A variable that is empty counts as unset. */
 const set = (value: string | undefined): string | undefined => (value === '' ? undefined : value);
 
+/** Without the `/v1` of the API, which the start of the service prints as well. @throws UsageError */
 function checkedUrl(text: string): string {
-  if (/^https?:/.test(text) && URL.canParse(text)) return text;
-  throw new UsageError(`--url (FERRY_URL): ${text} is not an http:// or https:// address.`);
+  const isAddress = /^https?:\/\//i.test(text) && URL.canParse(text);
+  if (!isAddress) throw new UsageError(`--url (FERRY_URL): ${text} is not an http:// or https:// address.`);
+  const { origin, pathname, username, password, search, hash } = new URL(text);
+  if (username !== '' || password !== '') {
+    throw new UsageError(
+      `--url (FERRY_URL): the address must not have a user or a password: use ${origin}${pathname}, and give the token by --token or FERRY_TOKEN.`,
+    );
+  }
+  if (search !== '' || hash !== '') {
+    throw new UsageError(
+      `--url (FERRY_URL): name the address alone, such as ${origin}, without what follows "?" or "#".`,
+    );
+  }
+  return `${origin}${pathname.replace(/\/v1\/?$/, '/')}`;
+}
+
+/** @throws UsageError for a token that no header can carry */
+function checkedToken(token: string): string {
+  if (/^[\x21-\x7e]+$/.test(token)) return token;
+  throw new UsageError(
+    '--token (FERRY_TOKEN): the token is empty or has characters that no HTTP header can carry; it must be letters, digits and signs of ASCII, without blanks.',
+  );
 }
 
 /** What the environment says, else the token that the service left in its data folder. */

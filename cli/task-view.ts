@@ -1,8 +1,8 @@
-import type { DeviceUpdateAnswer, TaskAnswer, TaskDetailAnswer } from '../api/schemas.js';
+import type { DeviceHistoryEntryAnswer, DeviceUpdateAnswer, TaskAnswer, TaskDetailAnswer } from '../api/schemas.js';
 import { awaitsApproval, isTaskOpen, type PauseCause } from '../domain/update-task.js';
 import { durationText } from './durations.js';
 import { firmwareName } from './firmware-name.js';
-import { localTime } from './printable.js';
+import { localTime, timesIn } from './printable.js';
 import { pairs, table } from './table.js';
 
 export type Counts = TaskAnswer['counts'];
@@ -71,7 +71,7 @@ export function taskText(task: TaskAnswer & Partial<Pick<TaskDetailAnswer, 'fail
     ...standing(task),
     ...(failures.length > 0 ? ([['failures', failures.join(' · ')]] as const) : []),
     ...(task.reinitiates === null ? [] : ([['re-initiates', task.reinitiates]] as const)),
-    ['created', localTime(task.createdAt)],
+    ['created', `${localTime(task.createdAt)}${task.startedBy === null ? '' : ` by ${task.startedBy}`}`],
     ['started', localTime(task.startedAt)],
     ['ended', localTime(task.endedAt)],
     [
@@ -96,18 +96,53 @@ export const deviceUpdatesTable = (updates: readonly DeviceUpdateAnswer[]): stri
     ]),
   );
 
+/** The updates of one device over all tasks: which task brought it from which version to which, when, and how long it took. */
+export const historyTable = (updates: readonly DeviceHistoryEntryAnswer[]): string =>
+  table(
+    [
+      'begun',
+      'task',
+      'firmware',
+      'from',
+      'to',
+      'status',
+      'step',
+      'attempt',
+      'took',
+      'what happens next, or what happened',
+    ],
+    updates.map((update) => [
+      localTime(update.createdAt),
+      update.taskId,
+      update.firmware?.name ?? null,
+      update.sourceVersions.join(', ') || null,
+      update.firmware?.version ?? null,
+      update.outcome ?? update.status,
+      update.step === null ? null : `${update.step} %`,
+      update.attempt,
+      tookText(update),
+      storyOf(update),
+    ]),
+  );
+
+/** Without the wait for a device that is offline: from the first notification to the end. */
+function tookText({ notifiedAt, endedAt }: DeviceUpdateAnswer): string | null {
+  if (notifiedAt === null || endedAt === null) return null;
+  return durationText(Date.parse(endedAt) - Date.parse(notifiedAt));
+}
+
 export const failuresTable = (updates: readonly DeviceUpdateAnswer[]): string =>
   table(
     ['device', 'cause', 'detail', 'attempt', 'ended'],
     updates.map((update) => [
       update.deviceName,
       update.cause,
-      update.detail,
+      update.detail === null ? null : timesIn(update.detail),
       update.attempt,
       localTime(update.endedAt),
     ]),
   );
 
 function storyOf({ waitingFor, detail, endedAt }: DeviceUpdateAnswer): string {
-  return waitingFor?.text ?? detail ?? localTime(endedAt);
+  return timesIn(waitingFor?.text ?? detail ?? localTime(endedAt));
 }

@@ -4,7 +4,7 @@ import type { ApiEvent } from '../api/client-events.js';
 import type { TaskAnswer } from '../api/schemas.js';
 import { isTaskOpen } from '../domain/update-task.js';
 import type { Output } from './io.js';
-import { localTime } from './printable.js';
+import { clockTime } from './printable.js';
 import { countsText, STATES } from './task-view.js';
 
 /** Shows how a task stands, again and again. */
@@ -75,7 +75,7 @@ function linesDisplay(out: Output, indent: string): TaskDisplay {
       const text = `${task.status.padEnd(9)} ${countsText(task.counts)}`;
       if (text === last) return;
       last = text;
-      out.write(`${indent}${localTime(new Date().toISOString()).slice(11)} ${text}\n`);
+      out.write(`${indent}${clockTime(new Date())} ${text}\n`);
     },
     stop: () => undefined,
   };

@@ -12,3 +12,11 @@ export class CommandFailed extends Error {
 export class Interrupted extends Error {
   override readonly name = 'Interrupted';
 }
+
+/** A task that was followed to its end, which has been told already, and was not a full success. */
+export class TaskNotSucceeded extends Error {
+  override readonly name = 'TaskNotSucceeded';
+  constructor(readonly exitCode: 3 | 4) {
+    super('The task did not succeed on every device.');
+  }
+}

@@ -1,4 +1,4 @@
-import { invalidField } from './errors.js';
+import { FerryError, invalidField } from './errors.js';
 
 /** The limits that the seed sets; defaults of the config, never constants elsewhere [seed: add]. */
 export interface FirmwareLimits {
@@ -13,6 +13,15 @@ export const DEFAULT_FIRMWARE_LIMITS: FirmwareLimits = {
   fileBytesMax: 10 * 1024 * 1024,
   firmwareMax: 100,
 };
+
+/** @param used firmware that were ever added: more than `firmwareMax` where the limit was lowered since */
+export const quotaExceeded = (used: number, firmwareMax: number): FerryError =>
+  new FerryError(
+    'firmware-quota-exceeded',
+    `${used} firmware were added, deleted ones counted, and ${firmwareMax} may be: no more can be added. ` +
+      'FERRY_FIRMWARE_MAX of the service sets that limit.',
+    { firmwareMax },
+  );
 
 /** "A small number of devices is tried first" [seed: validate]. */
 export const VERIFICATION_DEVICES_MAX = 100;

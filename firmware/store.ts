@@ -69,6 +69,10 @@ export const damaged = (integrity: Exclude<Integrity, 'intact'>): FerryError =>
 
 /** The refusal of a file that is larger than the limit. */
 export const tooLarge = (bytesMax: number): FerryError =>
-  new FerryError('firmware-too-large', `The file has more than ${bytesMax} bytes, the most that a firmware may have.`, {
-    bytesMax,
-  });
+  new FerryError(
+    'firmware-too-large',
+    `The file has more than ${bytesMax} bytes, the most that a firmware may have. FERRY_FIRMWARE_BYTES_MAX of the service sets that limit.`,
+    {
+      bytesMax,
+    },
+  );

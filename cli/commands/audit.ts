@@ -9,6 +9,7 @@ import { operatingCommand } from '../operating-command.js';
 import { addPagingOptions, pageOf, pageText, type PagingOptions } from '../paging.js';
 import { localTime } from '../printable.js';
 import { openSession, type Session } from '../session.js';
+import { fileWord, shellLine } from '../shell-word.js';
 import { table } from '../table.js';
 import { CommandFailed } from '../usage-error.js';
 
@@ -127,7 +128,10 @@ const archive = (io: Io): Command =>
       const before = new Date(Date.now() - olderThan).toISOString();
       const last = await writtenArchive(path, session.api.auditChain(before));
       if (!last) {
-        session.answer({ id: null, archivedAt: null, deleted: 0 }, () => `No entry is older than ${before}.`);
+        session.answer(
+          { id: null, archivedAt: null, deleted: 0 },
+          () => `No entry is older than ${localTime(before)}.`,
+        );
         return;
       }
       const archived = await session.api.archiveAudit(last);
@@ -135,7 +139,7 @@ const archive = (io: Io): Command =>
         archived,
         () =>
           `${archived.deleted} entries, up to number ${archived.id}, are in ${path} and no longer in the service. ` +
-          `Keep the file; check it by: ferry audit verify --archive ${path}`,
+          `Keep the file; check it by: ferry audit verify --archive ${shellLine(fileWord(path))}`,
       );
     });
 

@@ -1,12 +1,13 @@
 import { Command } from 'commander';
 import type { Manifest } from '../../worker/backup/manifest.js';
 import { interruption, type Io } from '../io.js';
-import { exampleText } from '../operating-command.js';
+import { exampleText, jsonOption } from '../operating-command.js';
 import { plural, size } from '../printable.js';
 import { Interrupted } from '../usage-error.js';
 
 interface BackupOptions {
   readonly skipDamaged?: boolean;
+  readonly json?: boolean;
 }
 
 export const backupCommand = (io: Io): Command =>
@@ -14,15 +15,17 @@ export const backupCommand = (io: Io): Command =>
     .description('back up the data folder, while the service runs or not; configured by its environment variables')
     .argument('<folder>', 'a new or an empty folder, best on another disk; it will hold secrets')
     .option('--skip-damaged', 'leave out firmware whose file is missing or damaged, instead of refusing')
+    .addOption(jsonOption())
     .addHelpText(
       'after',
       exampleText(['ferry backup /backup/ferry-1', 'FERRY_DATA_DIR=/srv/ferry ferry backup /backup/ferry-1']),
     )
-    .action(async (to: string, { skipDamaged }: BackupOptions) => {
+    .action(async (to: string, { skipDamaged, json }: BackupOptions) => {
       const { backUp } = await import('../../worker/backup/back-up.js');
       const { signal, dispose } = interruption(io);
       try {
-        io.out.write(backupText(to, await backUp(io.env, { to, skipDamaged, signal })));
+        const manifest = await backUp(io.env, { to, skipDamaged, signal });
+        io.out.write(json === true ? `${JSON.stringify(manifest, null, 2)}\n` : backupText(to, manifest));
       } catch (error) {
         throw signal.aborted ? new Interrupted() : error;
       } finally {

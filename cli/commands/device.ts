@@ -1,17 +1,19 @@
-import { readFile } from 'node:fs/promises';
 import { Argument, Command, Option } from 'commander';
-import type { DeviceDetailAnswer, RegisteredDevicesAnswer } from '../../api/schemas.js';
-import { decodeTable } from '../../domain/table-text.js';
+import type { DeviceDetailAnswer, RegisteredDeviceAnswer, RegisteredDevicesAnswer } from '../../api/schemas.js';
+import { deviceSecretProblem } from '../../domain/names.js';
 import { secretsCsv } from '../../domain/secrets-csv.js';
 import { SIGN_IN_REFUSALS } from '../../domain/sign-in-refusals.js';
+import { csvPieces } from '../csv-pieces.js';
+import { readText } from '../input-file.js';
 import type { Io } from '../io.js';
+import { checkNames } from '../names-list.js';
 import { operatingCommand } from '../operating-command.js';
+import { openOutputFile } from '../output-file.js';
 import { localTime, plural } from '../printable.js';
-import { openSecretsFile } from '../secrets-file.js';
 import { openSession, type Session } from '../session.js';
 import { pairs, table } from '../table.js';
-import { deviceUpdatesTable } from '../task-view.js';
-import { CommandFailed } from '../usage-error.js';
+import { historyTable } from '../task-view.js';
+import { CommandFailed, UsageError } from '../usage-error.js';
 import { devicesCommand } from './devices.js';
 
 export const deviceCommand = (io: Io): Command =>
@@ -48,62 +50,99 @@ const add = (io: Io): Command =>
     .argument('<deviceName...>', 'names of the devices')
     .option('--secret <secret>', 'its secret, for a single device (default: generated)')
     .addOption(protocolOption())
-    .option('--out <file>', 'write names and secrets to a CSV file instead')
+    .option('--out <file>', 'write names and secrets to this new CSV file instead')
     .action(async (productKey: string, names: readonly string[], options: AddOptions, command: Command) => {
       if (options.secret !== undefined && names.length > 1) command.error('error: --secret fits a single device only');
+      checkNames('<deviceName>', names);
+      checkSecret(options.secret);
       const session = openSession(io, options);
       const devices = names.map((deviceName) => ({
         ...{ deviceName, deviceSecret: options.secret, protocol: options.protocol },
       }));
-      await answerSecrets(session, options.out, () => session.api.registerDevices(productKey, devices));
+      await answerSecrets(session, { out: options.out, told: registeredText }, [
+        () => session.api.registerDevices(productKey, devices),
+      ]);
     });
 
-const importCsv = (io: Io): Command =>
-  operatingCommand('import', 'register devices from a CSV with the header deviceName[,deviceSecret][,protocol]', [
-    'ferry device import thermostat devices.csv --out secrets.csv',
-  ])
-    .addArgument(PRODUCT)
-    .argument('<file>', 'the CSV file')
-    .option('--out <file>', 'write names and secrets to a CSV file instead of showing them')
-    .action(async (productKey: string, file: string, options: Pick<AddOptions, 'out'>) => {
-      const session = openSession(io, options);
-      const csv = decodeTable(await readFile(file));
-      await answerSecrets(session, options.out, () => session.api.registerDevicesCsv(productKey, csv));
-    });
-
-/** The answer is the only one that ever has the secrets: they end up in the file, or before the operator's eyes. */
-async function answerSecrets(
-  session: Session,
-  out: string | undefined,
-  request: () => Promise<RegisteredDevicesAnswer>,
-): Promise<void> {
-  if (out === undefined) {
-    showSecrets(session, await request());
-    return;
-  }
-  const file = await openSecretsFile(out);
-  const registered = await request().catch(async (error: unknown) => {
-    await file.abandon();
-    throw error;
-  });
-  try {
-    await file.write(secretsCsv(registered.devices));
-  } catch (error) {
-    showSecrets(session, registered);
-    await file.abandon();
-    const { code = 'unknown' } = error as NodeJS.ErrnoException;
-    throw new CommandFailed(`The file ${out} did not take the secrets (${code}): they are shown instead.`);
-  }
-  const answer = { registered: registered.devices.length, file: out };
-  session.answer(answer, () => `${plural(answer.registered, 'device')} registered; names and secrets are in ${out}.`);
+function checkSecret(secret: string | undefined): void {
+  const problem = secret === undefined ? undefined : deviceSecretProblem(secret);
+  if (problem !== undefined) throw new UsageError(`--secret: ${problem}.`);
 }
 
-const showSecrets = (session: Session, registered: RegisteredDevicesAnswer): void =>
-  session.answer(registered, () =>
+const IMPORT =
+  'register devices from a CSV with the header deviceName[,deviceSecret][,protocol]; more than 10,000 go in several ' +
+  'requests, of which the first ones stay when a later one is refused';
+
+const importCsv = (io: Io): Command =>
+  operatingCommand('import', IMPORT, ['ferry device import thermostat devices.csv --out secrets.csv'])
+    .addArgument(PRODUCT)
+    .argument('<file>', 'the CSV file')
+    .option('--out <file>', 'write names and secrets to this new CSV file instead of showing them')
+    .action(async (productKey: string, file: string, options: Pick<AddOptions, 'out'>) => {
+      const session = openSession(io, options);
+      const pieces = csvPieces(await readText(file));
+      await answerSecrets(
+        session,
+        { out: options.out, inputs: [file], told: registeredText },
+        pieces.map((csv) => () => session.api.registerDevicesCsv(productKey, csv)),
+      );
+    });
+
+interface SecretsTarget {
+  readonly out: string | undefined;
+  readonly inputs?: readonly string[];
+  /** What is said of the devices whose secrets are in the file. */
+  readonly told: (devices: number, out: string) => string;
+}
+
+const registeredText = (devices: number, out: string): string =>
+  `${plural(devices, 'device')} registered; names and secrets are in ${out}.`;
+
+/**
+ * The answers are the only ones that ever have the secrets: they end up in the file, or before the operator's eyes, also
+ * when a later request is refused.
+ */
+async function answerSecrets(
+  session: Session,
+  { out, inputs, told }: SecretsTarget,
+  requests: readonly (() => Promise<RegisteredDevicesAnswer>)[],
+): Promise<void> {
+  const file = out === undefined ? undefined : await openOutputFile(out, inputs);
+  const shown: RegisteredDeviceAnswer[] = [];
+  let written = 0;
+  try {
+    for (const request of requests) {
+      const { devices } = await request();
+      if (!file) {
+        shown.push(...devices);
+        continue;
+      }
+      await file.write(linesOf(devices, written > 0)).catch((error: unknown) => {
+        shown.push(...devices);
+        const { code = 'unknown' } = error as NodeJS.ErrnoException;
+        throw new CommandFailed(`The file ${out} did not take the secrets (${code}): they are shown instead.`);
+      });
+      written += devices.length;
+    }
+  } finally {
+    await (written > 0 ? file?.close() : file?.abandon());
+    if (written > 0) session.answer({ registered: written, file: out }, () => told(written, out ?? ''));
+    if (shown.length > 0) showSecrets(session, shown);
+  }
+}
+
+/** One header for all of the file. */
+function linesOf(devices: readonly RegisteredDeviceAnswer[], isContinued: boolean): string {
+  const csv = secretsCsv(devices);
+  return isContinued ? csv.slice(csv.indexOf('\n') + 1) : csv;
+}
+
+const showSecrets = (session: Session, devices: readonly RegisteredDeviceAnswer[]): void =>
+  session.answer({ devices }, () =>
     [
       table(
         ['device', 'secret', 'protocol'],
-        registered.devices.map(({ deviceName, deviceSecret, protocol }) => [deviceName, deviceSecret, protocol]),
+        devices.map(({ deviceName, deviceSecret, protocol }) => [deviceName, deviceSecret, protocol]),
       ),
       '\nKeep the secrets: they are not shown again.',
     ].join('\n'),
@@ -114,7 +153,7 @@ const show = (io: Io): Command =>
     'ferry device show thermostat T-0001',
   ])
     .addArgument(PRODUCT)
-    .argument('<deviceName>')
+    .addArgument(DEVICE)
     .action(async (productKey: string, deviceName: string, options: object) => {
       const session = openSession(io, options);
       const device = await session.api.getDevice(productKey, deviceName);
@@ -135,7 +174,7 @@ function deviceText(device: DeviceDetailAnswer): string {
     ['registered', localTime(device.createdAt)],
   ]);
   const { items } = device.history;
-  return items.length === 0 ? facts : `${facts}\n\nUpdates, newest first:\n${deviceUpdatesTable(items)}`;
+  return items.length === 0 ? facts : `${facts}\n\nUpdates, newest first:\n${historyTable(items)}`;
 }
 
 function signInTroubles({ lastRefusedSignIn: refused, nameClash }: DeviceDetailAnswer): [string, string][] {
@@ -163,12 +202,14 @@ const rotate = (io: Io): Command =>
     .addArgument(PRODUCT)
     .addArgument(DEVICE)
     .option('--secret <secret>', 'the new secret (default: generated)')
-    .option('--out <file>', 'write name and secret to a CSV file instead')
+    .option('--out <file>', 'write name and secret to this new CSV file instead')
     .action(async (productKey: string, deviceName: string, options: { secret?: string; out?: string }) => {
+      checkSecret(options.secret);
       const session = openSession(io, options);
-      await answerSecrets(session, options.out, async () => ({
-        devices: [await session.api.rotateDeviceSecret(productKey, deviceName, options.secret)],
-      }));
+      const told = (_devices: number, out: string) => `${deviceName} has another secret; it is in ${out}.`;
+      await answerSecrets(session, { out: options.out, told }, [
+        async () => ({ devices: [await session.api.rotateDeviceSecret(productKey, deviceName, options.secret)] }),
+      ]);
     });
 
 const revoke = (io: Io): Command =>

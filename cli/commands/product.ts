@@ -1,13 +1,15 @@
-import { readFile } from 'node:fs/promises';
 import { Argument, Command } from 'commander';
 import type { ProductAnswer } from '../../api/schemas.js';
+import { publicKeyProblem } from '../../domain/names.js';
+import { readText } from '../input-file.js';
+import { wholeNumber } from '../durations.js';
 import type { Io } from '../io.js';
 import { operatingCommand } from '../operating-command.js';
 import { addPagingOptions, pageOf, pageText, type PagingOptions } from '../paging.js';
 import { localTime, plural } from '../printable.js';
 import { openSession } from '../session.js';
 import { pairs, table } from '../table.js';
-import { UsageError } from '../usage-error.js';
+import { CommandFailed, UsageError } from '../usage-error.js';
 
 export const productCommand = (io: Io): Command =>
   new Command('product')
@@ -33,8 +35,11 @@ const create = (io: Io): Command =>
       session.answer(product, () => `Product ${product.productKey} created.`);
     });
 
-const list = (io: Io): Command =>
-  addPagingOptions(operatingCommand('list', 'list products, newest first', ['ferry product list'])).action(
+/** Also as a command of its own, as `devices` and `tasks` are. */
+export const productsCommand = (io: Io): Command => list(io, 'products');
+
+const list = (io: Io, name = 'list'): Command =>
+  addPagingOptions(operatingCommand(name, 'list products, newest first', ['ferry product list'])).action(
     async (options: PagingOptions) => {
       const session = openSession(io, options);
       const page = await session.api.listProducts(pageOf(options));
@@ -103,7 +108,7 @@ const rules = (io: Io): Command =>
     'ferry product rules thermostat --successes 2',
   ])
     .addArgument(PRODUCT)
-    .requiredOption('--successes <number>', 'different devices, for each firmware; 0: none needs to (required)', Number)
+    .requiredOption('--successes <number>', 'different devices, for each firmware; 0: none needs to', wholeNumber(0))
     .action(async (productKey: string, { successes, ...options }: { successes: number }) => {
       const session = openSession(io, options);
       const product = await session.api.setBatchRules(productKey, { verificationSuccessesMin: successes });
@@ -127,13 +132,24 @@ const trust = (io: Io): Command =>
       if ((file === undefined) !== (options.any === true)) {
         throw new UsageError('Name the file of a public key, or --any to take any firmware.');
       }
-      const publicKey = file === undefined ? undefined : (await readFile(file, 'utf8')).trim();
+      const publicKey = file === undefined ? undefined : await publicKeyIn(file);
       const session = openSession(io, options);
       const product = await (publicKey === undefined
         ? session.api.setTrustedKeys(productKey, [])
         : session.api.trustKey(productKey, publicKey));
       session.answer(product, () => trustText(product));
     });
+
+/** Whatever else is in the file, above all a private key, must not leave this machine. @throws CommandFailed */
+async function publicKeyIn(path: string): Promise<string> {
+  const key = (await readText(path)).trim();
+  if (publicKeyProblem(key) === undefined) return key;
+  throw new CommandFailed(
+    key.includes('PRIVATE KEY')
+      ? `${path} is a private key: it stays where firmware is signed. Name the file of the public one, which ends with .pub.`
+      : `${path} is no public key: name the file <key>.pub that "ferry keys generate" has made.`,
+  );
+}
 
 const untrust = (io: Io): Command =>
   operatingCommand('untrust', 'trust a key no more; without any, unsigned firmware is taken again', [

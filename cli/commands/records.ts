@@ -3,8 +3,9 @@ import { parseDuration } from '../durations.js';
 import type { Io } from '../io.js';
 import { liveLine } from '../live-line.js';
 import { exampleText, operatingCommand } from '../operating-command.js';
-import { plural } from '../printable.js';
+import { localTime, plural } from '../printable.js';
 import { openSession } from '../session.js';
+import { UsageError } from '../usage-error.js';
 
 const REBUILD =
   "write the records anew from Temporal's histories, into an empty database; with the service stopped, configured as `up`";
@@ -28,18 +29,21 @@ export const recordsCommand = (io: Io): Command =>
     .addCommand(rebuildCommand(io))
     .addCommand(forgetCommand(io));
 
+const DAY_MS = 86_400_000;
+
 const forgetCommand = (io: Io): Command =>
   operatingCommand('forget', 'delete the records of tasks that ended long ago, now and for ever', [
     'ferry records forget --older-than 90d',
   ])
     .requiredOption('--older-than <time>', 'since the end of the task: 1d or more', parseDuration)
     .action(async (options: { readonly olderThan: number }) => {
+      if (options.olderThan < DAY_MS) throw new UsageError('--older-than: must be 1 day or more.');
       const session = openSession(io, options);
       const report = await session.api.forget(options.olderThan);
       session.answer(
         report,
         () =>
-          `${plural(report.tasks, 'task')} with ${plural(report.deviceUpdates, 'device update')} that ended before ${report.endedBefore} ` +
+          `${plural(report.tasks, 'task')} with ${plural(report.deviceUpdates, 'device update')} that ended before ${localTime(report.endedBefore)} ` +
           'are deleted, in the background.',
       );
     });

@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { Argument, Option, type Command } from 'commander';
 import { ApiError, eachItem } from '../../api/client.js';
 import type { Account, History } from '../../worker/replay/account.js';
+import { readText } from '../input-file.js';
 import type { Io } from '../io.js';
 import { operatingCommand } from '../operating-command.js';
 import { accountText, endOf, summaryText } from '../replay-text.js';
@@ -147,9 +147,10 @@ function parsed(read: (json: unknown) => History, json: unknown): History {
 }
 
 async function historyOf(path: string): Promise<unknown> {
+  const text = await readText(path);
   try {
-    return JSON.parse(await readFile(path, 'utf8')) as unknown;
-  } catch (error) {
-    throw new CommandFailed(`${path} can't be read as JSON: ${error instanceof Error ? error.message : String(error)}`);
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw new CommandFailed(`${path} is no JSON. Download the history as JSON from the Temporal UI.`);
   }
 }

@@ -1,30 +1,29 @@
 import type { Command } from 'commander';
 import { firmwareName } from '../firmware-name.js';
 import type { Io } from '../io.js';
-import { namedDevices, parseList } from '../names-list.js';
+import { addDevicesOptions, namedDevices, type DevicesOptions } from '../names-list.js';
 import { operatingCommand } from '../operating-command.js';
 import { plural } from '../printable.js';
 import { openSession } from '../session.js';
-import { answerNewTask } from '../watching.js';
+import { answerNewTask, WATCH_EXIT_CODES } from '../watching.js';
 import { TASK } from './tasks.js';
 
 /* What operators ask of a task: try again, stop, end early. */
 
-interface ReinitiateOptions {
-  readonly devices?: string[];
-  readonly devicesFile?: string;
+interface ReinitiateOptions extends DevicesOptions {
   readonly watch?: boolean;
 }
 
 export const reinitiateCommand = (io: Io): Command =>
-  operatingCommand('reinitiate', 'update the failed devices of an ended task again, in a new task linked to it', [
-    'ferry reinitiate h3k9 --watch',
-    'ferry reinitiate h3k9 --devices T-0001,T-0002',
-  ])
-    .addArgument(TASK)
-    .option('--devices <names>', 'only these of the failed devices: a,b,c', parseList)
-    .option('--devices-file <file>', 'the same from a file, one name a line')
+  addDevicesOptions(
+    operatingCommand('reinitiate', 'update the failed devices of an ended task again, in a new task linked to it', [
+      'ferry reinitiate h3k9 --watch',
+      'ferry reinitiate h3k9 --devices T-0001,T-0002',
+    ]).addArgument(TASK),
+    'only these of the failed devices',
+  )
     .option('--watch', 'follow it to its end')
+    .addHelpText('after', WATCH_EXIT_CODES)
     .action(async (taskId: string, options: ReinitiateOptions) => {
       const deviceNames = await namedDevices(options);
       const session = openSession(io, options);

@@ -1,11 +1,12 @@
 import { Command } from 'commander';
 import type { Restored, ValidAgain } from '../../worker/backup/restore.js';
 import type { Io } from '../io.js';
-import { exampleText } from '../operating-command.js';
-import { plural, printable } from '../printable.js';
+import { exampleText, jsonOption } from '../operating-command.js';
+import { localTime, plural, printable } from '../printable.js';
 
 interface RestoreOptions {
   readonly replace?: boolean;
+  readonly json?: boolean;
 }
 
 export const restoreCommand = (io: Io): Command =>
@@ -15,6 +16,7 @@ export const restoreCommand = (io: Io): Command =>
     )
     .argument('<folder>', 'what "ferry backup" has made')
     .option('--replace', 'move data that is there already aside, to <data folder>.before-restore-<time>')
+    .addOption(jsonOption())
     .addHelpText(
       'after',
       exampleText([
@@ -22,15 +24,16 @@ export const restoreCommand = (io: Io): Command =>
         'ferry restore /backup/ferry-1 --replace',
       ]),
     )
-    .action(async (from: string, { replace }: RestoreOptions) => {
+    .action(async (from: string, { replace, json }: RestoreOptions) => {
       const { restore } = await import('../../worker/backup/restore.js');
-      io.out.write(restoredText(await restore(io.env, { from, replace })));
+      const restored = await restore(io.env, { from, replace });
+      io.out.write(json === true ? `${JSON.stringify(restored, null, 2)}\n` : restoredText(restored));
     });
 
 function restoredText({ manifest, dataDir, movedAside, validAgain, otherEngine }: Restored): string {
   const { counts, createdAt, damaged, temporal } = manifest;
   const lines = [
-    `Restored the backup of ${createdAt} into ${dataDir}. Start it with "ferry up".`,
+    `Restored the backup of ${localTime(createdAt)} into ${dataDir}. Start it with "ferry up".`,
     `  ${plural(counts.openTasks, 'open update task')} with ${plural(counts.openDeviceUpdates, 'open device update')} will go on.`,
     ...(movedAside === null ? [] : [`What was there before is in ${movedAside}; delete it when you don't need it.`]),
     ...damaged.map(({ firmware, problem }) => `Not in the backup: the file of firmware ${firmware}: ${problem}.`),

@@ -6,7 +6,7 @@ import { operatingCommand } from '../operating-command.js';
 import { addPagingOptions, pageOf, pageText, type PagingOptions } from '../paging.js';
 import { openSession } from '../session.js';
 import { deviceUpdatesTable, tasksTable, taskText } from '../task-view.js';
-import { watchTask } from '../watching.js';
+import { WATCH_EXIT_CODES, watchTask } from '../watching.js';
 
 export const TASK = new Argument('<task>', 'id of an update task');
 
@@ -17,9 +17,10 @@ interface TasksOptions extends PagingOptions {
   readonly status?: TaskStatus;
 }
 
-export const tasksCommand = (io: Io): Command =>
+/** @param name `tasks`, or `list` below `task` */
+export const tasksCommand = (io: Io, name = 'tasks'): Command =>
   addPagingOptions(
-    operatingCommand('tasks', 'list update tasks, newest first: the update operation records', [
+    operatingCommand(name, 'list update tasks, newest first: the update operation records', [
       'ferry tasks --product thermostat',
       'ferry tasks --firmware main@2.0.0 --kind batch --status running',
     ]),
@@ -33,7 +34,7 @@ export const tasksCommand = (io: Io): Command =>
       const { firmware, product, kind, status } = options;
       const page = await session.api.listTasks({
         ...pageOf(options),
-        ...(firmware === undefined ? {} : { firmwareId: (await findFirmware(session.api, firmware)).id }),
+        ...(firmware === undefined ? {} : { firmwareId: (await findFirmware(session.api, firmware, { product })).id }),
         ...(product === undefined ? {} : { productKey: product }),
         ...(kind === undefined ? {} : { kind }),
         ...(status === undefined ? {} : { status }),
@@ -52,6 +53,9 @@ export const taskCommand = (io: Io): Command =>
     ]),
   )
     .addArgument(TASK)
+    // What comes after "list" is its own.
+    .enablePositionalOptions()
+    .addCommand(tasksCommand(io, 'list'))
     .option('--devices', 'list its device updates: where each stands, and what it waits for')
     .action(async (taskId: string, options: TaskOptions) => {
       const session = openSession(io, options);
@@ -70,4 +74,5 @@ export const watchCommand = (io: Io): Command =>
     'ferry watch h3k9 --json | jq .counts',
   ])
     .addArgument(TASK)
+    .addHelpText('after', WATCH_EXIT_CODES)
     .action((taskId: string, options: object) => watchTask(openSession(io, options), taskId));

@@ -49,8 +49,11 @@ const create = (io: Io): Command =>
       );
     });
 
-const list = (io: Io): Command =>
-  addPagingOptions(operatingCommand('list', 'list tokens, newest first', ['ferry token list'])).action(
+/** Also as a command of its own, as `devices` and `tasks` are. */
+export const tokensCommand = (io: Io): Command => list(io, 'tokens');
+
+const list = (io: Io, name = 'list'): Command =>
+  addPagingOptions(operatingCommand(name, 'list tokens, newest first', ['ferry token list'])).action(
     async (options: PagingOptions) => {
       const session = openSession(io, options);
       const page = await session.api.listTokens(pageOf(options));

@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, gt, lt } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, inArray, lt, or, sql, type SQL } from 'drizzle-orm';
 import { notFound } from '../../domain/errors.js';
 import { auditHash, CHAIN_BEGIN } from '../audit-chain.js';
 import type { Records } from '../records.js';
@@ -45,7 +45,7 @@ export function auditRecords({ db, sqlite, writes }: Connection): AuditRecords {
           and(
             actor === undefined ? undefined : eq(auditEntries.actor, actor),
             action === undefined ? undefined : eq(auditEntries.action, action),
-            target === undefined ? undefined : eq(auditEntries.target, target),
+            target === undefined ? undefined : or(eq(auditEntries.target, target), created(target)),
             productKey === undefined ? undefined : eq(auditEntries.productKey, productKey),
             cursor && lt(auditEntries.id, Number(cursor[0])),
           ),
@@ -86,4 +86,13 @@ export function auditRecords({ db, sqlite, writes }: Connection): AuditRecords {
         return drop.run(Math.min(anchor.get()?.entryId ?? 0, first + entriesMax - 1)).changes;
       }),
   };
+}
+
+/** What creates a task is done to a firmware or to another task; the id of the new one is in what came of it. */
+const CREATIONS = ['verification.create', 'batch.create', 'task.reinitiate'];
+
+function created(target: string): SQL | undefined {
+  const [, taskId] = /^task\/(.+)$/.exec(target) ?? [];
+  if (taskId === undefined) return undefined;
+  return and(inArray(auditEntries.action, CREATIONS), sql`json_extract(${auditEntries.after}, '$.id') = ${taskId}`);
 }

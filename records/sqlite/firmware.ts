@@ -2,6 +2,7 @@ import { and, count, desc, eq, getTableColumns, isNull, sql } from 'drizzle-orm'
 import { FerryError, notFound, trustUndecided } from '../../domain/errors.js';
 import type { FirmwareStatus } from '../../domain/update-task.js';
 import type { Firmware, NewFirmware, Product, Records } from '../records.js';
+import { quotaExceeded } from '../../domain/policy.js';
 import { isUniqueViolation, type Connection } from './connection.js';
 import { createOnce } from './idempotency.js';
 import { behind, boundPage, PAGE_LIMIT, pageOf, readCursor } from './paging.js';
@@ -48,13 +49,8 @@ export function firmwareRecords(connection: Connection): FirmwareRecords {
 
   const insert = (added: NewFirmware, firmwareMax: number): string => {
     requireSigned(requireProduct(connection, added.productKey), added);
-    if (countAll() >= firmwareMax) {
-      throw new FerryError(
-        'firmware-quota-exceeded',
-        `There are ${firmwareMax} firmware already, of all products, deleted ones counted; no more can be added. FERRY_FIRMWARE_MAX raises the limit.`,
-        { firmwareMax },
-      );
-    }
+    const used = countAll();
+    if (used >= firmwareMax) throw quotaExceeded(used, firmwareMax);
     try {
       db.insert(firmware).values(added).run();
     } catch (error) {
@@ -100,7 +96,7 @@ export function firmwareRecords(connection: Connection): FirmwareRecords {
         if (users.length > 0) {
           throw new FerryError(
             'firmware-in-use',
-            `Firmware ${id} is used by ${users.length} open task(s): ${users.slice(0, 5).join(', ')}. Cancel them or wait for their end.`,
+            `Firmware ${found.name}@${found.version} is used by ${users.length} open task(s): ${users.slice(0, 5).join(', ')}. Cancel them or wait for their end.`,
             { taskIds: users },
           );
         }

@@ -53,6 +53,17 @@ describe('The audit log', () => {
     expect(log[4]?.after).toMatchObject({ policy: { allowDowngrade: false }, counts: { total: 3 } });
   });
 
+  it('tells who created a task also when it is asked by the task', async () => {
+    const taskId = await world.batch();
+    await world.fail(taskId, 'lamp-1', 'stalled');
+    await world.end(taskId);
+    const { body: again } = await world.post<{ id: string }>(`/v1/tasks/${taskId}/reinitiate`, {});
+    const of = async (id: string) => (await entries(`?target=task/${id}`)).map(({ action }) => action);
+    expect(await of(taskId)).toEqual(['batch.create', 'task.reinitiate']);
+    expect(await of(again.id)).toEqual(['task.reinitiate']);
+    expect(await of('nothing')).toEqual([]);
+  });
+
   it('has refusals too, by strangers too', async () => {
     await world.post(`/v1/tasks/nothing/cancel`);
     await world.api.app.request('/v1/products', { method: 'POST', headers: { authorization: 'Bearer wrong' } });

@@ -292,7 +292,9 @@ describe('Devices', () => {
       history: { items: [{ taskId, status: 'notified' }, { status: 'cancelled' }], nextCursor: null },
     });
     const history = await world.get<{ items: object[]; nextCursor: string }>(`${PATH}/lamp-1/updates?limit=1`);
-    expect(history.body.items).toMatchObject([{ taskId }]);
+    expect(history.body.items).toMatchObject([
+      { taskId, sourceVersions: ['1.0.0'], firmware: { name: 'lamp', module: 'default', version: '2.0.0' } },
+    ]);
     expect(history.body.nextCursor).not.toBeNull();
   });
 

@@ -187,6 +187,7 @@ describe('Update tasks', () => {
     const rows = parse(await response.text(), { columns: true }) as unknown as Record<string, string>[];
     expect(rows.map(({ deviceName }) => deviceName)).toEqual(['lamp-1', 'lamp-2', 'lamp-3']);
     expect(rows[0]).toMatchObject({ outcome: 'failed', cause: 'update-failed', attempt: '1', runId: 'run-2' });
+    expect(rows[0]).toMatchObject({ taskId, productKey: 'lamps', module: 'default', targetVersion: '2.0.0' });
     expect(rows[1]?.['detail']).toBe("'=cmd|' /C calc'!A0,\"x\"\nline 2");
     expect(await (await world.request(`/v1/tasks/${taskId}/devices.csv?outcome=failed`)).text()).not.toContain(
       'lamp-3',

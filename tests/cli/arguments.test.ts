@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseDuration, wholeNumber } from '../../cli/durations.js';
 import { parseList, readNames } from '../../cli/names-list.js';
-import { printable, size } from '../../cli/printable.js';
+import { localTime, printable, size, timesIn } from '../../cli/printable.js';
 import { createProgram } from '../../cli/program.js';
 import { table } from '../../cli/table.js';
 import { ferry, Terminal } from './terminal.js';
@@ -77,6 +77,13 @@ describe('what is shown', () => {
     expect(printable('a\u001b[31mb\nc\u202ed\u0007')).toBe('a·[31mb·c·d·');
   });
 
+  it('has times in one form, with the zone named, also those within a sentence', () => {
+    const at = '2030-01-02T03:04:05.678Z';
+    expect(localTime(at)).toMatch(/^2030-01-0[123] \d\d:\d\d:05 UTC([+-]\d\d:\d\d)?$/);
+    expect(localTime(null)).toBe('–');
+    expect(timesIn(`fails on ${at}, or at ${at}`)).toBe(`fails on ${localTime(at)}, or at ${localTime(at)}`);
+  });
+
   it('has sizes in binary units', () => {
     expect([size(12), size(1_536), size(10 * 1024 * 1024)]).toEqual(['12 B', '1.5 KB', '10.0 MB']);
   });
@@ -113,6 +120,15 @@ describe('the command line', () => {
     ['tasks --url nonsense --token t', '--url (FERRY_URL): nonsense is not an http:// or https:// address'],
     ['verify main@2.0.0 --token t', 'Name the devices to try it on'],
     ['device add P a b --secret 12345678 --token t', '--secret fits a single device only'],
+    ['device add P a/b --token t', '"a/b" must be 1 to 64 English letters'],
+    ['device add P a --secret 1234 --token t', '--secret: must be 8 to 128 printable'],
+    ['verify main@2.0.0 --devices a/b --token t', '--devices: no device can have such a name'],
+    [
+      'batch main@2.0.0 --from 1 --offline-timeout 100y --token t',
+      '--offline-timeout: must be from 1 second to 366 days',
+    ],
+    ['batch main@2.0.0 --from 1 --soak 400d --token t', '--soak: must be from 0 ms to 30 days'],
+    ['records forget --older-than 1h --token t', '--older-than: must be 1 day or more'],
   ])('exits with 2 for: ferry %s', async (line, message) => {
     const { exitCode, err, out } = await ferry(line);
     expect({ exitCode, out }).toEqual({ exitCode: 2, out: '' });
@@ -124,6 +140,56 @@ describe('the command line', () => {
     expect(exitCode).toBe(1);
     expect(err).toContain('http://127.0.0.1:9');
     expect(err).toContain('ferry up');
+  });
+
+  it.each([
+    [['cancel', ''], 'The argument <task> is empty'],
+    [['cancel', 'h3k9', '--device', ''], '--device is empty'],
+    [['firmware', 'show', ''], 'The argument <firmware> is empty'],
+    [['device', 'show', 'P', ''], 'The argument <deviceName> is empty'],
+    [['device', 'add', 'P', 'T-1', ''], 'The argument <deviceName> is empty'],
+    [['tasks', '--url', ''], '--url is empty'],
+    [['cancel', '..'], '".." is no id'],
+    [['firmware', 'show', '.'], '"." is no id'],
+  ])('refuses an empty word, or one that is another path: %j', async (words, message) => {
+    const { exitCode, err } = await new Terminal({ FERRY_TOKEN: 't' }).run(words);
+    expect({ exitCode, err }).toEqual({ exitCode: 2, err: expect.stringContaining(message) as string });
+  });
+
+  it('answers every error in JSON with --json', async () => {
+    for (const [line, code] of [
+      ['tasks --limit 0 --json', 'usage'],
+      ['bogus --json', 'usage'],
+      ['tasks --url nonsense --token t --json', 'usage'],
+      ['tasks --url http://127.0.0.1:9 --token t --json', 'no-answer'],
+      [`firmware add ${join(folder, 'missing.bin')} --product P --version 1 --token t --json`, 'file'],
+      [`keys generate ${folder} --json`, 'failed'],
+    ] as const) {
+      const { out, err } = await ferry(line);
+      expect(out).toBe('');
+      expect(JSON.parse(err)).toEqual({ code, detail: expect.stringMatching(/\S/) as string });
+    }
+  });
+
+  it('marks required options in the help, and names each argument', async () => {
+    const text = async (line: string) => (await ferry(`${line} --help`)).out.replaceAll(/\s+/g, ' ');
+    expect(await text('firmware add')).toMatch(/--product <key> [^-]*\(required\)/);
+    expect(await text('token create')).toMatch(/--role <role> .*\(choices[^)]*\) \(required\)/);
+    expect(await text('simulate')).toMatch(/--devices <count> how many \(required\)/);
+    expect(await text('device show')).toContain('deviceName name of the device');
+    expect(await text('tls create')).toContain('(default: localhost,127.0.0.1)');
+  });
+
+  it.each([
+    ['task list', 'tasks'],
+    ['products', 'product list'],
+    ['tokens', 'token list'],
+    ['devices P', 'device list P'],
+  ])('has "ferry %s" beside "ferry %s"', async (alias, name) => {
+    const options = '--limit 3 --url http://127.0.0.1:9 --token t';
+    const [one, other] = [await ferry(`${alias} ${options}`), await ferry(`${name} ${options}`)];
+    expect(one.err).toContain('No answer');
+    expect(one).toEqual(other);
   });
 
   it('takes address and token from the environment, where an empty one counts as unset', async () => {
@@ -138,7 +204,7 @@ describe('the command line', () => {
     const missing = join(folder, 'missing.bin');
     const { exitCode, err } = await ferry(`firmware add ${missing} --product P --version 1 --token t`);
     expect(exitCode).toBe(1);
-    expect(err).toContain(`The file ${missing} can't be used (ENOENT)`);
+    expect(err).toBe(`error: ${missing} does not exist (ENOENT).\n`);
   });
 
   it('shows defaults in the help as they would be typed', async () => {

@@ -47,6 +47,34 @@ describe('ferry keys generate', () => {
   });
 });
 
+describe('ferry firmware sign', () => {
+  const signTo = (...more: string[]) =>
+    ferry(['firmware', 'sign', path('main.bin'), '--key', path('release.key'), ...SIGN, ...more]);
+
+  it('writes over no file: neither an older signature, nor the firmware, nor the key', async () => {
+    await writeFile(path('older.sig'), 'of an older firmware');
+    for (const name of ['older.sig', 'main.bin', 'release.key']) {
+      const before = await readFile(path(name), 'utf8');
+      const { exitCode, err } = await signTo('--out', path(name));
+      expect({ exitCode, err }).toMatchObject({ exitCode: 1, err: expect.stringContaining(path(name)) as string });
+      expect(await readFile(path(name), 'utf8')).toBe(before);
+    }
+  });
+
+  it('tells in a sentence when a file is no private key that signs', async () => {
+    for (const [key, message] of [
+      [path('main.bin'), 'is no private key'],
+      [path('release.key.pub'), 'is no private key'],
+      [path('missing.key'), 'does not exist'],
+      [folder, 'is a directory'],
+    ] as const) {
+      const { exitCode, err } = await ferry(['firmware', 'sign', path('main.bin'), '--key', key, ...SIGN]);
+      expect({ exitCode, err }).toMatchObject({ exitCode: 1, err: expect.stringContaining(message) as string });
+      expect(err.trim().split('\n')).toHaveLength(1);
+    }
+  });
+});
+
 describe('A firmware that was signed by the command', () => {
   let world: World;
   let session: string[];
@@ -112,7 +140,10 @@ describe('Commands of those who keep the service safe', () => {
     expect((await ferry(['devices', 'lamps', ...session])).out).toMatch(/lamp-1 .* revoked /);
     expect((await ferry(['device', 'restore', 'lamps', 'lamp-1', '--url', url, '--token', token])).exitCode).toBe(0);
     const refused = await ferry(['token', 'list', '--url', url, '--token', token]);
-    expect(refused).toMatchObject({ exitCode: 1, err: expect.stringContaining('tokens:manage') as string });
+    expect(refused).toMatchObject({
+      exitCode: 1,
+      err: expect.stringContaining('use a token with the role admin') as string,
+    });
     const list = JSON.parse((await ferry(['token', 'list', '--json', ...session])).out) as { items: { id: string }[] };
     expect((await ferry(['token', 'revoke', list.items[0]?.id ?? '', ...session])).exitCode).toBe(0);
     expect((await ferry(['audit', '--actor', 'ada', ...session])).out).toContain('device.rotate-secret');

@@ -1,4 +1,5 @@
 import { EventEmitter, once } from 'node:events';
+import type { Io } from '../../cli/io.js';
 import { runCli, type ProgramOptions } from '../../cli/program.js';
 
 export interface Result {
@@ -20,11 +21,12 @@ export class Terminal {
     private readonly isTTY = false,
   ) {}
 
-  /** Runs a command line, given as words. */
-  async run(words: readonly string[], options: Partial<ProgramOptions> = {}): Promise<Result> {
-    const io = {
+  /** Runs a command line, given as words. @param input where a person types, at a real terminal */
+  async run(words: readonly string[], options: Partial<ProgramOptions> = {}, input?: Io['input']): Promise<Result> {
+    const io: Io = {
       out: { write: (text: string) => this.write('out', text) },
-      err: { write: (text: string) => this.write('err', text), isTTY: this.isTTY },
+      err: { write: (text: string) => this.write('err', text), isTTY: this.isTTY || input !== undefined },
+      ...(input ? { input } : {}),
       env: this.env,
       signals: this.signals,
       exitNow: (code: number) => void this.exits.push(code),
