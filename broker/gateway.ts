@@ -17,6 +17,7 @@ import {
   formatNotification,
   formatOldEmptyReply,
   formatQueryReply,
+  hasStep,
   parseClockQuery,
   parseFirmwareQuery,
   parsePlatformMessage,
@@ -213,7 +214,7 @@ export class Gateway {
 
   #progressReported(device: DeviceKey, { topic, payload }: Uplink): Promise<readonly Message[]> | readonly Message[] {
     const report = parseProgressReport(payload);
-    if (!report) return this.#showedLife(device, topic);
+    if (!report) return this.#showedLife(device, { topic, payload });
     if (report.step < 0) return this.#failureReported(device, report);
     const { module, step } = report;
     return this.deps.records
@@ -221,8 +222,14 @@ export class Gateway {
       .then((isRecorded) => (isRecorded ? NO_ANSWERS : this.#irregular('stale-report', device, `step ${step}`)));
   }
 
-  /** What it reports can't be read; that it is at its update can. */
-  async #showedLife(device: DeviceKey, topic: string): Promise<readonly Message[]> {
+  /**
+   * What it reports can't be read; that it is at its update can. With a step, in whatever spelling, it has begun the
+   * update; anything else is a sign of life of one that it has begun already.
+   */
+  async #showedLife(device: DeviceKey, { topic, payload }: Uplink): Promise<readonly Message[]> {
+    const open = await this.deps.records.openDeviceUpdate(device, null);
+    const isAtIt = open?.record.status === 'upgrading' || hasStep(payload);
+    if (!open || !isAtIt) return this.#irregular('malformed-payload', device, topic);
     await this.deps.records.progressReported(device, { module: null, step: 0, atMs: this.#now() });
     return this.#irregular('malformed-payload', device, topic);
   }

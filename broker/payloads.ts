@@ -77,6 +77,12 @@ const ofUnnamed = (step: number, module: string | null, description: string): Pr
   return { module, step: Math.min(Math.floor(step), UNNAMED_STEP), description: text };
 };
 
+/** Whether it is a progress report in all but the spelling of its step. */
+export function hasStep(payload: Uint8Array): boolean {
+  const step = paramsOf(parseJson(payload))?.step;
+  return typeof step === 'number' || (typeof step === 'string' && step.trim() !== '');
+}
+
 /**
  * [protocol: query] `{"id":"2","version":"1.0","params":{"module":"MCU"}}`, and the older form
  * `{"id":2,"params":{"version":"1.0.0"}}`. An answer, which shares the older form's topic, is no question.

@@ -133,6 +133,7 @@ describe('A device that sends faster than allowed', () => {
     await device.progress(100);
     await device.runs(TARGET);
     expect(await ground.recordOf(taskId)).toMatchObject({ step: 100 });
+    await ground.gateway.tellNews();
     expect(ground.signals.names()).toContain('version');
     expect(await ground.irregularities('too-fast')).toBeGreaterThan(0);
     expect(await ground.irregularities('unacknowledged')).toBe(0);

@@ -167,6 +167,24 @@ describe('progress reports', () => {
     expect(toldNames()).toEqual(['failure', 'version']);
   });
 
+  it('that can’t be read are a sign of life of an update in progress; with a step of any spelling, its beginning', async () => {
+    const { taskId } = await ground.notifiedUpdate();
+    const device = await ground.device();
+    const topic = topicOf('progress', light(1));
+    await device.publish(topic, 'rubbish');
+    expect(await ground.recordOf(taskId)).toMatchObject({ status: 'notified', lastProgressAtMs: null });
+    await device.publish(topic, { params: { step: 'forty' } });
+    expect(await ground.recordOf(taskId)).toMatchObject({ status: 'upgrading', step: 0 });
+    await device.progress(40);
+    const { lastProgressAtMs } = await ground.recordOf(taskId);
+    while (Date.now() <= (lastProgressAtMs ?? 0)) await device.handled();
+    await device.publish(topic, 'rubbish');
+    const alive = await ground.recordOf(taskId);
+    expect(alive.step).toBe(40);
+    expect(alive.lastProgressAtMs).toBeGreaterThan(lastProgressAtMs ?? 0);
+    expect(await ground.irregularities('malformed-payload')).toBe(3);
+  });
+
   it('without a module means the update under way; with another module it is stale', async () => {
     const { taskId } = await ground.notifiedUpdate(light(1), { module: 'MCU' });
     const device = await ground.device();
