@@ -83,7 +83,12 @@ function overviewStatements({ db }: Connection) {
   const [sinceMs, limit] = [sql.placeholder('sinceMs'), sql.placeholder('limit')];
   const only = (given: Given, column: Column) => given('productKey', (productKey) => eq(column, productKey));
   const hasFailed = (given: Given) =>
-    and(isNotNull(deviceUpdates.cause), gte(deviceUpdates.endedAtMs, sinceMs), only(given, deviceUpdates.productKey));
+    and(
+      isNotNull(deviceUpdates.cause),
+      gte(deviceUpdates.endedAtMs, sinceMs),
+      // `+`: by the index of failures, which has the product too, not by all that the product was ever updated to.
+      given('productKey', (productKey) => sql`+${deviceUpdates.productKey} = ${productKey}`),
+    );
   const byCause = { cause: sql<FailureCause>`${deviceUpdates.cause}`, count: sql<number>`count(*)` };
   const firmwareColumns = getTableColumns(firmware);
   return {

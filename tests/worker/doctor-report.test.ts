@@ -39,7 +39,7 @@ it('The doctor tells what it would do, what it did, and what it could not do; on
     },
     store: await openLocalStore(folder, { onDamage: () => undefined }),
     // No run is open.
-    client: { workflow: { list: async function* () {} } } as never,
+    client: { workflow: { async *list() {} } } as never,
     log: pino({ level: 'silent' }),
     now: Date.now,
     terminatedByEngine: async () => undefined,
