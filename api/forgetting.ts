@@ -8,6 +8,8 @@ import { ForgettingSchema } from './schemas.js';
 
 /** As long as idempotency keys are kept, which answer with what they created. */
 const OLDER_THAN_MS_MIN = 24 * 3_600_000;
+/** A hundred years. */
+const OLDER_THAN_MS_MAX = 36_500 * 24 * 3_600_000;
 
 const forget = operation({
   id: 'forgetRecords',
@@ -27,6 +29,7 @@ const forget = operation({
           olderThanMs: z
             .int()
             .min(OLDER_THAN_MS_MIN)
+            .max(OLDER_THAN_MS_MAX)
             .openapi({ description: 'Time since the end of the task, a day at least.' }),
         })
         .openapi('ForgetRecords'),
