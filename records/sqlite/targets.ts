@@ -198,10 +198,14 @@ function listCheck({ sqlite }: Connection, { task, firmware }: Targeting<NewTask
 
 /** @throws FerryError `devices-invalid` */
 function requireOnce(names: readonly string[]): void {
+  const repeated = listedTwice(names);
+  if (repeated.length > 0) throw invalidDevices(repeated);
+}
+
+function listedTwice(names: readonly string[]): DeviceProblem[] {
   const seen = new Set<string>();
   const repeated = new Set(names.filter((name) => seen.size === seen.add(name).size));
-  if (repeated.size === 0) return;
-  throw invalidDevices(Array.from(repeated, (deviceName) => ({ deviceName, problem: 'is listed twice' })));
+  return Array.from(repeated, (deviceName) => ({ deviceName, problem: 'is listed twice' }));
 }
 
 export const downgrade = (row: Pick<FirmwareRow, 'version'>, newer: string): FerryError =>
@@ -249,7 +253,7 @@ interface WrongDevice {
  * @throws FerryError `devices-invalid` naming the first that have not failed, are listed twice, deleted or revoked
  */
 export function requireFailedOf({ sqlite }: Connection, taskId: string, deviceNames: readonly string[]): void {
-  requireOnce(deviceNames);
+  const repeated = listedTwice(deviceNames);
   const wrong = sqlite
     .prepare<[string, string], WrongDevice>(
       `SELECT n.value AS deviceName, u.device_name IS NOT NULL AS hasFailed, d.device_name IS NOT NULL AS isRegistered
@@ -259,13 +263,11 @@ export function requireFailedOf({ sqlite }: Connection, taskId: string, deviceNa
        WHERE u.device_name IS NULL OR d.device_name IS NULL OR d.revoked_at_ms IS NOT NULL`,
     )
     .all(JSON.stringify(deviceNames), taskId);
-  if (wrong.length === 0) return;
-  throw invalidDevices(
-    wrong.map(({ deviceName, hasFailed, isRegistered }) => {
-      if (hasFailed === 0) return { deviceName, problem: `has not failed in task ${taskId}` };
-      return { deviceName, problem: isRegistered === 0 ? 'was deleted' : REVOKED };
-    }),
-  );
+  const problems = wrong.map(({ deviceName, hasFailed, isRegistered }): DeviceProblem => {
+    if (hasFailed === 0) return { deviceName, problem: `has not failed in task ${taskId}` };
+    return { deviceName, problem: isRegistered === 0 ? 'was deleted' : REVOKED };
+  });
+  if (problems.length + repeated.length > 0) throw invalidDevices([...problems, ...repeated]);
 }
 
 /** @throws FerryError `nothing-to-reinitiate` */

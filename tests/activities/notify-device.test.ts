@@ -54,7 +54,7 @@ describe('the activity that notifies a device', () => {
   const record = () => opened.records.getDeviceUpdate(task.id, 'a');
 
   it('sends it while its task is open', async () => {
-    expect(await notifyDevice()).toEqual({ kind: 'sent' });
+    expect(await notifyDevice()).toEqual({ kind: 'sent', connectionId: 'connection' });
     expect(sent).toEqual(['a']);
   });
 
@@ -76,7 +76,7 @@ describe('the activity that notifies a device', () => {
     expect(await notifyDevice()).toEqual({ kind: 'file-damaged' });
     expect(await record()).toMatchObject({ status: 'pending', detail: expect.stringContaining('damaged') as unknown });
     await opened.records.resumeTasksOf('ab'.repeat(32));
-    expect(await notifyDevice()).toEqual({ kind: 'sent' });
+    expect(await notifyDevice()).toEqual({ kind: 'sent', connectionId: 'connection' });
   });
 
   it('takes back what it could not send', async () => {

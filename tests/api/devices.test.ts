@@ -289,7 +289,7 @@ describe('Devices', () => {
       online: false,
       modules: [{ module: 'default', version: '1.0.0' }],
       currentUpdate: { taskId, status: 'notified', waitingFor: { what: 'response' } },
-      history: { items: [{ taskId, status: 'notified' }, { status: 'cancelled' }], nextCursor: null },
+      history: { items: [{ taskId, status: 'notified' }, { status: 'completed' }], nextCursor: null },
     });
     const history = await world.get<{ items: object[]; nextCursor: string }>(`${PATH}/lamp-1/updates?limit=1`);
     expect(history.body.items).toMatchObject([

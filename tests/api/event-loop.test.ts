@@ -1,5 +1,6 @@
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { initialState, notified } from '../../domain/device-update.js';
 import { auditHash, CHAIN_BEGIN } from '../../records/audit-chain.js';
 import { openTestRecords, type TestRecords } from '../support/records.js';
 import { longestTurnMs } from '../support/longest-turn.js';
@@ -216,6 +217,8 @@ describe('No request holds up the others', () => {
       const task = await world.post<{ id: string }>(`/v1/firmware/${body.id}/verifications`, {
         deviceNames: [nameOf(0)],
       });
+      const key = { productKey: 'filled', deviceName: nameOf(0) };
+      await world.records.recordDeviceUpdate(task.body.id, key, notified(initialState(1), 2), 'run');
       await world.end(task.body.id);
       return `/v1/firmware/${body.id}/batch-updates`;
     };

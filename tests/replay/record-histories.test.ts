@@ -20,8 +20,8 @@ beforeAll(async () => {
 });
 afterAll(() => world.stop());
 
-const save = async (workflowId: string, type: string, story: string) => {
-  const history = await world.env.client.workflow.getHandle(workflowId).fetchHistory();
+const save = async (workflowId: string, type: string, story: string, runId?: string) => {
+  const history = await world.env.client.workflow.getHandle(workflowId, runId).fetchHistory();
   const folder = join(HISTORIES_FOLDER, SHAPE);
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, `${type}-${story}.json`), anonymous(historyToJSON(history)));
@@ -141,6 +141,53 @@ it('saves an update whose notification failed for so long that it was tried agai
   await world.reportVersion(task, 'tried-again', '2.0.0');
   await world.taskRun(task).result();
   await save(deviceRun('tried-again'), 'deviceUpdate', 'tried-again');
+});
+
+it('saves updates of devices that leave in mid-update, and of one that only downloads', async () => {
+  const names = ['leaves-and-returns', 'leaves-for-good', 'leaves-at-hundred', 'only-downloads'];
+  await world.seed(names);
+  const task = await world.verify(names);
+  for (const name of names) await world.until(task, name, ({ status }) => status === 'notified');
+  const downloading = (await world.records.getDeviceUpdate(task.id, 'only-downloads'))?.id ?? 0;
+  for (const name of names.slice(0, 2)) await world.reportProgress(task, name, 40);
+  await world.reportProgress(task, 'leaves-at-hundred', 100);
+  for (const name of names.slice(0, 3)) world.devices.online.delete(name);
+  for (let minutes = 0; minutes < 40; minutes += 4) {
+    await world.env.sleep(240_000);
+    await world.records.downloading(downloading, await world.env.currentTimeMs());
+  }
+  await world.reportVersion(task, 'only-downloads', '2.0.0');
+  await world.comesOnline(task, 'leaves-and-returns');
+  await world.until(task, 'leaves-and-returns', ({ notifications }) => notifications === 2);
+  await world.reportProgress(task, 'leaves-and-returns', 70);
+  await world.reportVersion(task, 'leaves-and-returns', '2.0.0');
+  await world.taskRun(task).result();
+  for (const name of names) await save(deviceRun(name), 'deviceUpdate', name);
+});
+
+it('saves an update that goes on under new runs, and is cancelled with its task', async () => {
+  await world.seed(['goes-on']);
+  world.devices.online.clear();
+  const { deviceRunEventsMax } = world;
+  world.deviceRunEventsMax = 60;
+  const task = await world.verify(['goes-on']);
+  const begun = await world.until(task, 'goes-on', ({ runId }) => runId !== null);
+  const run = async () => (await world.records.getDeviceUpdate(task.id, 'goes-on'))?.runId ?? '';
+  for (let n = 1; (await run()) === begun.runId; n++) {
+    await world.comesOnline(task, 'goes-on');
+    await world.until(task, 'goes-on', ({ notifications }) => notifications === n);
+    world.devices.online.clear();
+    await world.env.sleep(360_000);
+  }
+  world.deviceRunEventsMax = deviceRunEventsMax;
+  await world.taskRun(task).cancel();
+  await world
+    .taskRun(task)
+    .result()
+    .catch(() => undefined);
+  await save(deviceRun('goes-on'), 'deviceUpdate', 'goes-on-first', begun.runId ?? undefined);
+  await save(deviceRun('goes-on'), 'deviceUpdate', 'goes-on-then');
+  await save(task.workflowId, 'verification', 'goes-on-cancelled');
 });
 
 async function hasTimer(workflowId: string): Promise<boolean> {

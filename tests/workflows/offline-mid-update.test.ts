@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { waitingFor } from '../../domain/device-update.js';
 import type { UpdatePolicy } from '../../domain/policy.js';
 import type { TaskRecord } from '../../records/records.js';

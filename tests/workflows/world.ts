@@ -1,9 +1,10 @@
+import { EventEmitter, once } from 'node:events';
 import { join } from 'node:path';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { temporal } from '@temporalio/proto';
 import { Worker, type WorkflowBundleOption } from '@temporalio/worker';
 import { inject } from 'vitest';
 import { createActivities } from '../../activities/activities.js';
+import type { DeviceRuns } from '../../activities/device-runs.js';
 import type { Publisher } from '../../activities/publisher.js';
 import type { FailureCause } from '../../domain/causes.js';
 import type { DeviceProtocol } from '../../domain/device-update.js';
@@ -64,6 +65,7 @@ async function populate(env: TestWorkflowEnvironment): Promise<World> {
   });
   const { records, close } = await openTestRecords();
   const devices = new FakeDevices(env);
+  const runs = new WatchedRuns(createDeviceRuns(env.client));
   const startWorker = async (workflowBundle: WorkflowBundleOption) => {
     const worker = await Worker.create({
       connection: env.nativeConnection,
@@ -75,7 +77,7 @@ async function populate(env: TestWorkflowEnvironment): Promise<World> {
         records,
         publisher: devices,
         terminatedByEngine: createTerminatedByEngine(env.client),
-        runs: createDeviceRuns(env.client),
+        runs,
         isIntact: async () => devices.file,
       }),
     });
@@ -95,7 +97,28 @@ async function populate(env: TestWorkflowEnvironment): Promise<World> {
     await env.teardown();
     await close();
   };
-  return new World({ env, records, devices, deploy, stop });
+  return new World({ env, records, devices, runs, deploy, stop });
+}
+
+/** The real ones; a test can wait until somebody has asked who holds a device. */
+export class WatchedRuns implements DeviceRuns {
+  private readonly asked = new EventEmitter();
+
+  constructor(private readonly runs: DeviceRuns) {}
+
+  terminate(workflowId: string, runId: string): Promise<void> {
+    return this.runs.terminate(workflowId, runId);
+  }
+
+  async holder(workflowId: string) {
+    const holder = await this.runs.holder(workflowId);
+    this.asked.emit(workflowId, holder);
+    return holder;
+  }
+
+  async untilAsked(workflowId: string): Promise<void> {
+    await once(this.asked, workflowId);
+  }
 }
 
 /** Which devices can be reached, and what was sent to each, with the server's time. */
@@ -160,14 +183,16 @@ export class World {
   readonly env: TestWorkflowEnvironment;
   readonly records: Records;
   readonly devices: FakeDevices;
+  readonly runs: WatchedRuns;
   /** A worker with other workflow code takes over. */
   readonly deploy: (workflowBundle: WorkflowBundleOption) => Promise<void>;
   readonly stop: () => Promise<void>;
 
-  constructor(parts: Pick<World, 'env' | 'records' | 'devices' | 'deploy' | 'stop'>) {
+  constructor(parts: Pick<World, 'env' | 'records' | 'devices' | 'runs' | 'deploy' | 'stop'>) {
     this.env = parts.env;
     this.records = parts.records;
     this.devices = parts.devices;
+    this.runs = parts.runs;
     this.deploy = parts.deploy;
     this.stop = parts.stop;
     worlds++;
@@ -293,24 +318,6 @@ export class World {
   }
   taskRun(task: TaskRecord) {
     return this.env.client.workflow.getHandle(task.workflowId);
-  }
-
-  /** Resolves once a shard was refused a run, since its device has one. */
-  async untilRefused(task: TaskRecord, shard: number): Promise<void> {
-    const { workflowService: service } = this.env.client;
-    let nextPageToken: Uint8Array | undefined;
-    const { EventType } = temporal.api.enums.v1;
-    for (;;) {
-      const page = await service.getWorkflowExecutionHistory({
-        namespace: this.env.namespace ?? 'default',
-        execution: { workflowId: shardWorkflowId(task.id, shard) },
-        waitNewEvent: true,
-        ...(nextPageToken && { nextPageToken }),
-      });
-      const refused = EventType.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_FAILED;
-      if (page.history?.events?.some(({ eventType }) => eventType === refused)) return;
-      ({ nextPageToken } = page);
-    }
   }
 
   // What the gateway does with a device's reports: records first, then the run.

@@ -37,7 +37,7 @@ export function describeApprovals(ground: () => Ground): void {
     it('waits for the decision once its run has begun, and runs only after it was approved', async () => {
       expect(await records.taskBegun(task.id, 'run', 2)).toMatchObject({ status: 'awaiting-approval' });
       expect(await records.countTasks('awaiting-approval')).toBe(1);
-      const approved = await decide('Bob');
+      const { value: approved } = await decide('Bob');
       expect(approved).toMatchObject({ approval: { decision: 'approved', by: 'Bob', remark: 'seen', atMs: 5 } });
       expect(await records.undeliveredTask(task.id)).toMatchObject({ approval: { by: 'Bob' } });
       expect(await records.taskBegun(task.id, 'run', 6)).toMatchObject({ status: 'running', startedAtMs: 2 });
@@ -55,9 +55,8 @@ export function describeApprovals(ground: () => Ground): void {
 
     it('is decided once: the same decision again changes nothing, another one is refused', async () => {
       const first = await decide('Bob', 'rejected');
-      expect(await records.decideTask(task.id, { decision: 'rejected', by: 'Bob', remark: 'x', atMs: 9 })).toEqual(
-        first,
-      );
+      const again = await records.decideTask(task.id, { decision: 'rejected', by: 'Bob', remark: 'x', atMs: 9 });
+      expect(again).toEqual({ value: first.value, replayed: true });
       await expect(decide('Bob', 'approved')).rejects.toMatchObject({ code: 'task-not-awaiting-approval' });
       await expect(decide('Eve', 'rejected')).rejects.toMatchObject({ code: 'task-not-awaiting-approval' });
     });

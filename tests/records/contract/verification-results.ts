@@ -63,7 +63,7 @@ export function describeVerificationResults(ground: () => Ground): void {
       await records.recordDeviceUpdate(
         task.id,
         { productKey: build.productKey, deviceName: 'a' },
-        initialState(2),
+        notified(initialState(2), 3),
         'run',
       );
       await records.taskEnded(task.id, 'completed', 10);
