@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { z } from '@hono/zod-openapi';
 import { notFound } from '../domain/errors.js';
 import type { DeviceKey } from '../domain/ids.js';
-import type { Records, TaskRecord } from '../records/records.js';
+import type { Records } from '../records/records.js';
 import { pageAnswer, type Answers } from './answers.js';
 import { Permission } from './auth.js';
 import { createDeviceHistory } from './device-history.js';
@@ -158,5 +158,3 @@ export function deviceRoutes(deps: {
   });
   return router;
 }
-
-const firmwareOf = ({ firmware: { id, name, module, version } }: TaskRecord) => ({ id, name, module, version });

@@ -114,9 +114,9 @@ export const historyTable = (updates: readonly DeviceHistoryEntryAnswer[]): stri
     updates.map((update) => [
       localTime(update.createdAt),
       update.taskId,
-      update.firmware?.name ?? null,
+      update.firmware.name,
       update.sourceVersions.join(', ') || null,
-      update.firmware?.version ?? null,
+      update.firmware.version,
       update.outcome ?? update.status,
       update.step === null ? null : `${update.step} %`,
       update.attempt,

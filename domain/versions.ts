@@ -5,27 +5,20 @@
  */
 
 /** Words behind a version that come before the release itself, by where they stand before it. */
-const BEFORE_RELEASE: ReadonlyMap<string, number> = new Map([
+const BEFORE_RELEASE = [
   // A tilde sorts before the end of the version [Debian Policy Manual, 5.6.12].
-  ['~', -7],
-  ['dev', -6],
-  ['nightly', -6],
-  ['alpha', -5],
-  ['a', -5],
-  ['beta', -4],
-  ['b', -4],
-  ['milestone', -3],
-  ['m', -3],
-  ['pre', -2],
-  ['preview', -2],
-  ['rc', -2],
-  ['cr', -2],
-  ['snapshot', -1],
-]);
+  ['~'],
+  ['dev', 'nightly'],
+  ['alpha', 'a'],
+  ['beta', 'b'],
+  ['milestone', 'm'],
+  ['pre', 'preview', 'rc', 'cr'],
+  ['snapshot'],
+] as const satisfies readonly (readonly string[])[];
 /** Words that mean the release itself. */
-const RELEASE = new Set(['', 'final', 'ga', 'release', 'stable']);
+const RELEASE: readonly string[] = ['', 'final', 'ga', 'release', 'stable'];
 /** Words behind a version that come after the release. */
-const AFTER_RELEASE = new Set([
+const AFTER_RELEASE: readonly string[] = [
   'r',
   'rev',
   'p',
@@ -39,7 +32,7 @@ const AFTER_RELEASE = new Set([
   'update',
   'u',
   'build',
-]);
+];
 
 /** A version text, taken apart. */
 interface Version {
@@ -173,8 +166,10 @@ const isRevision = ({ word, number }: Suffix): boolean => number === undefined &
 /** Below 0 before the release, 0 the release itself, above 0 after it; undefined for a word that is not known. */
 function rankOf(suffix: Suffix): number | undefined {
   const { word, number } = suffix;
-  if (RELEASE.has(word)) return number === undefined ? 0 : 1;
-  if (AFTER_RELEASE.has(word) && number !== undefined) return 1;
+  if (RELEASE.includes(word)) return number === undefined ? 0 : 1;
+  if (AFTER_RELEASE.includes(word) && number !== undefined) return 1;
   if (isRevision(suffix)) return 2 + word.charCodeAt(0) - 'a'.charCodeAt(0);
-  return AFTER_RELEASE.has(word) ? 1 : BEFORE_RELEASE.get(word);
+  if (AFTER_RELEASE.includes(word)) return 1;
+  const before = BEFORE_RELEASE.findIndex((words: readonly string[]) => words.includes(word));
+  return before < 0 ? undefined : before - BEFORE_RELEASE.length;
 }

@@ -196,12 +196,6 @@ function listCheck({ sqlite }: Connection, { task, firmware }: Targeting<NewTask
   };
 }
 
-/** @throws FerryError `devices-invalid` */
-function requireOnce(names: readonly string[]): void {
-  const repeated = listedTwice(names);
-  if (repeated.length > 0) throw invalidDevices(repeated);
-}
-
 function listedTwice(names: readonly string[]): DeviceProblem[] {
   const seen = new Set<string>();
   const repeated = new Set(names.filter((name) => seen.size === seen.add(name).size));

@@ -10,7 +10,7 @@ import { firmware, tasks } from './schema.js';
  * @param task a verification that has just completed, with its final counts
  */
 export function noteVerification({ db }: Connection, task: TaskRecord): void {
-  const { id, firmware: used, endedAtMs } = task;
+  const { firmware: used, endedAtMs } = task;
   if (endedAtMs === null) return;
   const successes = sql`(SELECT count(DISTINCT u.device_name) FROM tasks t JOIN device_updates u ON u.task_id = t.id
     WHERE t.firmware_id = ${used.id} AND t.kind = 'verification' AND u.outcome = 'succeeded')`;

@@ -17,7 +17,7 @@ describe('The HTTP server', () => {
   }
   /** A request as from that address. */
   const from = (world: World, remoteAddress: string, path: string, init: RequestInit = {}) =>
-    world.api.app.request(path, init, { incoming: { socket: { remoteAddress } as Socket } });
+    world.api.app.request(path, init, { incoming: { socket: { remoteAddress } } });
 
   it.each([
     ['in all', { connectionsMax: 3 }],

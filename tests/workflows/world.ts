@@ -9,13 +9,7 @@ import type { Publisher } from '../../activities/publisher.js';
 import type { FailureCause } from '../../domain/causes.js';
 import type { DeviceProtocol } from '../../domain/device-update.js';
 import { initialState, succeeded } from '../../domain/device-update.js';
-import {
-  deviceUpdateWorkflowId,
-  SEARCH_ATTRIBUTES,
-  shardWorkflowId,
-  TASK_QUEUE,
-  type TaskKind,
-} from '../../domain/ids.js';
+import { deviceUpdateWorkflowId, SEARCH_ATTRIBUTES, TASK_QUEUE, type TaskKind } from '../../domain/ids.js';
 import { APPROVAL_TIMEOUT_MS, DEVICE_RUN_EVENTS_MAX, resolvePolicy, type UpdatePolicy } from '../../domain/policy.js';
 import type { DeviceUpdateRecord, OpenDeviceUpdate, Records, TaskRecord } from '../../records/records.js';
 import { failureSignal, fetchedSignal, onlineSignal, progressSignal, versionSignal } from '../../workflows/messages.js';
