@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { connect, Socket } from 'node:net';
 import { Registry } from 'prom-client';
 import { afterEach, describe, expect, it } from 'vitest';
 import { DEFAULT_HTTP_LIMITS } from '../../api/http-limits.js';
@@ -17,7 +17,9 @@ describe('The HTTP server', () => {
   }
   /** A request as from that address. */
   const from = (world: World, remoteAddress: string, path: string, init: RequestInit = {}) =>
-    world.api.app.request(path, init, { incoming: { socket: { remoteAddress } } });
+    world.api.app.request(path, init, {
+      incoming: { socket: Object.defineProperty(new Socket(), 'remoteAddress', { value: remoteAddress }) },
+    });
 
   it.each([
     ['in all', { connectionsMax: 3 }],
