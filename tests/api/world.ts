@@ -177,10 +177,12 @@ export class World {
     );
     return body.id;
   }
-  async verifiedFirmware(version = '2.0.0'): Promise<string> {
+  /** @param outcome of the device that it was verified on */
+  async verifiedFirmware(version = '2.0.0', outcome: 'succeeded' | 'failed' = 'succeeded'): Promise<string> {
     const id = await this.firmware(version);
     const { body } = await this.post<{ id: string }>(`/v1/firmware/${id}/verifications`, { deviceNames: ['lamp-1'] });
-    await this.succeed(body.id, 'lamp-1');
+    if (outcome === 'succeeded') await this.succeed(body.id, 'lamp-1');
+    else await this.fail(body.id, 'lamp-1', 'update-failed');
     await this.records.taskEnded(body.id, 'completed', Date.now());
     return id;
   }

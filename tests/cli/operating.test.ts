@@ -211,7 +211,7 @@ describe('firmware', () => {
     expect((await ferry('firmware list')).out).toContain('1 of 100 firmware used, deleted ones counted.');
     const shown = await json<{ id: string; sizeBytes: number }>('firmware show main_board@2.0.0');
     expect(shown.sizeBytes).toBe(12);
-    expect(await json(`firmware show ${shown.id}`)).toEqual(shown);
+    expect(await json(`firmware show ${shown.id}`)).toMatchObject(shown);
     expect((await ferry('firmware delete main_board@2.0.0')).out).toBe('main_board@2.0.0 deleted.\n');
     expect(await json('firmware list')).toMatchObject({ items: [], quota: { used: 1, max: 100 } });
   });
@@ -251,6 +251,7 @@ describe('update tasks', () => {
       counts: { total: 2 },
       policy: { offlineTimeoutMs: 600_000, notificationsMax: 5, reconnectGraceMs: 0 },
     });
+    await world.notify(task.id, 'lamp-1');
     expect((await ferry(`end ${task.id}`)).out).toContain('is being ended');
     expect((await ferry(`task ${task.id}`)).out).toMatch(
       /kind +verification\n[^]*policy +offline 10m, response 5m × 5/,
@@ -259,7 +260,7 @@ describe('update tasks', () => {
 
   it('a batch is created for all devices on the source versions, or for those of a file', async () => {
     await world.product();
-    await world.verifiedFirmware();
+    await world.verifiedFirmware('2.0.0', 'failed');
     await writeFile(join(folder, 'some'), 'lamp-2\n');
     const some = await json<{ id: string }>(`batch lamp@2.0.0 --from 1.0.0 --devices-file ${join(folder, 'some')}`);
     expect(some).toMatchObject({ counts: { total: 1 } });
@@ -351,6 +352,7 @@ describe('update tasks', () => {
     await world.product();
     await world.firmware();
     const { id } = await json<{ id: string }>('verify lamp@2.0.0 --devices lamp-1');
+    await world.notify(id, 'lamp-1');
     await ferry(`end ${id}`);
     expect((await ferry(`task ${id}`)).out).toMatch(/early end +asked for at \d{4}-.*, under way/);
     await world.end(id);

@@ -171,7 +171,7 @@ describe('A batch to very many devices', () => {
   });
 
   it('is asked about also when they are few, if no device has survived the verification', async () => {
-    await world.verifiedFirmware('3.0.0');
+    await world.verifiedFirmware('3.0.0', 'failed');
     const refused = await atTerminal('no', 'batch', 'lamp@3.0.0', '--from', '1.0.0');
     expect(refused.exitCode).toBe(1);
     expect(refused.err).toMatch(/last verification +WARNING: 0 of 1 succeeded/);

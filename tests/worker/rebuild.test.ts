@@ -137,7 +137,8 @@ describe('records that are rebuilt from histories', () => {
       ...['id', 'change'],
       // What gateway and operators noted for the run to hear; it is told again.
       ...['cancel_requested_at_ms', 'cancel_delivered', 'progress_signalled', 'hundred_signalled'],
-      ...['failure_signalled', 'reported_failure', 'online_signals', 'online_signalled_at_ms'],
+      ...['failure_signalled', 'reported_failure', 'online_signals', 'online_signalled_at_ms', 'target_signalled'],
+      ...['target_heard_at_ms', 'news_at_ms', 'late_report_at_ms', 'last_download_at_ms'],
     ];
     const rows = (of: Dump) => without(of.updates, ...limits);
     // Activities and gateway timed these a moment before or after the run did; the record of a busy device named the other task.
