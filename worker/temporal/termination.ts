@@ -1,8 +1,8 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
+import proto from '@temporalio/proto';
 import type { TerminatedByEngine } from '../../activities/activities.js';
 
-/** HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT of Temporal's protocol. */
-const LAST_EVENT = 2;
+const LAST_EVENT = proto.temporal.api.enums.v1.HistoryEventFilterType.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT;
 /** Whom a history names when Temporal has terminated its run: at a limit of the server. */
 const ENGINE = 'history-service';
 
