@@ -181,8 +181,9 @@ export class World {
   async verifiedFirmware(version = '2.0.0', outcome: 'succeeded' | 'failed' = 'succeeded'): Promise<string> {
     const id = await this.firmware(version);
     const { body } = await this.post<{ id: string }>(`/v1/firmware/${id}/verifications`, { deviceNames: ['lamp-1'] });
+    const nowMs = Date.now();
     if (outcome === 'succeeded') await this.succeed(body.id, 'lamp-1');
-    else await this.fail(body.id, 'lamp-1', 'update-failed');
+    else await this.record(body.id, 'lamp-1', failed(notified(initialState(nowMs), nowMs), 'update-failed', nowMs));
     await this.records.taskEnded(body.id, 'completed', Date.now());
     return id;
   }

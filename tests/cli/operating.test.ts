@@ -260,13 +260,13 @@ describe('update tasks', () => {
 
   it('a batch is created for all devices on the source versions, or for those of a file', async () => {
     await world.product();
-    await world.verifiedFirmware();
+    await world.verifiedFirmware('2.0.0', 'failed');
     await writeFile(join(folder, 'some'), 'lamp-2\n');
     const some = await json<{ id: string }>(`batch lamp@2.0.0 --from 1.0.0 --devices-file ${join(folder, 'some')}`);
     expect(some).toMatchObject({ counts: { total: 1 } });
     await world.end(some.id);
     expect((await ferry('batch lamp@2.0.0 --from 1.0.0,0.9.0')).out).toMatch(
-      /^Batch \S+ begins: 3 devices from 1\.0\.0, 0\.9\.0 to lamp@2\.0\.0\.\n/,
+      /^Batch \S+ begins: 3 devices from 1\.0\.0, 0\.9\.0 to lamp@2\.0\.0\.\nWARNING: no device succeeded in its last verification: 0 of 1 succeeded/,
     );
     expect((await ferry('tasks --kind batch --firmware lamp@2.0.0 --status pending')).out).toContain('pending 3 of 3');
   });
