@@ -71,8 +71,10 @@ async function devicesOfCsv(text: string): Promise<Row[]> {
       continue;
     }
     const known = columns;
-    if (cells.slice(known.length).some((cell) => cell !== '')) {
-      found.problems.push({ field: `line ${line}`, message: 'has more cells than the header line' });
+    const cellCount = cells.findLastIndex((cell) => cell !== '') + 1;
+    if (cellCount > known.length) {
+      const message = `has ${cellCount} cells, but the header line (${known.join()}) has ${known.length}`;
+      found.problems.push({ field: `line ${line}`, message });
       continue;
     }
     const filled = cells.flatMap((cell, i) =>

@@ -192,7 +192,12 @@ const deviceNameList = z
       if (message !== undefined && ++found === NAMED_PROBLEMS_MAX) return;
     }
   })
-  .openapi({ type: 'array', items: { type: 'string' }, minItems: 1, maxItems: LISTED_DEVICES_MAX });
+  .openapi({
+    type: 'array',
+    items: { type: 'string', pattern: deviceNameProblem.pattern.source },
+    minItems: 1,
+    maxItems: LISTED_DEVICES_MAX,
+  });
 
 export const CreateVerification = z
   .strictObject({

@@ -169,7 +169,7 @@ export const DeviceHistoryEntrySchema = DeviceUpdateSchema.extend({
 }).openapi('DeviceHistoryEntry');
 
 export const DeviceDetailSchema = DeviceSchema.extend({
-  currentUpdate: DeviceHistoryEntrySchema.nullable(),
+  currentUpdate: orNull(DeviceHistoryEntrySchema),
   history: pageOf(DeviceHistoryEntrySchema).openapi({ description: 'Newest first; more at `…/updates`.' }),
 }).openapi('DeviceDetail');
 

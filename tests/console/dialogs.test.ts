@@ -48,7 +48,7 @@ describe('Adding devices', () => {
     await add(page, 'deviceName,protocol\nlamp-1,mqtt\nlamp-2,pigeon\n', 2);
     await dialog(page).getByText('line 3, protocol').waitFor();
     await add(page, 'lamp-1\nlamp-2,x\n', 2);
-    await dialog(page).getByText('got 2 on line 2').waitFor();
+    await dialog(page).getByText('line 2: has 2 cells, but the header line (deviceName) has 1').waitFor();
     expect(await dialog(page).getByText('line 3').count()).toBe(0);
     // A name that begins like the header is a name.
     await add(page, 'deviceName-1\n', 1);

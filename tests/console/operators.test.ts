@@ -143,6 +143,7 @@ describe('Devices that can’t take part', () => {
     const list = dialog(page).getByLabel(/Only these devices/);
     await list.fill('lamp-13\nnope-1\nlamp-14\nnope-2');
     const refused = dialog(page).getByRole('list', { name: 'Devices that can not take part' });
+    await refused.getByRole('listitem').first().waitFor();
     expect(await refused.getByRole('listitem').allInnerTexts()).toEqual([
       expect.stringContaining('nope-1: does not exist'),
       expect.stringContaining('nope-2: does not exist'),

@@ -147,7 +147,7 @@ async function prepare({ api, url, token }: ServiceProcess, folder: string): Pro
 async function witness(api: ApiClient): Promise<string> {
   const tasks = (await api.listTasks({ productKey: 'witness', kind: 'batch' })).items;
   const firmware = (await api.listFirmware({ productKey: 'witness' })).items.map(
-    ({ status, openTasks, verifiedAt, ...rest }) => rest,
+    ({ status, openTasks, verifiedAt, lastVerification, verificationSuccesses, ...rest }) => rest,
   );
   const devices: unknown[] = [];
   for await (const { deviceName, revokedAt, protocol } of eachItem((page) => api.listDevices('witness', page))) {

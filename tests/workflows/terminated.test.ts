@@ -75,6 +75,29 @@ describe('a run that somebody terminates in Temporal', () => {
   });
 });
 
+describe('a batch update', () => {
+  it('that is stopped closes runs of which no device was told without waking them, and cancels the others', async () => {
+    await world.seed(names(4));
+    for (const name of ['lamp-0', 'lamp-1']) world.devices.online.delete(name);
+    const task = await world.batch();
+    for (const name of names(4)) await world.until(task, name, ({ begunAtMs }) => begunAtMs !== null);
+    for (const name of ['lamp-2', 'lamp-3']) await world.until(task, name, ({ status }) => status === 'notified');
+    const runs = names(4).map((name) => world.run(name));
+    await world.records.requestTaskCancel(task.id, await world.env.currentTimeMs());
+    await world.taskRun(task).cancel();
+    await expect(world.taskRun(task).result()).rejects.toThrow();
+    const ends = await Promise.all(runs.map(async (run) => (await run.describe()).status.name));
+    expect(ends.map((end) => end === 'TERMINATED')).toEqual([true, true, false, false]);
+    for (const name of names(4)) {
+      expect(await world.records.getDeviceUpdate(task.id, name)).toMatchObject({
+        status: 'cancelled',
+        detail: 'An operator cancelled it.',
+      });
+    }
+    expect(await world.records.getTask(task.id)).toMatchObject({ status: 'cancelled', counts: { cancelled: 4 } });
+  });
+});
+
 describe('a run that Temporal ends at the limit of its history', () => {
   let limited: World;
   beforeAll(async () => {
