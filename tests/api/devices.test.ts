@@ -173,7 +173,12 @@ describe('Registering devices', () => {
   });
 
   it.each([
-    ['more cells than its header', 'deviceName,protocol\r\na,mqtt\nb,mqtt,x\n', 'line 3', /has 3 cells, but the header line \(deviceName,protocol\) has 2/],
+    [
+      'more cells than its header',
+      'deviceName,protocol\r\na,mqtt\nb,mqtt,x\n',
+      'line 3',
+      /has 3 cells, but the header line \(deviceName,protocol\) has 2/,
+    ],
     ['a quote that is not closed', `deviceName\n"a\n${'b\n'.repeat(5_000)}`, 'line 2', /not be closed|never closed/],
     ['something behind a quote', 'deviceName\na\n"b"c\n', 'line 3', /behind a closing quote/],
     ['a separator of its own', 'deviceName|protocol\na|mqtt\n', 'line 1', /commas, semicolons or tabs/],
