@@ -20,12 +20,13 @@ export interface Connection {
   readonly db: BetterSQLite3Database<typeof schema>;
   readonly writes: WriteQueue;
   readonly sealer: Sealer;
+  readonly synchronous: SqliteOptions['synchronous'];
 }
 
 /** At the start, where nothing else has to go on. */
 const OPEN_TIMEOUT_MS = 5_000;
 /** It is waited for in the event loop, in which everything stands still then; writes are tried again (write-queue.ts). */
-const BUSY_TIMEOUT_MS = 10;
+export const BUSY_TIMEOUT_MS = 10;
 /** 16 MB: a page that many reports change is written back once for all of them, and a commit seldom waits for it. */
 const CHECKPOINT_PAGES = 4_000;
 /** What a long reader made of the write-ahead log: the file is cut to this size when it is begun anew. */
@@ -38,21 +39,26 @@ export function connect({ path, synchronous, migrationsFolder, sealer }: SqliteO
     sqlite = new Database(path, { timeout: OPEN_TIMEOUT_MS });
     requireKnownSchema(sqlite, path, migrationsFolder);
     sqlite.pragma('journal_mode = WAL');
-    sqlite.pragma(`synchronous = ${synchronous}`);
+    preparePragmas(sqlite, synchronous);
     sqlite.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
-    sqlite.pragma('foreign_keys = ON');
     sqlite.pragma(`journal_size_limit = ${LOG_BYTES_MAX}`);
     const db = drizzle(sqlite, { schema });
     migrate(db, { migrationsFolder });
     requireWholeSchema(sqlite, migrationsFolder);
     sqlite.prepare('INSERT OR IGNORE INTO change_counter (id, value) VALUES (1, 0)').run();
     sqlite.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
-    return { sqlite, db, writes: new WriteQueue(sqlite), sealer };
+    return { sqlite, db, writes: new WriteQueue(sqlite), sealer, synchronous };
   } catch (error) {
     sqlite?.close();
     if (error instanceof NewerSchema) throw error;
     throw new Error(`The database ${path} can't be opened: ${String(error)}`, { cause: error });
   }
+}
+
+/** What every connection that writes is set to. */
+export function preparePragmas(sqlite: Database.Database, synchronous: SqliteOptions['synchronous']): void {
+  sqlite.pragma(`synchronous = ${synchronous}`);
+  sqlite.pragma('foreign_keys = ON');
 }
 
 /** True for an insert that a unique index has refused. */

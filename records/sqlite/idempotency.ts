@@ -18,22 +18,45 @@ export interface Creation<T> {
  *
  * @throws FerryError `idempotency-key-reused`
  */
-export function createOnce<T>({ db }: Pick<Connection, 'db'>, creation: Creation<T>): Created<T> {
-  const { idempotency, atMs, create, read } = creation;
-  if (idempotency === undefined) return { value: read(create()), replayed: false };
-  const known = db.select().from(idempotencyKeys).where(eq(idempotencyKeys.key, idempotency.key)).get();
-  if (known) {
-    if (known.fingerprint === idempotency.fingerprint) return { value: read(known.resource), replayed: true };
-    throw new FerryError(
-      'idempotency-key-reused',
-      'Idempotency-Key: this key was used for another request; use a new key for each request.',
-    );
-  }
+export function createOnce<T>(connection: Pick<Connection, 'db'>, creation: Creation<T>): Created<T> {
+  const { create, read } = creation;
+  const known = knownResource(connection, creation);
+  if (known !== undefined) return { value: read(known), replayed: true };
   const resource = create();
+  keep(connection, creation, resource);
+  return { value: read(resource), replayed: false };
+}
+
+/** As `createOnce`, in a long write. */
+export async function createOnceInParts<T>(
+  connection: Pick<Connection, 'db'>,
+  creation: Omit<Creation<T>, 'create'> & { readonly create: () => Promise<string> },
+): Promise<Created<T>> {
+  const { create, read } = creation;
+  const known = knownResource(connection, creation);
+  if (known !== undefined) return { value: read(known), replayed: true };
+  const resource = await create();
+  keep(connection, creation, resource);
+  return { value: read(resource), replayed: false };
+}
+
+type Keyed = Pick<Creation<unknown>, 'idempotency' | 'atMs'>;
+
+function knownResource({ db }: Pick<Connection, 'db'>, { idempotency }: Keyed): string | undefined {
+  if (idempotency === undefined) return undefined;
+  const known = db.select().from(idempotencyKeys).where(eq(idempotencyKeys.key, idempotency.key)).get();
+  if (known === undefined || known.fingerprint === idempotency.fingerprint) return known?.resource;
+  throw new FerryError(
+    'idempotency-key-reused',
+    'Idempotency-Key: this key was used for another request; use a new key for each request.',
+  );
+}
+
+function keep({ db }: Pick<Connection, 'db'>, { idempotency, atMs }: Keyed, resource: string): void {
+  if (idempotency === undefined) return;
   db.insert(idempotencyKeys)
     .values({ ...idempotency, resource, createdAtMs: atMs })
     .run();
-  return { value: read(resource), replayed: false };
 }
 
 export const forgetIdempotencyKeys = ({ db }: Pick<Connection, 'db'>, beforeMs: number): void => {

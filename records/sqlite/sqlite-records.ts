@@ -64,7 +64,7 @@ export function openSqliteRecords(
       await writes.probe();
     },
     close: async () => {
-      writes.close();
+      await writes.close();
       sqlite.close();
     },
   });

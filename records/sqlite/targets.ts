@@ -4,9 +4,9 @@ import { BATCH_DEVICES_MAX } from '../../domain/policy.js';
 import { isNewer } from '../../domain/versions.js';
 import type { NewTask } from '../records.js';
 import type { Connection } from './connection.js';
+import type { LongWriteContext } from './long-writes.js';
 import type { FirmwareRow } from './rows.js';
 import type { TaskDraft } from './tasks.js';
-import type { WriteContext } from './write-queue.js';
 
 /** The task whose devices are to be recorded, with its firmware. */
 interface Targeting<Task = TaskDraft> {
@@ -31,57 +31,89 @@ const MAY_SIGN_IN = `EXISTS (SELECT 1 FROM devices r WHERE r.product_key = d.pro
   AND r.device_name = d.device_name AND r.revoked_at_ms IS NULL)`;
 
 /** All devices of the product that run one of the source versions, and may sign in. */
-export function insertRunning(connection: Connection, { task, firmware }: Targeting, context: WriteContext): void {
-  const from = `device_versions v JOIN devices d ON d.product_key = v.product_key AND d.device_name = v.device_name
+export async function insertRunning({ task, firmware }: Targeting, context: LongWriteContext): Promise<void> {
+  const chosen = `device_versions v JOIN devices d ON d.product_key = v.product_key AND d.device_name = v.device_name
     WHERE v.product_key = ? AND v.module = ? AND v.version IN (${task.sourceVersions.map(() => '?').join(', ')})
       AND d.revoked_at_ms IS NULL`;
-  const which = [firmware.productKey, firmware.module, ...task.sourceVersions];
-  insertSelected(connection, { task, firmware, attempt: '1', from, which }, context);
+  const bound = [firmware.productKey, firmware.module, ...task.sourceVersions];
+  const names = await chosenNames(context, { chosen, bound }, task.devicesMax);
+  const join = 'JOIN devices d ON d.product_key = ? AND d.device_name = n.value';
+  await insertNamed({ task, firmware, names, attempt: '1', join, bound: [firmware.productKey] }, context);
 }
 
 /** All failed devices of an ended task that may sign in, each for one attempt more. */
-export function insertFailed(
-  connection: Connection,
+export async function insertFailed(
   { task, firmware, of }: Targeting & { readonly of: string },
-  context: WriteContext,
-): void {
-  const from = `device_updates d WHERE d.task_id = ? AND d.outcome = 'failed' AND ${MAY_SIGN_IN}`;
-  insertSelected(connection, { task, firmware, attempt: 'd.attempt + 1', from, which: [of] }, context);
+  context: LongWriteContext,
+): Promise<void> {
+  const chosen = `device_updates d WHERE d.task_id = ? AND d.outcome = 'failed' AND ${MAY_SIGN_IN}`;
+  const names = await chosenNames(context, { chosen, bound: [of] }, task.devicesMax);
+  await insertNamed({ task, firmware, names, ...againAfter(of) }, context);
+}
+
+const againAfter = (of: string) => ({
+  attempt: 'd.attempt + 1',
+  join: 'JOIN device_updates d ON d.task_id = ? AND d.device_name = n.value',
+  bound: [of],
+});
+
+/** Rows read or written between two rests: some tens of milliseconds. */
+const ROWS_A_PART = 2_000;
+
+/**
+ * The devices that a query chooses, by name, once it is sure that they are not too many.
+ *
+ * @param chosen what stands behind FROM; the devices are those of `d`
+ */
+async function chosenNames(
+  { connection, rest }: LongWriteContext,
+  { chosen, bound }: { readonly chosen: string; readonly bound: readonly string[] },
+  devicesMax: number = BATCH_DEVICES_MAX,
+): Promise<string[]> {
+  const part = connection.sqlite
+    .prepare<(string | number)[], string>(`SELECT d.device_name FROM ${chosen}`)
+    .pluck();
+  const names: string[] = [];
+  let count = 0;
+  for (const name of part.iterate(...bound)) {
+    if (++count <= devicesMax) names.push(name);
+    if (count % ROWS_A_PART === 0) await rest();
+  }
+  requireNotTooMany(count, devicesMax);
+  return names.sort();
 }
 
 interface Selection extends Targeting {
-  /** SQL; the devices' columns are those of `d`. */
+  /** In the order of their places; none twice. */
+  readonly names: readonly string[];
+  /** SQL; the device's columns are those of `d`, which is joined to its name `n.value`. */
   readonly attempt: string;
-  readonly from: string;
-  /** What is bound in `from`. */
-  readonly which: readonly string[];
-  /** How many there are at most; else they are counted. */
-  readonly countMax?: number;
+  readonly join: string;
+  /** What is bound in `join`. */
+  readonly bound: readonly string[];
 }
 
-/** Two statements, however many devices: one by one, 100,000 would hold up every other write for seconds. */
-function insertSelected(
-  { sqlite }: Connection,
-  { task, firmware, attempt, from, which, countMax }: Selection,
-  { nextChanges }: WriteContext,
-): number {
-  const counted = () => {
-    const count =
-      sqlite
-        .prepare<string[], number>(`SELECT count(*) FROM ${from}`)
-        .pluck()
-        .get(...which) ?? 0;
-    requireNotTooMany(count, task.devicesMax);
-    return count;
-  };
-  const { changes } = sqlite
-    .prepare(
-      `INSERT INTO device_updates (task_id, product_key, module, created_at_ms, attempt, device_name, protocol, ordinal, change)
-       SELECT ?, ?, ?, ?, ${attempt}, d.device_name, d.protocol, row_number() OVER by_name - 1, row_number() OVER by_name - 1 + ?
-       FROM ${from} WINDOW by_name AS (ORDER BY d.device_name)`,
-    )
-    .run(task.id, firmware.productKey, firmware.module, task.createdAtMs, nextChanges(countMax ?? counted()), ...which);
-  return changes;
+/** A statement for each part: one by one, 100,000 would take seconds more; all at once, nothing else could go on. */
+async function insertNamed(
+  { task, firmware, names, attempt, join, bound }: Selection,
+  { connection, nextChanges, rest }: LongWriteContext,
+): Promise<number> {
+  // CROSS JOIN: each name is looked up, in whatever else the tables have.
+  const insert = connection.sqlite.prepare(
+    `INSERT INTO device_updates (task_id, product_key, module, created_at_ms, attempt, device_name, protocol, ordinal, change)
+     SELECT ?, ?, ?, ?, ${attempt}, d.device_name, d.protocol, row_number() OVER by_name - 1 + ?, row_number() OVER by_name - 1 + ?
+     FROM json_each(?) n CROSS ${join} WINDOW by_name AS (ORDER BY d.device_name)`,
+  );
+  const firstChange = nextChanges(names.length);
+  let inserted = 0;
+  for (let from = 0; from < names.length; from += ROWS_A_PART) {
+    const part = JSON.stringify(names.slice(from, from + ROWS_A_PART));
+    const { id, createdAtMs } = task;
+    const places = [inserted, firstChange + inserted];
+    inserted += insert.run(id, firmware.productKey, firmware.module, createdAtMs, ...places, part, ...bound).changes;
+    await rest();
+  }
+  return inserted;
 }
 
 /** Before anything of it is written. */
@@ -99,36 +131,28 @@ function requireNotTooMany(count: number, most = BATCH_DEVICES_MAX): void {
  *
  * @throws FerryError `devices-invalid`, `downgrade-not-allowed`
  */
-export function insertListed(connection: Connection, targeting: Targeting<NewTask>, context: WriteContext): void {
+export async function insertListed(targeting: Targeting<NewTask>, context: LongWriteContext): Promise<void> {
   const { task, firmware } = targeting;
-  const names = task.deviceNames ?? [];
+  const names = [...new Set(task.deviceNames)].sort();
   const isBatch = task.kind === 'batch';
   // A few are checked first. For many the insert itself looks, and only one that finds too few asks why.
-  if (!isBatch) requireListed(connection, targeting);
-  const from = `devices d
-    ${isBatch ? `JOIN device_versions v ON v.product_key = d.product_key AND v.device_name = d.device_name AND v.module = ? AND v.version IN (SELECT value FROM json_each(?))` : ''}
-    WHERE d.product_key = ? AND d.device_name IN (SELECT value FROM json_each(?)) AND d.revoked_at_ms IS NULL`;
+  if (!isBatch) requireListed(context.connection, targeting);
+  const runsOne = `CROSS JOIN device_versions v ON v.product_key = d.product_key AND v.device_name = d.device_name
+    AND v.module = ? AND v.version IN (SELECT value FROM json_each(?))`;
+  const join = `JOIN devices d ON d.product_key = ? AND d.device_name = n.value AND d.revoked_at_ms IS NULL
+    ${isBatch ? runsOne : ''}`;
   const versions = isBatch ? [firmware.module, JSON.stringify(task.sourceVersions)] : [];
-  const which = [...versions, firmware.productKey, JSON.stringify(names)];
-  const inserted = insertSelected(
-    connection,
-    { task, firmware, attempt: '1', from, which, countMax: names.length },
-    context,
-  );
-  if (inserted < names.length) requireListed(connection, targeting);
+  const bound = [firmware.productKey, ...versions];
+  const inserted = await insertNamed({ task, firmware, names, attempt: '1', join, bound }, context);
+  if (inserted < (task.deviceNames?.length ?? 0)) await requireListedInTurns(context.connection, targeting);
 }
 
 /** The named ones of an ended task's failed devices, each for one attempt more, once they are checked. */
-export function insertNamedFailed(
-  connection: Connection,
+export async function insertNamedFailed(
   { task, firmware, of, deviceNames }: Targeting & { readonly of: string; readonly deviceNames: readonly string[] },
-  context: WriteContext,
-): void {
-  // `+`: each name is looked up, not among all that have failed, which may be a quarter of a million.
-  const from = `device_updates d WHERE d.task_id = ? AND d.device_name IN (SELECT value FROM json_each(?)) AND +d.outcome = 'failed'`;
-  const which = [of, JSON.stringify(deviceNames)];
-  const countMax = deviceNames.length;
-  insertSelected(connection, { task, firmware, attempt: 'd.attempt + 1', from, which, countMax }, context);
+  context: LongWriteContext,
+): Promise<void> {
+  await insertNamed({ task, firmware, names: deviceNames.toSorted(), ...againAfter(of) }, context);
 }
 
 /**
@@ -246,22 +270,29 @@ interface WrongDevice {
  *
  * @throws FerryError `devices-invalid` naming the first that have not failed, are listed twice, deleted or revoked
  */
-export function requireFailedOf({ sqlite }: Connection, taskId: string, deviceNames: readonly string[]): void {
-  const repeated = listedTwice(deviceNames);
-  const wrong = sqlite
-    .prepare<[string, string], WrongDevice>(
-      `SELECT n.value AS deviceName, u.device_name IS NOT NULL AS hasFailed, d.device_name IS NOT NULL AS isRegistered
-       FROM json_each(?) n
-       LEFT JOIN device_updates u ON u.task_id = ? AND u.device_name = n.value AND +u.outcome = 'failed'
-       LEFT JOIN devices d ON d.product_key = u.product_key AND d.device_name = u.device_name
-       WHERE u.device_name IS NULL OR d.device_name IS NULL OR d.revoked_at_ms IS NOT NULL`,
-    )
-    .all(JSON.stringify(deviceNames), taskId);
-  const problems = wrong.map(({ deviceName, hasFailed, isRegistered }): DeviceProblem => {
-    if (hasFailed === 0) return { deviceName, problem: `has not failed in task ${taskId}` };
-    return { deviceName, problem: isRegistered === 0 ? 'was deleted' : REVOKED };
-  });
-  if (problems.length + repeated.length > 0) throw invalidDevices([...problems, ...repeated]);
+export async function requireFailedOf(
+  { connection, rest }: LongWriteContext,
+  taskId: string,
+  deviceNames: readonly string[],
+): Promise<void> {
+  // `+`: each name is looked up, not among all that have failed, which may be a quarter of a million.
+  const wrong = connection.sqlite.prepare<[string, string], WrongDevice>(
+    `SELECT n.value AS deviceName, u.device_name IS NOT NULL AS hasFailed, d.device_name IS NOT NULL AS isRegistered
+     FROM json_each(?) n
+     LEFT JOIN device_updates u ON u.task_id = ? AND u.device_name = n.value AND +u.outcome = 'failed'
+     LEFT JOIN devices d ON d.product_key = u.product_key AND d.device_name = u.device_name
+     WHERE u.device_name IS NULL OR d.device_name IS NULL OR d.revoked_at_ms IS NOT NULL`,
+  );
+  const problems = listedTwice(deviceNames);
+  for (let from = 0; from < deviceNames.length; from += ROWS_A_PART) {
+    const part = JSON.stringify(deviceNames.slice(from, from + ROWS_A_PART));
+    for (const { deviceName, hasFailed, isRegistered } of wrong.all(part, taskId)) {
+      if (hasFailed === 0) problems.push({ deviceName, problem: `has not failed in task ${taskId}` });
+      else problems.push({ deviceName, problem: isRegistered === 0 ? 'was deleted' : REVOKED });
+    }
+    await rest();
+  }
+  if (problems.length > 0) throw invalidDevices(problems);
 }
 
 /** @throws FerryError `nothing-to-reinitiate` */

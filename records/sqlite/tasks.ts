@@ -1,4 +1,4 @@
-import { and, count, desc, eq, isNull, sql } from 'drizzle-orm';
+import { and, count, desc, eq, gte, isNull, lt, sql } from 'drizzle-orm';
 import { FerryError, invalidField, notFound } from '../../domain/errors.js';
 import { VERIFICATION_DEVICES_MAX } from '../../domain/policy.js';
 import { isTaskOpen } from '../../domain/update-task.js';
@@ -8,7 +8,8 @@ import { claimVersions, releaseClaims } from './claims.js';
 import type { Connection } from './connection.js';
 import { neverBegun } from './device-updates.js';
 import { requireSigned } from './firmware.js';
-import { createOnce } from './idempotency.js';
+import { createOnceInParts } from './idempotency.js';
+import { writeInParts, type LongWriteContext } from './long-writes.js';
 import { behind, boundPage, PAGE_LIMIT, pageOf, readCursor } from './paging.js';
 import { prepared, preparedByShape } from './prepared.js';
 import { requireProduct } from './products.js';
@@ -38,35 +39,10 @@ export function taskRecords(connection: Connection): TaskRecords {
   return {
     async createTask(task) {
       const refusal = await refusalOfList(connection, task);
-      return writes.run((context) => createTask(connection, { task, refusal }, context));
+      return writeInParts(connection, (context) => createTask({ task, refusal }, context));
     },
 
-    reinitiateTask: ({ id, reinitiates, deviceNames, createdAtMs, startedBy, approvalAbove, idempotency }) =>
-      writes.run((context) =>
-        createOnce(connection, {
-          idempotency,
-          atMs: createdAtMs,
-          read: existing,
-          create: () => {
-            const { kind, firmware: used, sourceVersions, policy, status } = existing(reinitiates);
-            if (isTaskOpen(status)) {
-              throw new FerryError(
-                'task-not-ended',
-                `Task ${reinitiates} is ${status}; only an ended task can be re-initiated.`,
-              );
-            }
-            requireFailed(connection, reinitiates);
-            if (deviceNames) requireFailedOf(connection, reinitiates, deviceNames);
-            const task = { id, kind, firmwareId: used.id, sourceVersions, policy, createdAtMs, startedBy, reinitiates };
-            const row = requireUsable(connection, task);
-            insertTask(connection, task, row, context);
-            const targeting = { task, firmware: row, of: reinitiates };
-            if (deviceNames) insertNamedFailed(connection, { ...targeting, deviceNames }, context);
-            else insertFailed(connection, targeting, context);
-            return finish(connection, { id, kind, approvalAbove });
-          },
-        }),
-      ),
+    reinitiateTask: (request) => writeInParts(connection, (context) => reinitiateTask(request, context)),
 
     getTask: async (id) => find(id),
 
@@ -98,11 +74,12 @@ export function taskRecords(connection: Connection): TaskRecords {
         return existing(id);
       }),
 
-    taskEnded: (id, status, atMs) =>
-      writes.run((context) => {
+    async taskEnded(id, status, atMs) {
+      await cancelUnbegunInParts(connection, id, atMs);
+      return writes.run((context) => {
         const task = existing(id);
         if (!isTaskOpen(task.status)) return task;
-        cancelUnbegun(connection, task, atMs, context);
+        cancelUnbegun(connection, { task, atMs, from: 0, to: task.counts.total }, context);
         releaseClaims(connection, id, atMs);
         db.update(tasks)
           .set({ status, endedAtMs: atMs, pausedCause: null, pausedAtMs: null, change: context.nextChange() })
@@ -118,7 +95,8 @@ export function taskRecords(connection: Connection): TaskRecords {
         }
         context.touched(id);
         return existing(id);
-      }),
+      });
+    },
   };
 }
 
@@ -197,20 +175,51 @@ interface Creating {
   readonly refusal: FerryError | undefined;
 }
 
-function createTask(connection: Connection, { task, refusal }: Creating, context: WriteContext): Created<TaskRecord> {
-  const { existing } = taskFinder(connection);
-  return createOnce(connection, {
+function createTask({ task, refusal }: Creating, context: LongWriteContext): Promise<Created<TaskRecord>> {
+  const { connection } = context;
+  return createOnceInParts(connection, {
     idempotency: task.idempotency,
     atMs: task.createdAtMs,
-    read: existing,
-    create: () => {
+    read: taskFinder(connection).existing,
+    create: async () => {
       const row = requireUsable(connection, task);
       const targeting = { task, firmware: row };
       insertTask(connection, task, row, context);
       if (refusal) throw refusal;
-      if (task.deviceNames === null) insertRunning(connection, targeting, context);
-      else insertListed(connection, targeting, context);
+      if (task.deviceNames === null) await insertRunning(targeting, context);
+      else await insertListed(targeting, context);
       return finish(connection, task);
+    },
+  });
+}
+
+type Reinitiation = Parameters<Records['reinitiateTask']>[0];
+
+function reinitiateTask(request: Reinitiation, context: LongWriteContext): Promise<Created<TaskRecord>> {
+  const { id, reinitiates, deviceNames, createdAtMs, startedBy, approvalAbove, idempotency } = request;
+  const { connection } = context;
+  const { existing } = taskFinder(connection);
+  return createOnceInParts(connection, {
+    idempotency,
+    atMs: createdAtMs,
+    read: existing,
+    create: async () => {
+      const { kind, firmware: used, sourceVersions, policy, status } = existing(reinitiates);
+      if (isTaskOpen(status)) {
+        throw new FerryError(
+          'task-not-ended',
+          `Task ${reinitiates} is ${status}; only an ended task can be re-initiated.`,
+        );
+      }
+      requireFailed(connection, reinitiates);
+      if (deviceNames) await requireFailedOf(context, reinitiates, deviceNames);
+      const task = { id, kind, firmwareId: used.id, sourceVersions, policy, createdAtMs, startedBy, reinitiates };
+      const row = requireUsable(connection, task);
+      insertTask(connection, task, row, context);
+      const targeting = { task, firmware: row, of: reinitiates };
+      if (deviceNames) await insertNamedFailed({ ...targeting, deviceNames }, context);
+      else await insertFailed(targeting, context);
+      return finish(connection, { id, kind, approvalAbove });
     },
   });
 }
@@ -304,14 +313,38 @@ function finish(
   return id;
 }
 
+/** Devices that a large task never began are cancelled part by part: at once, 100,000 would hold up everything. */
+async function cancelUnbegunInParts(connection: Connection, id: string, atMs: number): Promise<void> {
+  const { find } = taskFinder(connection);
+  const total = find(id)?.counts.total ?? 0;
+  for (let from = 0; from + PLACES_A_PART < total; from += PLACES_A_PART) {
+    const isOpen = await connection.writes.run((context) => {
+      const task = find(id);
+      if (!task || !isTaskOpen(task.status)) return false;
+      cancelUnbegun(connection, { task, atMs, from, to: from + PLACES_A_PART }, context);
+      return true;
+    });
+    if (!isOpen) return;
+  }
+}
+
+const PLACES_A_PART = 2_000;
+
+interface Unbegun {
+  readonly task: TaskRecord;
+  readonly atMs: number;
+  /** Places in the task, the last one excluded. */
+  readonly from: number;
+  readonly to: number;
+}
+
 function cancelUnbegun(
   { db }: Connection,
-  { id, counts }: TaskRecord,
-  atMs: number,
-  { nextChanges }: WriteContext,
+  { task: { id }, atMs, from, to }: Unbegun,
+  { nextChanges, touched }: WriteContext,
 ): void {
-  // A number for each place of the task, so that a stream of changes can stop between any two rows.
-  const first = nextChanges(counts.total);
+  // A number for each place, so that a stream of changes can stop between any two rows.
+  const first = nextChanges(to - from) - from;
   const { changes } = db
     .update(deviceUpdates)
     .set({
@@ -320,10 +353,12 @@ function cancelUnbegun(
       endedAtMs: atMs,
       change: sql`${first} + ${deviceUpdates.ordinal}`,
     })
-    .where(neverBegun(id))
+    .where(and(neverBegun(id), gte(deviceUpdates.ordinal, from), lt(deviceUpdates.ordinal, to)))
     .run();
+  if (changes === 0) return;
   db.update(tasks)
     .set({ pending: sql`${tasks.pending} - ${changes}`, cancelled: sql`${tasks.cancelled} + ${changes}` })
     .where(eq(tasks.id, id))
     .run();
+  touched(id);
 }

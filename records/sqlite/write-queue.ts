@@ -38,7 +38,7 @@ export interface LockPatience {
   /** Between two tries: each may hold up everything for the busy timeout of the connection, a tenth of this. */
   readonly retryMs: number;
 }
-const LOCK_PATIENCE: LockPatience = { writeMs: 5_000, outageMs: 1_000, retryMs: 100 };
+export const LOCK_PATIENCE: LockPatience = { writeMs: 5_000, outageMs: 1_000, retryMs: 100 };
 /** For what is queued at the end of the process. */
 const LAST_PATIENCE_MS = 2_000;
 
@@ -55,9 +55,9 @@ const STORAGE_FAULT = /^SQLITE_(FULL|IOERR|NOMEM|CORRUPT|NOTADB|READONLY|CANTOPE
 /** Of those, the ones that end when the disk has room or may be written again. */
 const DISK_REFUSES = /^SQLITE_(FULL|IOERR|READONLY|CANTOPEN)/;
 
-const isLocked = (error: unknown): boolean => /^SQLITE_(BUSY|LOCKED)/.test((error as { code?: string }).code ?? '');
+export const isLocked = (error: unknown): boolean => /^SQLITE_(BUSY|LOCKED)/.test((error as { code?: string }).code ?? '');
 
-const isStorageFault = (error: unknown): boolean => STORAGE_FAULT.test((error as { code?: string }).code ?? '');
+export const isStorageFault = (error: unknown): boolean => STORAGE_FAULT.test((error as { code?: string }).code ?? '');
 
 /** The refusal of what the disk or another program's lock does not allow; undefined for other errors. */
 export function unavailability(error: unknown): Error | undefined {
@@ -67,12 +67,43 @@ export function unavailability(error: unknown): Error | undefined {
 }
 
 /** What each caller of a batch is told that was not committed: its own error, since stacks are added to it. */
-function refusalOf(error: unknown): Error {
+export function refusalOf(error: unknown): Error {
   const message = error instanceof Error ? error.message : String(error);
   return (
     unavailability(error) ??
     new Error(`The records could not be written, nothing of this write is kept: ${message}`, { cause: error })
   );
+}
+
+/** Numbers the changes of one transaction. They are counted here and stored once; a refused write leaves a gap. */
+export class ChangeNumbers {
+  private readonly lastChange;
+  private readonly setChange;
+  private stored = 0;
+  private last = 0;
+
+  constructor(db: Database.Database) {
+    this.lastChange = db.prepare<[], { value: number }>('SELECT value FROM change_counter');
+    this.setChange = db.prepare<[number]>('UPDATE change_counter SET value = ?');
+  }
+
+  /** To be called when the transaction has begun. */
+  begin(): void {
+    this.stored = this.lastChange.get()?.value ?? 0;
+    this.last = this.stored;
+  }
+
+  /** @returns the first of as many numbers in a row */
+  take(count: number): number {
+    const first = this.last + 1;
+    this.last += count;
+    return first;
+  }
+
+  /** To be called before the commit. */
+  store(): void {
+    if (this.last > this.stored) this.setChange.run(this.last);
+  }
 }
 
 /**
@@ -85,6 +116,10 @@ export class WriteQueue {
   private readonly sql;
   private flushedAtMs = -COMMIT_GAP_MS;
   private closed = false;
+  /** Settles when no long write is open. */
+  private exclusive: Promise<unknown> = Promise.resolve();
+  private isHeld = false;
+  private readonly changes;
   private failing = false;
   private lockedSinceMs: number | undefined;
 
@@ -98,11 +133,10 @@ export class WriteQueue {
       savepoint: db.prepare('SAVEPOINT write'),
       release: db.prepare('RELEASE write'),
       undo: db.prepare('ROLLBACK TO write'),
-      lastChange: db.prepare<[], { value: number }>('SELECT value FROM change_counter'),
       // The same value again: a page is written all the same.
       touch: db.prepare('UPDATE change_counter SET value = value'),
-      setChange: db.prepare<[number]>('UPDATE change_counter SET value = ?'),
     };
+    this.changes = new ChangeNumbers(db);
   }
 
   run<T>(write: Write<T>): Promise<T> {
@@ -112,6 +146,33 @@ export class WriteQueue {
   /** As `run`, for a write of one statement: without the two statements of a savepoint around it. */
   runStatement<T>(write: Write<T>): Promise<T> {
     return this.enqueue(write, true);
+  }
+
+  /**
+   * Runs a long write on a connection of its own, one such at a time: nothing else is committed meanwhile, and what comes
+   * is committed afterwards, in its order.
+   *
+   * @param work answers its value, and the tasks that it has touched
+   */
+  async exclusively<T>(work: () => Promise<{ readonly value: T; readonly touched: Touched }>): Promise<T> {
+    if (this.closed) throw new Error('The records are closed');
+    const before = this.exclusive;
+    const run = (async () => {
+      await before;
+      // What came first is committed first.
+      this.flush();
+      this.isHeld = true;
+      try {
+        return await work();
+      } finally {
+        this.isHeld = false;
+        if (this.queued.length > 0) this.schedule();
+      }
+    })();
+    this.exclusive = run.catch(() => undefined);
+    const { value, touched } = await run;
+    this.tell(touched);
+    return value;
   }
 
   private enqueue<T>(write: Write<T>, isStatement: boolean): Promise<T> {
@@ -156,16 +217,21 @@ export class WriteQueue {
     return () => this.listeners.delete(listener);
   }
 
-  /** Commits what is queued; later writes are refused. */
-  close(): void {
+  get isClosed(): boolean {
+    return this.closed;
+  }
+
+  /** Commits what is queued; later writes are refused, and a long one is given up at its next part. */
+  async close(): Promise<void> {
     this.closed = true;
+    await this.exclusive;
     if (this.lockedSinceMs !== undefined) this.db.pragma(`busy_timeout = ${LAST_PATIENCE_MS}`);
     this.flush();
   }
 
   private flush(): void {
     const batch = this.queued;
-    if (batch.length === 0) return;
+    if (batch.length === 0 || this.isHeld) return;
     this.flushedAtMs = performance.now();
     this.queued = [];
     const touched: Touching = { tasks: new Set(), some: false };
@@ -225,20 +291,17 @@ export class WriteQueue {
   }
 
   private commit(batch: readonly Queued[], touched: Touching): Done[] {
-    const before = this.sql.lastChange.get()?.value ?? 0;
-    // Counted here and stored once; a refused write leaves a gap, which hurts nobody.
-    let change = before;
-    const nextChanges = (count: number) => (change += count) - count + 1;
+    this.changes.begin();
     const context: WriteContext = {
-      nextChange: () => nextChanges(1),
-      nextChanges,
+      nextChange: () => this.changes.take(1),
+      nextChanges: (count) => this.changes.take(count),
       touched: (taskId) => void touched.tasks.add(taskId),
       touchedSome: () => void (touched.some = true),
     };
     const results = batch.map(({ write, isStatement }) =>
       isStatement ? this.alone(write, context) : this.inSavepoint(write, context),
     );
-    if (change > before) this.sql.setChange.run(change);
+    this.changes.store();
     this.sql.commit.run();
     return results;
   }

@@ -1,5 +1,5 @@
 import Database from 'better-sqlite3';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { WriteQueue } from '../../records/sqlite/write-queue.js';
 
 describe('the write queue', () => {
@@ -39,14 +39,24 @@ describe('the write queue', () => {
   });
 
   it('takes what comes within a few milliseconds of a commit into one more', async () => {
-    const commits: number[] = [];
-    queue.onChange(() => commits.push(1));
-    const touch = () => queue.run(({ touchedSome }) => touchedSome());
-    await touch();
-    const second = touch();
-    await new Promise(setImmediate);
-    await Promise.all([second, touch()]);
-    expect(commits).toHaveLength(2);
+    vi.useFakeTimers({ toFake: ['setTimeout', 'setImmediate', 'performance'] });
+    try {
+      const commits: number[] = [];
+      queue.onChange(() => commits.push(performance.now()));
+      const touch = () => queue.run(({ touchedSome }) => touchedSome());
+      const begunAtMs = performance.now();
+      const first = touch();
+      await vi.advanceTimersByTimeAsync(1);
+      await first;
+      const second = touch();
+      await vi.advanceTimersByTimeAsync(1);
+      const third = touch();
+      await vi.advanceTimersByTimeAsync(4);
+      await Promise.all([second, third]);
+      expect(commits.map((atMs) => Math.round(atMs - begunAtMs))).toEqual([0, 4]);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it.each([
@@ -82,7 +92,7 @@ describe('the write queue', () => {
 
   it('commits what is queued when it is closed, and refuses what comes later', async () => {
     const last = insert('a');
-    queue.close();
+    await queue.close();
     await last;
     expect(rows()).toEqual(['a']);
     await expect(insert('b')).rejects.toThrow('closed');
