@@ -31,8 +31,13 @@ async function ferry(): Promise<{ readonly answer: RequestListener; readonly pat
   const upload = await store.put(createReadStream(file), 2 ** 30);
   await upload.keep();
   const update = {
-    record: { id: 1, status: 'upgrading' },
-    firmware: { sizeBytes: upload.sizeBytes, sha256: upload.sha256 },
+    record: { id: 1, status: 'upgrading', startedAtMs: Date.now(), cancelRequestedAtMs: null },
+    firmware: { version: '2.0.0', sizeBytes: upload.sizeBytes, sha256: upload.sha256 },
+    task: {
+      ...{ status: 'running', pausedCause: null, needsApproval: false, approval: null },
+      ...{ cancelRequestedAtMs: null, endRequestedAtMs: null },
+    },
+    ...{ isDeviceRevoked: false, installedVersion: '1.0.0', reportedFailure: null },
   } as unknown as OpenDeviceUpdate;
   const tokens = createDownloadTokens('key');
   const silent = () => undefined;

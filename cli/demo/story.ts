@@ -87,7 +87,15 @@ export class Story {
         deviceSecret: secrets.get(deviceName) ?? '',
         version: OLD,
       })),
-      timing: { stepDelayMs: 600, burnMs: 500, rebootMs: 800, slowFactor: 3, dropMs: 1_500, offlineMs: Infinity },
+      timing: {
+        stepDelayMs: 600,
+        burnMs: 500,
+        rebootMs: 800,
+        slowFactor: 3,
+        dropMs: 1_500,
+        awayMs: 12_000,
+        offlineMs: Infinity,
+      },
     });
     onFleet(fleet);
     await fleet.start();

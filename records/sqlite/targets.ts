@@ -70,9 +70,7 @@ async function chosenNames(
   { chosen, bound }: { readonly chosen: string; readonly bound: readonly string[] },
   devicesMax: number = BATCH_DEVICES_MAX,
 ): Promise<string[]> {
-  const part = connection.sqlite
-    .prepare<(string | number)[], string>(`SELECT d.device_name FROM ${chosen}`)
-    .pluck();
+  const part = connection.sqlite.prepare<(string | number)[], string>(`SELECT d.device_name FROM ${chosen}`).pluck();
   const names: string[] = [];
   let count = 0;
   for (const name of part.iterate(...bound)) {

@@ -55,7 +55,8 @@ const STORAGE_FAULT = /^SQLITE_(FULL|IOERR|NOMEM|CORRUPT|NOTADB|READONLY|CANTOPE
 /** Of those, the ones that end when the disk has room or may be written again. */
 const DISK_REFUSES = /^SQLITE_(FULL|IOERR|READONLY|CANTOPEN)/;
 
-export const isLocked = (error: unknown): boolean => /^SQLITE_(BUSY|LOCKED)/.test((error as { code?: string }).code ?? '');
+export const isLocked = (error: unknown): boolean =>
+  /^SQLITE_(BUSY|LOCKED)/.test((error as { code?: string }).code ?? '');
 
 export const isStorageFault = (error: unknown): boolean => STORAGE_FAULT.test((error as { code?: string }).code ?? '');
 

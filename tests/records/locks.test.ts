@@ -62,8 +62,9 @@ describe('a database that another program has locked', () => {
     const queue = new WriteQueue(db, { writeMs: 60_000, outageMs: 1_000, retryMs: 5 });
     const write = queue.run(() => undefined);
     await vi.waitFor(() => expect(queue.isLockedOut).toBe(true), { interval: 5 });
-    queue.close();
+    const closed = queue.close();
     await expect(write).rejects.toMatchObject({ code: 'storage-unavailable' });
+    await closed;
     db.close();
   });
 
@@ -78,7 +79,7 @@ describe('a database that another program has locked', () => {
     other.exec('ROLLBACK');
     await Promise.all([first, second]);
     expect(db.prepare('SELECT x FROM written ORDER BY rowid').pluck().all()).toEqual(['a', 'b']);
-    queue.close();
+    await queue.close();
     db.close();
   });
 });
