@@ -1,9 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
-import { afterAll, beforeAll, it } from 'vitest';
+import { afterAll, beforeAll, describe, it } from 'vitest';
 import { PROJECT_FOLDER } from '../../worker/paths.js';
-import { startWorld, type World } from '../workflows/world.js';
+import { startRealTimeWorld, startWorld, type World } from '../workflows/world.js';
 import { HISTORIES_FOLDER } from './histories.js';
 
 /*
@@ -165,29 +165,75 @@ it('saves updates of devices that leave in mid-update, and of one that only down
   for (const name of names) await save(deviceRun(name), 'deviceUpdate', name);
 });
 
-it('saves an update that goes on under new runs, and is cancelled with its task', async () => {
-  await world.seed(['goes-on']);
-  world.devices.online.clear();
-  const { deviceRunEventsMax } = world;
-  world.deviceRunEventsMax = 60;
-  const task = await world.verify(['goes-on']);
-  const begun = await world.until(task, 'goes-on', ({ runId }) => runId !== null);
-  const run = async () => (await world.records.getDeviceUpdate(task.id, 'goes-on'))?.runId ?? '';
-  for (let n = 1; (await run()) === begun.runId; n++) {
-    await world.comesOnline(task, 'goes-on');
-    await world.until(task, 'goes-on', ({ notifications }) => notifications === n);
-    world.devices.online.clear();
-    await world.env.sleep(360_000);
-  }
-  world.deviceRunEventsMax = deviceRunEventsMax;
-  await world.taskRun(task).cancel();
-  await world
-    .taskRun(task)
-    .result()
-    .catch(() => undefined);
-  await save(deviceRun('goes-on'), 'deviceUpdate', 'goes-on-first', begun.runId ?? undefined);
-  await save(deviceRun('goes-on'), 'deviceUpdate', 'goes-on-then');
-  await save(task.workflowId, 'verification', 'goes-on-cancelled');
+describe('on a server that tells a parent of a termination', () => {
+  beforeAll(async () => {
+    await world.stop();
+    world = await startRealTimeWorld();
+  });
+
+  it('saves a cancelled batch whose untold runs are closed, and one that waits for a run that closes', async () => {
+    const names = ['untold', 'told', 'waits'];
+    await world.seed(names);
+    world.devices.online.delete('untold');
+    world.devices.online.delete('waits');
+    const first = await world.batch();
+    await world.until(first, 'told', ({ status }) => status === 'notified');
+    await world.until(first, 'waits', ({ begunAtMs }) => begunAtMs !== null);
+    await world.records.requestTaskCancel(first.id, await world.env.currentTimeMs());
+    const asked = world.runs.untilAsked(deviceRun('waits'));
+    const second = await world.batch();
+    await asked;
+    await world.taskRun(first).cancel();
+    await world
+      .taskRun(first)
+      .result()
+      .catch(() => undefined);
+    for (const name of names) await world.until(second, name, ({ begunAtMs }) => begunAtMs !== null);
+    for (const name of ['untold', 'waits']) await world.comesOnline(second, name);
+    for (const name of names) {
+      await world.until(second, name, ({ status }) => status === 'notified');
+      await world.reportVersion(second, name, '2.0.0');
+    }
+    await world.taskRun(second).result();
+    await save(first.workflowId, 'batchUpdate', 'closes-untold');
+    await save(`batch/${first.id}/shard-0`, 'shard', 'closes-untold');
+    await save(`batch/${second.id}/shard-0`, 'shard', 'waits');
+    await save(deviceRun('waits'), 'deviceUpdate', 'after-a-closing-run');
+  });
+
+  it('saves an update that goes on under new runs, and is cancelled with its task', async () => {
+    await world.seed(['goes-on']);
+    const { deviceRunEventsMax } = world;
+    world.deviceRunEventsMax = 40;
+    const task = await world.verify(['goes-on']);
+    await world.until(task, 'goes-on', ({ status }) => status === 'notified');
+    const runId = async () => (await world.records.getDeviceUpdate(task.id, 'goes-on'))?.runId ?? undefined;
+    const first = await runId();
+    for (let n = 1; (await runId()) === first; n++) {
+      await world.comesOnline(task, 'goes-on');
+      await world.until(task, 'goes-on', ({ notifications }) => notifications > n);
+    }
+    world.deviceRunEventsMax = deviceRunEventsMax;
+    await world.taskRun(task).cancel();
+    await world
+      .taskRun(task)
+      .result()
+      .catch(() => undefined);
+    await save(deviceRun('goes-on'), 'deviceUpdate', 'goes-on-first', first);
+    await save(deviceRun('goes-on'), 'deviceUpdate', 'goes-on-then');
+    await save(task.workflowId, 'verification', 'goes-on-cancelled');
+  });
+
+  it('saves a batch whose shard is terminated and started once more', async () => {
+    const names = ['a', 'b'];
+    await world.seed(names);
+    const task = await world.batch({}, 2);
+    for (const name of names) await world.until(task, name, ({ status }) => status === 'notified');
+    await world.env.client.workflow.getHandle(`batch/${task.id}/shard-0`).terminate('by hand');
+    await world.taskRun(task).result();
+    await save(task.workflowId, 'batchUpdate', 'broken-shard');
+    await save(`batch/${task.id}/shard-0`, 'shard', 'begun-again');
+  });
 });
 
 async function hasTimer(workflowId: string): Promise<boolean> {

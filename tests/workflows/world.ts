@@ -34,21 +34,36 @@ export const DAY_MS = 24 * HOUR_MS;
  */
 export async function startWorld(): Promise<World> {
   return populate(
-    await TestWorkflowEnvironment.createTimeSkipping({
-      server: { executable: { type: 'existing-path', path: inject('timeSkippingServer') } },
-    }),
+    await patiently(() =>
+      TestWorkflowEnvironment.createTimeSkipping({
+        server: { executable: { type: 'existing-path', path: inject('timeSkippingServer') } },
+      }),
+    ),
   );
+}
+
+/** The SDK gives a server five seconds to start, which a Java process on a busy machine may need longer than. */
+async function patiently<T>(start: () => Promise<T>, tries = 5): Promise<T> {
+  for (let left = tries; ; left--) {
+    try {
+      return await start();
+    } catch (error) {
+      if (left <= 1 || !String(error).includes('did not start within')) throw error;
+    }
+  }
 }
 
 /** The same on Temporal's dev server, for what the time-skipping one does not do: tell a parent of a termination. */
 export async function startRealTimeWorld(serverArguments: readonly string[] = []): Promise<World> {
   return populate(
-    await TestWorkflowEnvironment.createLocal({
-      server: {
-        executable: { type: 'existing-path', path: inject('temporalCli') },
-        extraArgs: [...serverArguments],
-      },
-    }),
+    await patiently(() =>
+      TestWorkflowEnvironment.createLocal({
+        server: {
+          executable: { type: 'existing-path', path: inject('temporalCli') },
+          extraArgs: [...serverArguments],
+        },
+      }),
+    ),
   );
 }
 
