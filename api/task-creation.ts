@@ -20,7 +20,8 @@ const createVerification = operation({
   path: '/v1/firmware/{id}/verifications',
   tag: 'Tasks',
   summary: 'Validate a firmware on a few devices',
-  description: 'When it ends, the firmware is verified, whatever the results on the devices.',
+  description:
+    'When it ends, the firmware is verified, whatever the results on the devices, if at least one was reached.',
   permission: Permission.RUN_TASKS,
   scope: Scope.FIRMWARE,
   action: 'verification.create',

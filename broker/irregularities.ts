@@ -21,7 +21,7 @@ export const Irregularity = {
   CERTIFICATE_REFUSED: 'certificate-refused', // of another device, or not ours
   NAME_CLASH: 'name-clash', // two units use one device name, and push each other out
   PROTOCOL_ERROR: 'protocol-error', // what is no MQTT, or breaks its rules
-  UNACKNOWLEDGED: 'unacknowledged', // records or engine were away: the device sends it again
+  UNACKNOWLEDGED: 'unacknowledged', // the records could not be written: the device sends it again
 } as const;
 export type Irregularity = (typeof Irregularity)[keyof typeof Irregularity];
 

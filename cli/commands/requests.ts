@@ -55,9 +55,11 @@ export const cancelCommand = (io: Io): Command =>
     });
 
 export const endCommand = (io: Io): Command =>
-  operatingCommand('end', 'end a verification early: its open device updates are cancelled, its firmware is verified', [
-    'ferry end h3k9',
-  ])
+  operatingCommand(
+    'end',
+    'end a verification early: its open device updates are cancelled; its firmware is verified if a device was reached',
+    ['ferry end h3k9'],
+  )
     .addArgument(TASK)
     .action(async (taskId: string, options: object) => {
       const session = openSession(io, options);

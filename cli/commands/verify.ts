@@ -17,7 +17,7 @@ export const verifyCommand = (io: Io): Command => {
   const command = addFirmwareArgument(
     operatingCommand(
       'verify',
-      'try a firmware on a few devices; when that ends, it is verified, whatever the results',
+      'try a firmware on a few devices; when that ends, it is verified, whatever the results, if a device was reached',
       [
         'ferry verify main@2.0.0 --devices T-0001,T-0002,T-0003 --watch',
         'ferry verify main@2.0.0 --devices T-0004 --offline-timeout 10m',

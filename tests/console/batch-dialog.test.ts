@@ -1,5 +1,6 @@
 import type { Route } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Device } from '../e2e/device.js';
 import type { WatchedPage } from './browser.js';
 import { openFleet, type Fleet } from './fleet.js';
 import { Ground } from './ground.js';
@@ -41,6 +42,31 @@ describe('The dialog of a batch update', () => {
     await list().fill('');
     await ok('Update 6 devices').waitFor();
     expect(await ok('Update 6 devices').isEnabled()).toBe(true);
+  });
+
+  it('reads a list that a spreadsheet has saved as Unicode text, which is UTF-16', async () => {
+    const buffer = Buffer.from('\uFEFFDevice Name\r\nlamp-13\r\nlamp-14\r\n', 'utf16le');
+    await dialog().locator('input[type=file]').setInputFiles({ name: 'list.csv', mimeType: 'text/csv', buffer });
+    await ok('Update 2 devices').waitFor();
+  });
+
+  it('warns of versions that are written in another way than the firmware’s', async () => {
+    expect(await dialog().getByText('Perhaps newer').count()).toBe(0);
+    const { productKey } = fleet;
+    const { body } = await ground.ferry.post<{ devices: { deviceSecret: string }[] }>(
+      `/v1/products/${productKey}/devices`,
+      { devices: [{ deviceName: 'dated' }] },
+    );
+    const secret = body.devices[0]?.deviceSecret ?? '';
+    const device = await Device.connect(ground.ferry.mqttUrl, productKey, 'dated', secret);
+    await device.runs('20240115');
+    await page.reload();
+    await page.getByRole('button', { name: 'Batch Update' }).click();
+    await dialog()
+      .getByRole('checkbox', { name: /20240115/ })
+      .check();
+    await dialog().getByText('Perhaps newer than the firmware: 20240115').waitFor();
+    await device.leave();
   });
 
   it('starts nothing while it counts what is asked for now', async () => {

@@ -8,6 +8,7 @@ import { ConfirmDestructive } from '../../components/confirm-destructive.js';
 import { copyText, downloadText } from '../../components/copy-and-download.js';
 import { DataTable } from '../../components/data-table.js';
 import { ProblemAlert } from '../../components/problem-alert.js';
+import { tableText } from '../../components/table-file.js';
 import { useServerIsAway } from '../../data/connection.js';
 import { useConnectionInfo, useRegisterDevices } from '../../data/devices.js';
 import { useIdempotencyKey } from '../../data/idempotency.js';
@@ -27,7 +28,7 @@ export function AddDevicesDialog({ productKey, onClose }: { productKey: string; 
   const typed = parseTyped(text);
   const change = changed(setText);
   const take = (file: File) => {
-    void file.text().then(change);
+    void tableText(file).then(change);
     return false;
   };
   return (

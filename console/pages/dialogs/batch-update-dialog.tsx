@@ -6,6 +6,7 @@ import { deviceNameProblem } from '../../../domain/names.js';
 import { taskPath } from '../../app/paths.js';
 import { PolicyFields, policyOf, type PolicyInput } from '../../components/policy-fields.js';
 import { ProblemAlert } from '../../components/problem-alert.js';
+import { tableText } from '../../components/table-file.js';
 import { useServerIsAway } from '../../data/connection.js';
 import { useBatchPreview, useCreateBatchUpdate } from '../../data/firmware.js';
 import { useIdempotencyKey } from '../../data/idempotency.js';
@@ -141,7 +142,7 @@ function DeviceList({ value, onChange, isNameless, invalidLines }: DeviceListPro
   const { batch: texts } = useTexts();
   const format = useFormat();
   const take = (file: File) => {
-    void file.text().then(onChange);
+    void tableText(file).then(onChange);
     return false;
   };
   return (
@@ -184,7 +185,7 @@ interface PreviewProps {
 function Preview({ preview, isOutdated, onTakeOff }: PreviewProps) {
   const { batch: texts, problems } = useTexts();
   const format = useFormat();
-  const { devices, online, offline, transient, busy, conflicts, refusal } = preview;
+  const { devices, online, offline, transient, busy, conflicts, refusal, unorderedVersions } = preview;
   const lines = [
     [devices, texts.devices],
     [online, texts.online],
@@ -203,6 +204,14 @@ function Preview({ preview, isOutdated, onTakeOff }: PreviewProps) {
             return <li key={sentence}>{sentence}</li>;
           })}
       </ul>
+      {unorderedVersions.length > 0 && (
+        <Alert
+          type="warning"
+          showIcon
+          title={texts.perhapsNewer(format.list(unorderedVersions))}
+          description={texts.perhapsNewerText}
+        />
+      )}
       {conflicts.length > 0 && (
         <Alert
           type="error"

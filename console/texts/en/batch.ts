@@ -18,6 +18,9 @@ export const batch = {
   busy: (count: string) => `${count} have not finished another update: they would fail`,
   conflict: 'Update task conflict',
   conflictText: 'Another open batch update has these versions. Wait for its end, cancel it, or choose other versions.',
+  perhapsNewer: (versions: string) => `Perhaps newer than the firmware: ${versions}`,
+  perhapsNewerText:
+    'These versions are written in another way than the firmware’s, so nobody can tell which is newer. Check that this is no downgrade.',
   start: (count: string) => `Update ${count} devices`,
   chooseFirst: 'Choose at least one source version',
   conflictFirst: 'Solve the conflict first',

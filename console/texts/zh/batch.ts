@@ -20,6 +20,8 @@ export const batch: Texts['batch'] = {
   busy: (count) => `${count} 台尚未完成上一次升级：将会失败`,
   conflict: '升级任务冲突',
   conflictText: '另一个进行中的批量升级已包含这些版本。请等待其结束、取消它，或选择其他版本。',
+  perhapsNewer: (versions) => `可能比固件更新：${versions}`,
+  perhapsNewerText: '这些版本的写法与固件版本不同，无法判断哪个更新。请确认这不是降级。',
   start: (count) => `升级 ${count} 台设备`,
   chooseFirst: '请至少选择一个源版本',
   conflictFirst: '请先解决冲突',
