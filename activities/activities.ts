@@ -1,17 +1,18 @@
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import {
+  cancelled,
   failed,
   notified,
   terminated,
+  unreachable,
   withheld,
   type DeviceUpdateState,
   type WithheldBy,
 } from '../domain/device-update.js';
 import { deviceUpdateWorkflowId, type DeviceKey } from '../domain/ids.js';
 import { offerOf, type Offer } from '../domain/offer.js';
-import { isTaskOpen } from '../domain/update-task.js';
-import { cancelAllWaiting } from '../records/cancel-waiting.js';
+import { endTask } from '../records/cancel-waiting.js';
 import type { DeviceUpdateRecord, OpenDeviceUpdate, Records, ReportedFailure } from '../records/records.js';
 import type { DeviceRuns } from './device-runs.js';
 import type { Publisher } from './publisher.js';
@@ -101,12 +102,28 @@ export interface Sighting {
   /** Null while it is online. */
   readonly offlineSinceMs?: number | null;
   readonly lastDownloadAtMs?: number | null;
+  /** Its task sends nothing at present, or the stored file can't be served: it can neither go on nor begin again. */
+  readonly isWithheld?: boolean;
   readonly targetReportedAtMs?: number | null;
 }
 
 /** A device of a shard, as its run's input needs it; its place in the task is for a rebuild of the records. */
 export type ShardDevice = Pick<DeviceUpdateRecord, 'deviceName' | 'protocol' | 'attempt'> &
   Partial<Pick<DeviceUpdateRecord, 'ordinal'>>;
+
+/** Less than a third of the time after which the engine gives an activity up (workflows/proxies.ts). */
+const HEARTBEAT_MS = 20_000;
+
+/** Tells the engine while some long work goes on, also while it waits for its turn. */
+async function whileBeating<T>(work: () => Promise<T>): Promise<T> {
+  const { heartbeat } = Context.current();
+  const beat = setInterval(() => heartbeat(), HEARTBEAT_MS);
+  try {
+    return await work();
+  } finally {
+    clearInterval(beat);
+  }
+}
 
 /** Side effects of the workflows. Each can be repeated; none remembers anything between calls. */
 export function createActivities({ records, publisher, terminatedByEngine, runs, isIntact }: ActivityDeps) {
@@ -126,11 +143,7 @@ export function createActivities({ records, publisher, terminatedByEngine, runs,
 
     /** The task is over: its claims are released, a verification's firmware becomes verified. */
     async endTask(taskId: string, status: 'completed' | 'cancelled' | 'rejected', atMs: number): Promise<void> {
-      const task = await records.getTask(taskId);
-      if (task && isTaskOpen(task.status)) {
-        await cancelAllWaiting(records, { id: taskId, total: task.counts.total }, { which: 'unbegun', atMs });
-      }
-      await records.taskEnded(taskId, status, atMs);
+      await endTask(records, taskId, status, atMs);
     },
 
     /** Open device updates from one place of the task to another (the end excluded). */
@@ -149,6 +162,8 @@ export function createActivities({ records, publisher, terminatedByEngine, runs,
       const update = await load(ref);
       const offer = offerOf(update);
       if (offer.kind === 'held') await records.recordDeviceUpdate(ref.taskId, ref, withheld(state, offer.by), runId);
+      // It has its run all the same: restored, it is told when it comes online, and it can be cancelled meanwhile.
+      if (offer.kind === 'revoked') await records.recordDeviceUpdate(ref.taskId, ref, unreachable(state), runId);
       if (offer.kind !== 'given') return answerTo(offer);
       // Tried before: it may have been recorded then, and not sent.
       const takeBack = () => records.takeBack(ref.taskId, ref, { state, runId, notifiedAtMs: atMs });
@@ -164,6 +179,8 @@ export function createActivities({ records, publisher, terminatedByEngine, runs,
       // Asked again by the transaction that records it: the task may have been stopped meanwhile.
       const given = await records.giveOut(ref.taskId, ref, notified(state, atMs), runId);
       if (given.kind !== 'given') return answerTo(given);
+      // The records took long, and another try is under way: it notifies, this one must not.
+      Context.current().cancellationSignal.throwIfAborted();
       const onlineId = publisher.onlineId(ref);
       if (await publisher.notify(update)) {
         // Another connection may have taken over meanwhile.
@@ -190,6 +207,7 @@ export function createActivities({ records, publisher, terminatedByEngine, runs,
         offlineSinceMs: update.offlineSinceMs,
         lastDownloadAtMs,
         targetReportedAtMs,
+        isWithheld: offerOf(update).kind === 'held' || (await isIntact(update.firmware.sha256)) !== 'intact',
       };
     },
 
@@ -218,15 +236,13 @@ export function createActivities({ records, publisher, terminatedByEngine, runs,
       fromOrdinal: number,
       toOrdinal: number,
     ): Promise<string[]> {
-      const { heartbeat } = Context.current();
       await records.cancelWaiting(taskId, { which: 'untold', fromOrdinal, toOrdinal, atMs: Date.now() });
       const untold = await records.untoldRuns(taskId, fromOrdinal, toOrdinal);
       const close = async ({ deviceName, runId }: (typeof untold)[number]) => {
         await runs.terminate(deviceUpdateWorkflowId({ productKey, deviceName }), runId);
-        heartbeat();
         return deviceName;
       };
-      return Promise.all(untold.map(close));
+      return whileBeating(() => Promise.all(untold.map(close)));
     },
 
     /** Who has the devices whose runs the engine has refused. No local activity: it asks the engine for each. */
@@ -234,19 +250,24 @@ export function createActivities({ records, publisher, terminatedByEngine, runs,
       { taskId, productKey }: Pick<DeviceUpdateRef, 'taskId' | 'productKey'>,
       deviceNames: readonly string[],
     ): Promise<Held[]> {
-      const { heartbeat } = Context.current();
       const ask = async (deviceName: string): Promise<Held> => {
         const own = await load({ taskId, productKey, deviceName });
-        if (offerOf(own).kind === 'cancelled') return { deviceName, by: 'over' };
+        if (offerOf(own).kind === 'cancelled') {
+          // It has no run that could record how it ended. One whose whole task is stopped ends with that.
+          if (own.record.cancelRequestedAtMs !== null) {
+            const ended = cancelled(own.record, Date.now(), 'An operator cancelled it.');
+            await records.recordDeviceUpdate(taskId, own.record, ended, own.record.runId);
+          }
+          return { deviceName, by: 'over' };
+        }
         const holder = await runs.holder(deviceUpdateWorkflowId({ productKey, deviceName }));
-        heartbeat();
         if (holder === undefined) return { deviceName, by: 'nobody' };
         const other = await records.wholeDeviceUpdate(holder.taskId, deviceName);
         // A run of the same task is one that its broken shard has left: it is being cancelled.
         const isClosing = holder.taskId === taskId || !other || offerOf(other).kind === 'cancelled';
         return { deviceName, by: isClosing ? 'closing' : 'busy' };
       };
-      return Promise.all(deviceNames.map(ask));
+      return whileBeating(() => Promise.all(deviceNames.map(ask)));
     },
 
     /** Ends those device updates of a broken shard that never began, so that they can be re-initiated. */

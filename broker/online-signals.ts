@@ -85,8 +85,7 @@ export class OnlineSignals {
   async #tell(connection: OnlineConnection, sinceMs: number): Promise<number> {
     if (!connection.isOpen) return 0;
     const update = await this.deps.records.openDeviceUpdate(connection.device, null);
-    const isTold = (update?.onlineSignalledAtMs ?? -Infinity) >= sinceMs;
-    if (!update || isTold) return 0;
+    if (!update || this.#signalledAtMs(update) >= sinceMs) return 0;
     const heldBackMs = await this.#signal(update, connection.onlineId);
     // A pending one is the sweep's; one that is notified has a time limit for its response.
     return update.record.status === 'upgrading' ? heldBackMs : 0;
@@ -101,23 +100,28 @@ export class OnlineSignals {
   async sweep(link: SweptLink): Promise<void> {
     const updates = await this.deps.records.pendingOnlineUpdates(SWEEP_MAX);
     const due = updates.flatMap((update) => {
-      const { record, onlineSignalledAtMs } = update;
+      const { record } = update;
       if (!link.isReachable(record)) return [];
       const onlineId = link.onlineId?.(record);
       const told = this.#told.get(record.id);
       const isOfAnother = told !== undefined && onlineId !== undefined && told !== onlineId;
-      const isLost = this.deps.now() - (onlineSignalledAtMs ?? -Infinity) >= LOST_AFTER_MS;
+      const isLost = this.deps.now() - this.#signalledAtMs(update) >= LOST_AFTER_MS;
       return isLost || isOfAnother ? [{ update, onlineId }] : [];
     });
     await tellEachOrThrow(due, ({ update, onlineId }) => this.#signal(update, onlineId));
   }
 
+  /** A time that is yet to come is of a clock that was ahead, and would keep the device waiting until then. */
+  #signalledAtMs({ onlineSignalledAtMs }: OpenDeviceUpdate): number {
+    return onlineSignalledAtMs === null || onlineSignalledAtMs > this.deps.now() ? -Infinity : onlineSignalledAtMs;
+  }
+
   /** @returns ms for which it is held back; 0 when it was sent */
   async #signal(update: OpenDeviceUpdate, connectionId: string | undefined): Promise<number> {
-    const { record, onlineSignals, onlineSignalledAtMs } = update;
+    const { record, onlineSignals } = update;
     const { records, signals, now } = this.deps;
     const atMs = now();
-    const untilMs = (onlineSignalledAtMs ?? -Infinity) + onlineBackoffMs(onlineSignals);
+    const untilMs = this.#signalledAtMs(update) + onlineBackoffMs(onlineSignals);
     if (atMs < untilMs) return untilMs - atMs;
     const { id, taskId } = record;
     await signals.send(record, onlineSignal, { taskId, atMs, connectionId, progress: progressOf(record) });

@@ -139,6 +139,17 @@ export function returned(state: DeviceUpdateState, atMs: number): DeviceUpdateSt
   return isAway(state) ? { ...state, backAtMs: Math.max(atMs, (state.awaySinceMs ?? 0) + 1) } : state;
 }
 
+/** What held up a device in mid-update is not its fault: its stall time begins anew. */
+export function reachedAgain(state: DeviceUpdateState, atMs: number): DeviceUpdateState {
+  return state.status === 'upgrading' ? { ...state, backAtMs: Math.max(atMs, state.backAtMs ?? 0) } : state;
+}
+
+/** The notification left later than it was recorded: the response time counts from then. */
+export function sentLater(state: DeviceUpdateState, atMs: number): DeviceUpdateState {
+  if (state.status !== 'notified') return state;
+  return { ...state, notifiedAtMs: Math.max(atMs, state.notifiedAtMs ?? 0) };
+}
+
 /** Ferry sends the device bytes of its firmware: a sign of life, and no progress. */
 export function downloading(state: DeviceUpdateState, atMs: number): DeviceUpdateState {
   return isOpen(state.status) ? { ...state, lastDownloadAtMs: Math.max(state.lastDownloadAtMs ?? 0, atMs) } : state;
@@ -171,7 +182,7 @@ export function isLateWord(
 ): boolean {
   const { startedAtMs, hundredAtMs, endedAtMs, outcome, cause, step } = earlier;
   const wasInTheMiddle = startedAtMs !== null && hundredAtMs === null && endedAtMs !== null;
-  const hadNoLastWord = outcome === null || cause === 'stalled';
+  const hadNoLastWord = outcome === null || cause === 'stalled' || cause === 'offline-expired';
   if (!wasInTheMiddle || !hadNoLastWord || report.atMs - endedAtMs > LATE_WORD_MS) return false;
   if (report.step === 'failure') return true;
   // The same firmware again: the device goes on with it, and its percentages are those of the present update.

@@ -1,3 +1,4 @@
+import { isTaskOpen } from '../domain/update-task.js';
 import type { Records } from './records.js';
 
 /** Some 10 ms of one transaction: all of a large batch at once would hold up every other write for seconds. */
@@ -12,4 +13,18 @@ export async function cancelAllWaiting(
   for (let fromOrdinal = 0; fromOrdinal < task.total; fromOrdinal += PIECE) {
     await records.cancelWaiting(task.id, { which, fromOrdinal, toOrdinal: fromOrdinal + PIECE, atMs });
   }
+}
+
+/** Ends a task, and before that what it never began, piece by piece; repeatable. */
+export async function endTask(
+  records: Pick<Records, 'getTask' | 'cancelWaiting' | 'taskEnded'>,
+  id: string,
+  status: 'completed' | 'cancelled' | 'rejected',
+  atMs: number,
+): Promise<void> {
+  const task = await records.getTask(id);
+  if (task && isTaskOpen(task.status)) {
+    await cancelAllWaiting(records, { id, total: task.counts.total }, { which: 'unbegun', atMs });
+  }
+  await records.taskEnded(id, status, atMs);
 }

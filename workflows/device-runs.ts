@@ -247,6 +247,19 @@ function heldDevices(input: TaskInput, { start, follow, count }: HeldDeps) {
     await endBusy(input, device);
     count('failed');
   }
+  function begin(): void {
+    work ??= waitForAll()
+      .catch((error: unknown) => {
+        // Cancelled: devices not started are cancelled by the task's end.
+        waiting = [];
+        if (!isCancellation(error)) broken = error instanceof Error ? error : new Error(String(error));
+      })
+      .finally(() => {
+        work = undefined;
+        // One may have come just when the loop had found nobody left.
+        if (waiting.length > 0) begin();
+      });
+  }
   async function waitForAll(): Promise<void> {
     const untilMs = Date.now() + HELD_MAX_MS;
     for (let delayMs: number = HELD_DELAY_MS.first; waiting.length > 0;) {
@@ -265,12 +278,7 @@ function heldDevices(input: TaskInput, { start, follow, count }: HeldDeps) {
   return {
     add(device: ShardDevice): void {
       waiting.push(device);
-      work ??= waitForAll()
-        .catch((error: unknown) => {
-          // Cancelled: devices not started are cancelled by the task's end.
-          if (!isCancellation(error)) broken = error instanceof Error ? error : new Error(String(error));
-        })
-        .finally(() => (work = undefined));
+      begin();
     },
     async done(): Promise<void> {
       while (work) await work;

@@ -27,7 +27,9 @@ import {
   notified,
   plausibleTime,
   progressed,
+  reachedAgain,
   returned,
+  sentLater,
   silent,
   succeeded,
   unreachable,
@@ -51,6 +53,9 @@ import { activities } from './proxies.js';
 import { tellStory } from './story.js';
 import { runSummary, type DeviceUpdateInput } from './task-input.js';
 
+/** A notification that took longer was tried again and again: its device has heard of it just now. */
+const LATE_SENDING_MS = 10_000;
+
 export type DeviceUpdateResult = Pick<DeviceUpdateState, 'status' | 'outcome' | 'cause' | 'detail'>;
 
 /** What a run hands on to the one under which it goes on. */
@@ -59,6 +64,7 @@ export interface Carried {
   readonly isNotificationDue: boolean;
   readonly hasReconnected: boolean;
   readonly wasSeenAtItsLimit: boolean;
+  readonly wasWithheld?: boolean;
   readonly notBeforeMs: number;
   readonly progressSeenAtMs: number;
   readonly onlineOn?: string | undefined;
@@ -87,6 +93,8 @@ export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpda
   let onlineOn = carried?.onlineOn;
   let notifiedOn = carried?.notifiedOn;
   let wasSeenAtItsLimit = carried?.wasSeenAtItsLimit ?? false;
+  /** In mid-update, it could not get its firmware: that is not held against it. */
+  let wasWithheld = carried?.wasWithheld ?? false;
   /** Temporal leaves the summary with the first run. */
   const heading = carried ? `${runSummary(input)}\n\n` : '';
   /** No time limit ends the update earlier: Ferry was away, and devices need a moment to come back. */
@@ -161,11 +169,23 @@ export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpda
   async function notify(): Promise<void> {
     const asked = notificationsAsked;
     onlinesAnswered = onlines;
-    const at = now();
-    const answer = await activities.notifyDevice(ref, at);
+    const answer = await send();
     notificationsTried = asked;
     noteConnection(answer);
+  }
+
+  async function send(): Promise<NotifyAnswer> {
+    const at = now();
+    const answer = await activities.notifyDevice(ref, at);
     state = afterNotify(state, answer, at.atMs);
+    if (!hasNewClocks) return answer;
+    if (state.status === 'upgrading' && (answer.kind === 'held' || answer.kind === 'file-damaged')) wasWithheld = true;
+    // It was tried for a while, as on a full disk: the device has its whole time from the sending on.
+    if (answer.kind === 'sent' && Date.now() - at.atMs >= LATE_SENDING_MS) {
+      state = sentLater(state, Date.now());
+      await record();
+    }
+    return answer;
   }
 
   async function awaitFirstProgress(): Promise<void> {
@@ -202,6 +222,7 @@ export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpda
     if (!isOpen(state.status) || isSoaking() || !timeIsUp()) return;
     const atMs = Date.now();
     const isOverallTimeUp = atMs >= (state.startedAtMs ?? 0) + policy.overallTimeoutMs;
+    if (!isOverallTimeUp && isHeldBack(sighting)) return;
     if (!isOverallTimeUp && (await mayReturn(sighting))) return;
     if (isAway(state)) {
       const since = new Date(state.awaySinceMs ?? 0).toISOString();
@@ -219,6 +240,18 @@ export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpda
     } else {
       state = failed(state, 'stalled', atMs, `Its last step was ${state.step ?? 0}.`);
     }
+  }
+
+  /**
+   * Nobody reports who can't get the firmware: the time limit begins anew. When it can be had again, the device is
+   * notified again unless it goes on by itself. True when the update goes on.
+   */
+  function isHeldBack({ isWithheld = false, reachable }: Sighting): boolean {
+    if (!hasNewClocks || state.hundredAtMs !== null || !reachable || !(isWithheld || wasWithheld)) return false;
+    wasWithheld = isWithheld;
+    state = reachedAgain(state, Date.now());
+    if (!isWithheld) onlines++;
+    return true;
   }
 
   /** A device that is offline can't report: it is waited for. True when the update goes on, with another clock. */
@@ -251,10 +284,7 @@ export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpda
     const sighting = await look();
     // The records' times are another machine's: only one with another of them tells what came later.
     if (finishing() || (sighting.lastProgressAtMs ?? 0) > (hasNewClocks ? progressBeforeMs : onlineAtMs)) return;
-    const at = now();
-    const answer = await activities.notifyDevice(ref, at);
-    noteConnection(answer);
-    state = afterNotify(state, answer, at.atMs);
+    noteConnection(await send());
   }
 
   /** One connection is one reason to notify, however often this run is told of it. */
@@ -369,6 +399,7 @@ export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpda
         isNotificationDue: notificationsAsked > notificationsTried,
         hasReconnected: onlines > onlinesAnswered,
         wasSeenAtItsLimit,
+        wasWithheld,
         notBeforeMs,
         progressSeenAtMs,
         onlineOn,

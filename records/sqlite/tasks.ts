@@ -1,4 +1,4 @@
-import { and, count, desc, eq, gte, isNull, lt, sql } from 'drizzle-orm';
+import { and, count, desc, eq, isNull, sql } from 'drizzle-orm';
 import { FerryError, invalidField, notFound } from '../../domain/errors.js';
 import { VERIFICATION_DEVICES_MAX } from '../../domain/policy.js';
 import { isTaskOpen } from '../../domain/update-task.js';
@@ -74,12 +74,11 @@ export function taskRecords(connection: Connection): TaskRecords {
         return existing(id);
       }),
 
-    async taskEnded(id, status, atMs) {
-      await cancelUnbegunInParts(connection, id, atMs);
-      return writes.run((context) => {
+    taskEnded: (id, status, atMs) =>
+      writes.run((context) => {
         const task = existing(id);
         if (!isTaskOpen(task.status)) return task;
-        cancelUnbegun(connection, { task, atMs, from: 0, to: task.counts.total }, context);
+        cancelUnbegun(connection, task, atMs, context);
         releaseClaims(connection, id, atMs);
         db.update(tasks)
           .set({ status, endedAtMs: atMs, pausedCause: null, pausedAtMs: null, change: context.nextChange() })
@@ -95,8 +94,7 @@ export function taskRecords(connection: Connection): TaskRecords {
         }
         context.touched(id);
         return existing(id);
-      });
-    },
+      }),
   };
 }
 
@@ -313,38 +311,15 @@ function finish(
   return id;
 }
 
-/** Devices that a large task never began are cancelled part by part: at once, 100,000 would hold up everything. */
-async function cancelUnbegunInParts(connection: Connection, id: string, atMs: number): Promise<void> {
-  const { find } = taskFinder(connection);
-  const total = find(id)?.counts.total ?? 0;
-  for (let from = 0; from + PLACES_A_PART < total; from += PLACES_A_PART) {
-    const isOpen = await connection.writes.run((context) => {
-      const task = find(id);
-      if (!task || !isTaskOpen(task.status)) return false;
-      cancelUnbegun(connection, { task, atMs, from, to: from + PLACES_A_PART }, context);
-      return true;
-    });
-    if (!isOpen) return;
-  }
-}
-
-const PLACES_A_PART = 2_000;
-
-interface Unbegun {
-  readonly task: TaskRecord;
-  readonly atMs: number;
-  /** Places in the task, the last one excluded. */
-  readonly from: number;
-  readonly to: number;
-}
-
+/** Those that are left: of a large task, `endTask` has cancelled them before, piece by piece. */
 function cancelUnbegun(
   { db }: Connection,
-  { task: { id }, atMs, from, to }: Unbegun,
-  { nextChanges, touched }: WriteContext,
+  { id, counts }: TaskRecord,
+  atMs: number,
+  { nextChanges }: WriteContext,
 ): void {
-  // A number for each place, so that a stream of changes can stop between any two rows.
-  const first = nextChanges(to - from) - from;
+  // A number for each place of the task, so that a stream of changes can stop between any two rows.
+  const first = nextChanges(counts.total);
   const { changes } = db
     .update(deviceUpdates)
     .set({
@@ -353,12 +328,10 @@ function cancelUnbegun(
       endedAtMs: atMs,
       change: sql`${first} + ${deviceUpdates.ordinal}`,
     })
-    .where(and(neverBegun(id), gte(deviceUpdates.ordinal, from), lt(deviceUpdates.ordinal, to)))
+    .where(neverBegun(id))
     .run();
-  if (changes === 0) return;
   db.update(tasks)
     .set({ pending: sql`${tasks.pending} - ${changes}`, cancelled: sql`${tasks.cancelled} + ${changes}` })
     .where(eq(tasks.id, id))
     .run();
-  touched(id);
 }

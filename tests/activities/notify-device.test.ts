@@ -1,3 +1,4 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createActivities } from '../../activities/activities.js';
 import { initialState, notified } from '../../domain/device-update.js';
@@ -14,6 +15,7 @@ describe('the activity that notifies a device', () => {
   let meanwhile: () => Promise<unknown>;
   let isReachable: boolean;
   let takes: boolean;
+  let context: MockActivityEnvironment;
   const at = { runId: 'run', state: initialState(1), atMs: 5 };
   const ref = () => ({ taskId: task.id, productKey: build.productKey, deviceName: 'a' });
 
@@ -24,6 +26,7 @@ describe('the activity that notifies a device', () => {
     meanwhile = async () => undefined;
     isReachable = true;
     takes = true;
+    context = new MockActivityEnvironment();
     await build.product();
     await build.devices(['a']);
     await build.runs('a', '1.0.0');
@@ -32,8 +35,8 @@ describe('the activity that notifies a device', () => {
   });
   afterEach(() => opened.close());
 
-  const notifyDevice = () =>
-    createActivities({
+  const notifyDevice = () => {
+    const activities = createActivities({
       records: opened.records,
       publisher: {
         isReachable: () => isReachable,
@@ -50,7 +53,13 @@ describe('the activity that notifies a device', () => {
         await meanwhile();
         return 'intact';
       },
-    }).notifyDevice(ref(), at);
+    });
+    return context.run(
+      (...args: Parameters<typeof activities.notifyDevice>) => activities.notifyDevice(...args),
+      ref(),
+      at,
+    );
+  };
   const record = () => opened.records.getDeviceUpdate(task.id, 'a');
 
   it('sends it while its task is open', async () => {
@@ -69,6 +78,20 @@ describe('the activity that notifies a device', () => {
     expect(await notifyDevice()).toEqual({ kind: 'cancelled' });
     expect(sent).toEqual([]);
     expect(await record()).toMatchObject({ notifications: 0, notifiedAtMs: null });
+  });
+
+  it('gives a revoked device its run all the same: restored, it is told when it comes online', async () => {
+    const key = { productKey: build.productKey, deviceName: 'a' };
+    await opened.records.revokeDevice(key, 4);
+    expect(await notifyDevice()).toEqual({ kind: 'unreachable' });
+    expect(sent).toEqual([]);
+    expect(await record()).toMatchObject({ status: 'pending', begunAtMs: 1, runId: 'run' });
+  });
+
+  it('sends nothing of a try that the engine has given up, since the next one does', async () => {
+    context.cancel('TIMED_OUT');
+    await expect(notifyDevice()).rejects.toThrow();
+    expect(sent).toEqual([]);
   });
 
   it('holds it back while its task is paused', async () => {

@@ -2,6 +2,7 @@ import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { initialState, notified } from '../../domain/device-update.js';
 import { auditHash, CHAIN_BEGIN } from '../../records/audit-chain.js';
+import { endTask } from '../../records/cancel-waiting.js';
 import { openTestRecords, type TestRecords } from '../support/records.js';
 import { longestTurnMs } from '../support/longest-turn.js';
 import { PRODUCT, World } from './world.js';
@@ -237,7 +238,7 @@ describe('No request holds up the others', () => {
     expect(created).toMatchObject({ status: 202 });
     expect(created.turnMs).toBeLessThan(TURN_MS_MAX);
     const [task] = (await world.records.listTasks({ kind: 'batch' }, { limit: 1 })).items;
-    const ending = await longestTurnMs(() => world.records.taskEnded(task?.id ?? '', 'cancelled', Date.now()));
+    const ending = await longestTurnMs(() => endTask(world.records, task?.id ?? '', 'cancelled', Date.now()));
     expect(ending).toBeLessThan(TURN_MS_MAX);
     expect(await world.records.getTask(task?.id ?? '')).toMatchObject({
       status: 'cancelled',

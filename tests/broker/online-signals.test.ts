@@ -73,6 +73,32 @@ describe('a whole fleet that comes online at once', () => {
   });
 });
 
+describe('a clock that was ahead', () => {
+  it('does not keep a device waiting until the time that it told', async () => {
+    const [sent, nowMs]: [string[], number] = [[], 1_000_000];
+    const update = { ...pendingUpdate(1), onlineSignals: 3, onlineSignalledAtMs: nowMs + 6 * 3_600_000 };
+    const online = new OnlineSignals({
+      records: {
+        openDeviceUpdate: async () => update,
+        signalled: async () => undefined,
+        pendingOnlineUpdates: async () => [update],
+      },
+      signals: {
+        send: async (_run, { name }) => {
+          sent.push(name);
+          return 'delivered' as const;
+        },
+      },
+      log: { warn: () => undefined },
+      now: () => nowMs,
+    });
+    await online.deviceOnline(connectionOf(1));
+    expect(sent).toEqual(['online']);
+    await online.sweep({ isReachable: () => true });
+    expect(sent).toEqual(['online', 'online']);
+  });
+});
+
 describe('a sweep', () => {
   const away = Object.assign(new Error('the engine is away'), { code: 14 });
   const sweepOf = (untellable: (id: number) => boolean, failure?: Error) => {

@@ -1,5 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { cancelled, initialState, notified, progressed, succeeded } from '../../domain/device-update.js';
+import {
+  cancelled,
+  failed,
+  initialState,
+  notified,
+  progressed,
+  succeeded,
+  type DeviceUpdateState,
+} from '../../domain/device-update.js';
 import type { Records } from '../../records/records.js';
 import {
   Ground,
@@ -369,11 +377,13 @@ describe('the acknowledgement', () => {
 });
 
 describe('late reports', () => {
-  /** An update that an operator has cancelled in its middle, and the device's next one, of which it was notified. */
-  async function cancelledAndNext() {
+  type Ending = (middle: DeviceUpdateState) => DeviceUpdateState;
+  const byAnOperator: Ending = (middle) => cancelled(middle, Date.now() - 1_000, 'An operator cancelled it.');
+
+  /** An update that was ended in its middle, and the device's next one, of which it was notified. */
+  async function cancelledAndNext(end = byAnOperator) {
     const first = await ground.notifiedUpdate();
-    const middle = progressed(notified(initialState(1), 2), 40, Date.now() - 2_000);
-    const over = cancelled(middle, Date.now() - 1_000, 'An operator cancelled it.');
+    const over = end(progressed(notified(initialState(1), 2), 40, Date.now() - 2_000));
     await ground.records.recordDeviceUpdate(first.taskId, light(1), over, first.runId);
     const next = await ground.begunUpdate();
     const told = notified(initialState(Date.now() - 500), Date.now());
@@ -394,6 +404,17 @@ describe('late reports', () => {
       expect(await ground.irregularities('stale-report')).toBe(1);
     }
   });
+
+  it.each(['stalled', 'offline-expired'] as const)(
+    'are the last word of one that a time limit has ended (%s)',
+    async (cause) => {
+      const { device } = await cancelledAndNext((middle) => failed(middle, cause, Date.now() - 1_000));
+      await device.progress(-2);
+      await news();
+      expect(toldNames()).toEqual([]);
+      expect(await ground.irregularities('stale-report')).toBe(1);
+    },
+  );
 
   it('of percentages beyond the cancelled one’s do not begin the next one; its own do', async () => {
     const { next, device } = await cancelledAndNext();

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { TaskRecord } from '../../records/records.js';
-import { MINUTE_MS, SECOND_MS, startWorld, type World } from './world.js';
+import { HOUR_MS, MINUTE_MS, SECOND_MS, startWorld, type World } from './world.js';
 
 /* An outage of ours, or a damaged file, must not become a device's failure. */
 
@@ -87,6 +87,30 @@ describe('activities that keep failing', () => {
   });
 });
 
+describe('a notification that could not be sent for long', () => {
+  it('leaves its device the whole response time, from the sending on', async () => {
+    await world.seed([DEVICE]);
+    world.devices.failing.add(DEVICE);
+    task = await world.verify([DEVICE], { responseTimeoutMs: 5 * MINUTE_MS, notificationsMax: 1 });
+    while (!(await hasTimer())) await new Promise((resolve) => setTimeout(resolve, 20));
+    await world.env.sleep(10 * MINUTE_MS);
+    world.devices.failing.clear();
+    await world.until(task, DEVICE, ({ status }) => status === 'notified');
+    await world.env.sleep(4 * MINUTE_MS);
+    expect(await world.records.getDeviceUpdate(task.id, DEVICE)).toMatchObject({ status: 'notified', silences: 0 });
+    await world.reportVersion(task, DEVICE, '2.0.0');
+    expect(await ended()).toMatchObject({ outcome: 'succeeded', notifications: 1 });
+  });
+
+  async function hasTimer(): Promise<boolean> {
+    const history = await world
+      .run(DEVICE)
+      .fetchHistory()
+      .catch(() => undefined);
+    return history?.events?.some(({ timerStartedEventAttributes }) => timerStartedEventAttributes) ?? false;
+  }
+});
+
 describe('a damaged firmware file', () => {
   it('is no concern of a device that is offline anyway', async () => {
     await world.seed([DEVICE]);
@@ -131,5 +155,31 @@ describe('a damaged firmware file', () => {
     const record = await ended();
     expect(record).toMatchObject({ outcome: 'failed', cause: 'update-failed' });
     expect(record?.detail).toContain('held back: The stored firmware file is damaged');
+  });
+
+  it('fails no device in mid-update that can not get it: it is notified again when the file is well', async () => {
+    await world.seed([DEVICE]);
+    task = await world.verify([DEVICE], { stallTimeoutMs: 30 * MINUTE_MS, overallTimeoutMs: 24 * HOUR_MS });
+    await world.until(task, DEVICE, ({ status }) => status === 'notified');
+    await world.reportProgress(task, DEVICE, 40);
+    world.devices.file = 'corrupt';
+    await world.env.sleep(100 * MINUTE_MS);
+    expect(await world.records.getDeviceUpdate(task.id, DEVICE)).toMatchObject({ status: 'upgrading', outcome: null });
+    world.devices.file = 'intact';
+    await world.env.sleep(31 * MINUTE_MS);
+    await world.until(task, DEVICE, ({ notifications }) => notifications === 2);
+    await world.reportVersion(task, DEVICE, '2.0.0');
+    expect(await ended()).toMatchObject({ outcome: 'succeeded' });
+  });
+
+  it('fails a device in mid-update as stalled when it is silent although the file is well again', async () => {
+    await world.seed([DEVICE]);
+    task = await world.verify([DEVICE], { stallTimeoutMs: 30 * MINUTE_MS, overallTimeoutMs: 24 * HOUR_MS });
+    await world.until(task, DEVICE, ({ status }) => status === 'notified');
+    await world.reportProgress(task, DEVICE, 40);
+    world.devices.file = 'corrupt';
+    await world.env.sleep(40 * MINUTE_MS);
+    world.devices.file = 'intact';
+    expect(await ended()).toMatchObject({ outcome: 'failed', cause: 'stalled', notifications: 2 });
   });
 });

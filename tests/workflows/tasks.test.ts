@@ -150,4 +150,21 @@ describe('a batch update', () => {
     expect(await world.taskRun(second).result()).toEqual({ succeeded: 1, failed: 0, cancelled: 0 });
     expect(await world.records.getDeviceUpdate(first.id, 'lamp-0')).toMatchObject({ status: 'cancelled' });
   });
+
+  it('records at once that an operator has cancelled a device which waits for its former update to close', async () => {
+    await world.seed(names(1));
+    world.devices.online.clear();
+    const first = await world.batch();
+    await world.until(first, 'lamp-0', ({ begunAtMs }) => begunAtMs !== null);
+    await world.records.requestTaskCancel(first.id, await world.env.currentTimeMs());
+    const asked = world.runs.untilAsked(world.run('lamp-0').workflowId);
+    const second = await world.batch();
+    await asked;
+    await world.records.requestDeviceCancel(second.id, 'lamp-0', await world.env.currentTimeMs());
+    const ended = await world.until(second, 'lamp-0', ({ status }) => status === 'cancelled');
+    expect(ended.detail).toBe('An operator cancelled it.');
+    expect(await world.taskRun(second).result()).toEqual({ succeeded: 0, failed: 0, cancelled: 1 });
+    await world.taskRun(first).cancel();
+    await expect(world.taskRun(first).result()).rejects.toThrow();
+  });
 });

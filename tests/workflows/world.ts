@@ -43,7 +43,7 @@ export async function startWorld(): Promise<World> {
 }
 
 /** The SDK gives a server five seconds to start, which a Java process on a busy machine may need longer than. */
-async function patiently<T>(start: () => Promise<T>, tries = 5): Promise<T> {
+async function patiently<T>(start: () => Promise<T>, tries = 12): Promise<T> {
   for (let left = tries; ; left--) {
     try {
       return await start();

@@ -12,6 +12,7 @@ import {
 } from '../../domain/device-update.js';
 import { SEARCH_ATTRIBUTES, type DeviceKey } from '../../domain/ids.js';
 import { isTaskOpen, OPEN_TASK_STATUSES } from '../../domain/update-task.js';
+import { endTask } from '../../records/cancel-waiting.js';
 import type { DeviceUpdateRecord, Records, TaskRecord } from '../../records/records.js';
 import type { TerminatedByEngine } from '../../activities/activities.js';
 import type { DeviceUpdateResult } from '../../workflows/device-update.js';
@@ -27,6 +28,7 @@ export interface RunDeps {
     | 'listDeviceUpdates'
     | 'listTasks'
     | 'recordDeviceUpdate'
+    | 'cancelWaiting'
     | 'taskEnded'
     | 'tellAgain'
     | 'undeliveredTask'
@@ -129,7 +131,7 @@ async function examineTask(deps: RunDeps, { id, workflowId }: TaskRecord): Promi
       for await (const update of begunUpdates(deps, id)) {
         if ((await statusOf(client, update.workflowId, update.runId)) === 'RUNNING') return false;
       }
-      await records.taskEnded(id, endOfTask(status, task), now());
+      await endTask(records, id, endOfTask(status, task), now());
       return true;
     },
   };
