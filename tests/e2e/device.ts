@@ -75,6 +75,12 @@ export class Device {
     return this.unlessClosed(this.runs(version));
   }
 
+  /** Reports the version at QoS 0, as some SDKs do: nothing is acknowledged. */
+  async tell(version: string): Promise<'sent'> {
+    await this.client.publishAsync(this.topic('inform'), JSON.stringify({ id: 1, params: { version } }), { qos: 0 });
+    return 'sent';
+  }
+
   private async unlessClosed(sent: Promise<void>): Promise<'acknowledged' | 'closed'> {
     let onClose = () => undefined as void;
     const closed = new Promise<'closed'>((resolve) => (onClose = () => resolve('closed')));

@@ -28,6 +28,7 @@ export function sentenceOf(event: HistoryEvent, type: string, earlier: Earlier):
     signal(event, type) ??
     patch(event) ??
     activity(event) ??
+    longActivity(event, earlier) ??
     timer(event, earlier) ??
     child(event) ??
     trouble(event) ??
@@ -122,7 +123,25 @@ function activity(event: HistoryEvent): string | null {
   return `${deed(done)}${tries}.`;
 }
 
-function deed({ name, answer }: LocalActivity): string {
+/** A step that may take long has events of its own: its beginning, and its end. */
+function longActivity(event: HistoryEvent, { byId }: Earlier): string | null {
+  const scheduled = event.activityTaskScheduledEventAttributes;
+  if (scheduled) return `Ferry began its step ${scheduled.activityType?.name ?? 'unknown'}.`;
+  const nameOf = (id: { toString(): string } | null | undefined): string =>
+    byId.get(Number(id))?.activityTaskScheduledEventAttributes?.activityType?.name ?? 'unknown';
+  const completed = event.activityTaskCompletedEventAttributes;
+  if (completed) {
+    return `${deed({ name: nameOf(completed.scheduledEventId), answer: valueOf(completed.result) })}.`;
+  }
+  const timedOut = event.activityTaskTimedOutEventAttributes;
+  if (timedOut) return `Ferry’s step ${nameOf(timedOut.scheduledEventId)} was not finished in time.`;
+  const failed = event.activityTaskFailedEventAttributes;
+  if (failed) return `Ferry’s step ${nameOf(failed.scheduledEventId)} failed: ${failed.failure?.message ?? ''}`;
+  const cancelled = event.activityTaskCanceledEventAttributes;
+  return cancelled ? `Ferry’s step ${nameOf(cancelled.scheduledEventId)} was given up.` : null;
+}
+
+function deed({ name, answer }: Pick<LocalActivity, 'name' | 'answer'>): string {
   switch (name) {
     case 'notifyDevice':
       return notification(answer as NotifyAnswer);
@@ -135,7 +154,11 @@ function deed({ name, answer }: LocalActivity): string {
     case 'loadShard':
       return `Ferry loaded ${(answer as readonly ShardDevice[]).length} device update(s)`;
     case 'whoHolds':
-      return 'Ferry asked the records which devices still have another update';
+      return 'Ferry asked which devices still have another update';
+    case 'closeUntoldRuns':
+      return `Ferry closed ${(answer as readonly string[]).length} run(s) of which no device was told`;
+    case 'endUnbegun':
+      return 'Ferry recorded the end of the device updates that a broken shard had not begun';
     case 'beginTask':
       return 'Ferry recorded that the task’s run has begun';
     case 'endTask':

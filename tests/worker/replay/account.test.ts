@@ -58,6 +58,12 @@ describe('the account of a device update', () => {
 });
 
 describe('the account of a task', () => {
+  it('tells how runs of which no device was told were closed', async () => {
+    const account = sentences(await told('6/shard-closes-untold'));
+    expect(account).toContain('Ferry began its step closeUntoldRuns.');
+    expect(account).toContain('Ferry closed 2 run(s) of which no device was told.');
+  });
+
   it('names the devices that were refused as busy, and how the others ended', async () => {
     const shard = sentences(await told('shard-busy'));
     expect(shard).toContainEqual(
@@ -74,7 +80,7 @@ describe('the account of a task', () => {
     expect(new Set(silent)).not.toContain('');
     for (const eventType of silent) {
       expect(eventType).toMatch(
-        /^WorkflowTask(Scheduled|Started|Completed)$|Initiated$|^ExternalWorkflowExecution|^UpsertWorkflow/,
+        /^WorkflowTask(Scheduled|Started|Completed)$|^ActivityTaskStarted$|Initiated$|^ExternalWorkflowExecution|^UpsertWorkflow/,
       );
     }
   });
