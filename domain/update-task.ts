@@ -38,7 +38,7 @@ export const awaitsApproval = (
   cancelRequestedAt: number | string | null,
 ): boolean => task.needsApproval && task.approval === null && isTaskOpen(task.status) && cancelRequestedAt === null;
 
-/** A firmware's way: it stays verified once a verification that reached a device has ended, whatever the results. */
+/** A firmware becomes verified when a verification that reached a device ends, whatever the results; it stays so. */
 export type FirmwareStatus = 'unverified' | 'verifying' | 'verified';
 
 /** Device updates of a task by where they stand. */

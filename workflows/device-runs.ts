@@ -256,7 +256,7 @@ function heldDevices(input: TaskInput, { start, follow, count }: HeldDeps) {
       })
       .finally(() => {
         work = undefined;
-        // One may have come just when the loop had found nobody left.
+        // A device may have been added after the loop had found the list empty.
         if (waiting.length > 0) begin();
       });
   }

@@ -93,7 +93,7 @@ export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpda
   let onlineOn = carried?.onlineOn;
   let notifiedOn = carried?.notifiedOn;
   let wasSeenAtItsLimit = carried?.wasSeenAtItsLimit ?? false;
-  /** In mid-update, it could not get its firmware: that is not held against it. */
+  /** The device is in mid-update and could not get its firmware, so that its silence does not count. */
   let wasWithheld = carried?.wasWithheld ?? false;
   /** Temporal leaves the summary with the first run. */
   const heading = carried ? `${runSummary(input)}\n\n` : '';
@@ -243,8 +243,10 @@ export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpda
   }
 
   /**
-   * Nobody reports who can't get the firmware: the time limit begins anew. When it can be had again, the device is
-   * notified again unless it goes on by itself. True when the update goes on.
+   * A device that can't get its firmware reports nothing, so its stall time begins anew. As soon as the firmware can be had
+   * again, the device is notified again unless it goes on by itself.
+   *
+   * @returns true when the update goes on
    */
   function isHeldBack({ isWithheld = false, reachable }: Sighting): boolean {
     if (!hasNewClocks || state.hundredAtMs !== null || !reachable || !(isWithheld || wasWithheld)) return false;

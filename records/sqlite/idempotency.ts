@@ -27,7 +27,7 @@ export function createOnce<T>(connection: Pick<Connection, 'db'>, creation: Crea
   return { value: read(resource), replayed: false };
 }
 
-/** As `createOnce`, in a long write. */
+/** Does the same as `createOnce`, where the creation is a long write (long-writes.ts). */
 export async function createOnceInParts<T>(
   connection: Pick<Connection, 'db'>,
   creation: Omit<Creation<T>, 'create'> & { readonly create: () => Promise<string> },

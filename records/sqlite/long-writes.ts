@@ -10,7 +10,7 @@ import { ChangeNumbers, isLocked, LOCK_PATIENCE, refusalOf, type WriteContext } 
 export interface LongWriteContext extends WriteContext {
   /** Sees what this write has written; others see it after the commit. */
   readonly connection: Connection;
-  /** To be awaited between the parts: reads and requests have their turn. */
+  /** A long write awaits this between its parts, so that other reads and requests are served. */
   readonly rest: () => Promise<void>;
 }
 

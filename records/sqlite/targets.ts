@@ -82,7 +82,7 @@ async function chosenNames(
 }
 
 interface Selection extends Targeting {
-  /** In the order of their places; none twice. */
+  /** The devices in the order of their places in the task. No name stands in it twice. */
   readonly names: readonly string[];
   /** SQL; the device's columns are those of `d`, which is joined to its name `n.value`. */
   readonly attempt: string;
@@ -96,7 +96,7 @@ async function insertNamed(
   { task, firmware, names, attempt, join, bound }: Selection,
   { connection, nextChanges, rest }: LongWriteContext,
 ): Promise<number> {
-  // CROSS JOIN: each name is looked up, in whatever else the tables have.
+  // CROSS JOIN makes SQLite look up each name, instead of reading through all devices of the product.
   const insert = connection.sqlite.prepare(
     `INSERT INTO device_updates (task_id, product_key, module, created_at_ms, attempt, device_name, protocol, ordinal, change)
      SELECT ?, ?, ?, ?, ${attempt}, d.device_name, d.protocol, row_number() OVER by_name - 1 + ?, row_number() OVER by_name - 1 + ?

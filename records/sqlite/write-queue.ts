@@ -88,7 +88,7 @@ export class ChangeNumbers {
     this.setChange = db.prepare<[number]>('UPDATE change_counter SET value = ?');
   }
 
-  /** To be called when the transaction has begun. */
+  /** Reads the number of the last change. The caller has begun the transaction. */
   begin(): void {
     this.stored = this.lastChange.get()?.value ?? 0;
     this.last = this.stored;
@@ -101,7 +101,7 @@ export class ChangeNumbers {
     return first;
   }
 
-  /** To be called before the commit. */
+  /** Writes the last number that was taken. The caller commits afterwards. */
   store(): void {
     if (this.last > this.stored) this.setChange.run(this.last);
   }

@@ -98,7 +98,7 @@ describe('creating a large batch', () => {
     const other = new Database(opened.path, { timeout: 0 });
     other.exec('BEGIN IMMEDIATE');
     const created = build.batch(firmwareId, ['1.0.0']);
-    // By then it has met the lock once.
+    // After some turns of the event loop, the batch has met the lock once.
     for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
     other.exec('ROLLBACK');
     other.close();

@@ -120,7 +120,7 @@ describe('a whole fleet', () => {
         return i % 2 === 0 ? device.tryRuns(version) : device.tell(version);
       });
       expect(new Set(await Promise.all(ends))).toEqual(new Set(['acknowledged', 'sent']));
-      // As long as it may last; what was not acknowledged, or counted on the engine, is given up meanwhile.
+      // Temporal stays away for this long: connections that wait for an answer of Temporal would be closed meanwhile.
       await sleep(sized(60_000));
       expect(closed).toEqual([]);
     } finally {

@@ -131,17 +131,22 @@ describe('a batch update', () => {
     await world.taskRun(first).result();
   });
 
-  it('starts a device whose former update is being stopped, as soon as that has closed', async () => {
+  /** A batch that is being stopped, and a second one that has been refused the device of the first. */
+  async function heldBySecond() {
     await world.seed(names(1));
     world.devices.online.clear();
     const first = await world.batch();
     await world.until(first, 'lamp-0', ({ begunAtMs }) => begunAtMs !== null);
     await world.records.requestTaskCancel(first.id, await world.env.currentTimeMs());
-
     const asked = world.runs.untilAsked(world.run('lamp-0').workflowId);
     const second = await world.batch();
     // The first one’s run is told only when the second one has been refused its device.
     await asked;
+    return { first, second };
+  }
+
+  it('starts a device whose former update is being stopped, as soon as that has closed', async () => {
+    const { first, second } = await heldBySecond();
     await world.taskRun(first).cancel();
     await world.until(second, 'lamp-0', ({ begunAtMs }) => begunAtMs !== null);
     await world.comesOnline(second, 'lamp-0');
@@ -152,14 +157,7 @@ describe('a batch update', () => {
   });
 
   it('records at once that an operator has cancelled a device which waits for its former update to close', async () => {
-    await world.seed(names(1));
-    world.devices.online.clear();
-    const first = await world.batch();
-    await world.until(first, 'lamp-0', ({ begunAtMs }) => begunAtMs !== null);
-    await world.records.requestTaskCancel(first.id, await world.env.currentTimeMs());
-    const asked = world.runs.untilAsked(world.run('lamp-0').workflowId);
-    const second = await world.batch();
-    await asked;
+    const { first, second } = await heldBySecond();
     await world.records.requestDeviceCancel(second.id, 'lamp-0', await world.env.currentTimeMs());
     const ended = await world.until(second, 'lamp-0', ({ status }) => status === 'cancelled');
     expect(ended.detail).toBe('An operator cancelled it.');
