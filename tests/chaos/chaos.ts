@@ -47,7 +47,7 @@ const POLICY = {
 };
 const TIMING = {
   ...{ progressReports: 6, stepDelayMs: 400, burnMs: 300, rebootMs: 300, slowFactor: 6, dropMs: 1_500 },
-  ...{ offlineMs: 15_000, awayMs: 60_000, reconnectMs: 300, reconnectMaxMs: 2_000 },
+  ...{ offlineMs: 15_000, awayMs: 55_000, reconnectMs: 300, reconnectMaxMs: 2_000 },
 };
 /** Of a hundred devices. */
 const MIXTURE: readonly (readonly [Behaviour, number])[] = [
@@ -65,6 +65,8 @@ const MIXTURE: readonly (readonly [Behaviour, number])[] = [
   ['unacknowledged', 2],
   ['quiet', 1],
   ['busy', 2],
+  // Away for longer than the stall time: it must not be held against it.
+  ['away-in-mid-update', 1],
 ];
 
 /**
