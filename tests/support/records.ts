@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createSealer, SEALING_KEY_BYTES } from '../../records/sealing.js';
@@ -15,10 +15,23 @@ export interface TestRecords {
   readonly close: () => Promise<void>;
 }
 
+/** The migrations cost more than most tests: each test process runs them once, and copies the file. */
+let migrated: Promise<Buffer> | undefined;
+
+async function migratedFile(): Promise<Buffer> {
+  const folder = await mkdtemp(join(tmpdir(), 'ferry-records-'));
+  const path = join(folder, 'ferry.db');
+  await openSqliteRecords({ path, synchronous: 'normal', sealer: testSealer }).close();
+  const file = await readFile(path);
+  await rm(folder, { recursive: true, force: true });
+  return file;
+}
+
 /** Real records in a temp folder. */
 export async function openTestRecords(): Promise<TestRecords> {
   const folder = await mkdtemp(join(tmpdir(), 'ferry-records-'));
   const path = join(folder, 'ferry.db');
+  await writeFile(path, await (migrated ??= migratedFile()));
   const records = openSqliteRecords({ path, synchronous: 'normal', sealer: testSealer });
   return {
     records,
