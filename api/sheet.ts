@@ -25,8 +25,8 @@ function delimiterOf(header: string): string {
  * The lines of a table, without those that are blank or have empty cells only. Takes commas, semicolons or tabs, any line
  * ends, also mixed ones, and the line `sep=;` of spreadsheets. Between slices of the text, others have their turn.
  *
- * @param linesMax further lines are not read
- * @throws FerryError `invalid-request` naming the line, for quotes that are wrong
+ * @param linesMax how many lines it may have, of which blank ones are not counted
+ * @throws FerryError `invalid-request` naming the line, for quotes that are wrong or a line too many
  */
 export async function* sheetLines(text: string, linesMax: number): AsyncGenerator<SheetLine> {
   const [mark = '', named] = /^"?sep=([,;\t])"?(\r\n|\n|\r)/i.exec(text) ?? [];
@@ -39,16 +39,22 @@ export async function* sheetLines(text: string, linesMax: number): AsyncGenerato
       max_record_size: ROW_CHARACTERS_MAX,
       record_delimiter: ['\r\n', '\n', '\r'],
       relax_column_count: true,
-      to: linesMax,
+      skip_empty_lines: true,
       // A tab would be trimmed away as a blank.
       trim: delimiter !== '\t',
     }),
   );
   const first = mark === '' ? 0 : 1;
+  let count = 0;
   try {
     for await (const { record, info } of parser as AsyncIterable<{ record: string[]; info: { lines: number } }>) {
+      const line = info.lines + first;
+      if (++count > linesMax) {
+        const message = `is one line too many: a table may have ${linesMax} lines that are not blank`;
+        throw invalidRequest([{ field: `line ${line}`, message }]);
+      }
       const cells = record.map((cell) => cell.trim());
-      if (cells.some((cell) => cell !== '')) yield { cells, line: info.lines + first };
+      if (cells.some((cell) => cell !== '')) yield { cells, line };
     }
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;

@@ -1,12 +1,19 @@
 /** Devices that the service registers in one request. */
 const PIECE = 10_000;
 
+/** A spreadsheet names its separator so, above the header. */
+const SEPARATOR_MARK = /^"?sep=.?"?$/i;
+
 /**
- * A CSV of devices in pieces that one request each may have, every one below the header. Blank lines stand for those of
- * the pieces before: so the service names lines as the file has them. No value of a device has a line end in it.
+ * A CSV of devices in pieces that one request each may have, every one below the header and what stands above that.
+ * Blank lines stand for those of the pieces before: so the service names lines as the file has them. No value of a
+ * device has a line end in it.
  */
 export function csvPieces(text: string, most = PIECE): string[] {
-  const [header = '', ...lines] = text.split(/\r\n|\n|\r/);
+  const all = text.split(/\r\n|\n|\r/);
+  const below = 1 + all.findIndex((line) => line.trim() !== '' && !SEPARATOR_MARK.test(line.trim()));
+  const header = all.slice(0, below).join('\n');
+  const lines = all.slice(below);
   if (lines.filter((line) => line.trim() !== '').length <= most) return [text];
   const pieces: string[] = [];
   let [begin, count] = [0, 0];

@@ -141,6 +141,7 @@ describe('Registering devices', () => {
     ['empty cells behind the last column', `${HEADER},,\na,,mqtt,,\nb,,,,\n`],
     ['rows of separators at the end', `${HEADER}\na,,\nb,,\n,,\n,,\n"",,\n`],
     ['rows of separators and blank lines between', `\n${HEADER}\n,,\na,,\n\n  \nb,,\n`],
+    ['more blank lines than a table may have lines', `${HEADER}\na,,\n${'\n'.repeat(25_000)}b,,\n`],
     ['semicolons', 'deviceName;protocol\na;mqtt\nb;\n'],
     ['semicolons, named by a first line', 'sep=;\r\ndeviceName;protocol\r\na;mqtt\r\nb;\r\n'],
     ['tabs', 'deviceName\tdeviceSecret\tprotocol\na\t\tmqtt\nb\n'],
