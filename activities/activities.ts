@@ -4,6 +4,7 @@ import {
   cancelled,
   failed,
   notified,
+  succeeded,
   terminated,
   unreachable,
   withheld,
@@ -24,6 +25,7 @@ export interface ActivityDeps {
     | 'recordDeviceUpdate'
     | 'giveOut'
     | 'takeBack'
+    | 'endUnbegun'
     | 'taskBegun'
     | 'taskEnded'
     | 'loadShard'
@@ -135,6 +137,20 @@ export function createActivities({ records, publisher, terminatedByEngine, runs,
     return update;
   };
 
+  /**
+   * Answers the run of a device that may not be notified, and records that the run waits: so the device is told when what
+   * holds it back is over, and its update can be cancelled meanwhile.
+   */
+  const refuse = async (
+    ref: DeviceUpdateRef,
+    offer: Exclude<Offer, { kind: 'given' }>,
+    { runId, state }: Pick<RunAt, 'runId' | 'state'>,
+  ): Promise<NotifyAnswer> => {
+    if (offer.kind === 'held') await records.recordDeviceUpdate(ref.taskId, ref, withheld(state, offer.by), runId);
+    if (offer.kind === 'revoked') await records.recordDeviceUpdate(ref.taskId, ref, unreachable(state), runId);
+    return answerTo(offer);
+  };
+
   return {
     /** The task's run has begun: its status becomes running, or awaiting-approval until it is approved. */
     async beginTask(taskId: string, runId: string, atMs: number): Promise<void> {
@@ -161,12 +177,10 @@ export function createActivities({ records, publisher, terminatedByEngine, runs,
     async notifyDevice(ref: DeviceUpdateRef, { runId, state, atMs }: RunAt): Promise<NotifyAnswer> {
       const update = await load(ref);
       const offer = offerOf(update);
-      if (offer.kind === 'held') await records.recordDeviceUpdate(ref.taskId, ref, withheld(state, offer.by), runId);
-      // It has its run all the same: restored, it is told when it comes online, and it can be cancelled meanwhile.
-      if (offer.kind === 'revoked') await records.recordDeviceUpdate(ref.taskId, ref, unreachable(state), runId);
-      if (offer.kind !== 'given') return answerTo(offer);
-      // Tried before: it may have been recorded then, and not sent.
-      const takeBack = () => records.takeBack(ref.taskId, ref, { state, runId, notifiedAtMs: atMs });
+      if (offer.kind !== 'given') return refuse(ref, offer, { runId, state });
+      // Tried before: it may have been recorded then, and not sent. Its run waits for the device from now on.
+      const takeBack = () =>
+        records.takeBack(ref.taskId, ref, { state: unreachable(state), runId, notifiedAtMs: atMs });
       if (!publisher.isReachable(ref)) {
         await takeBack();
         // It may have come online just before the record could tell the gateway that somebody waits for it.
@@ -178,7 +192,7 @@ export function createActivities({ records, publisher, terminatedByEngine, runs,
       }
       // Asked again by the transaction that records it: the task may have been stopped meanwhile.
       const given = await records.giveOut(ref.taskId, ref, notified(state, atMs), runId);
-      if (given.kind !== 'given') return answerTo(given);
+      if (given.kind !== 'given') return refuse(ref, given, { runId, state });
       // The records took long, and another try is under way: it notifies, this one must not.
       Context.current().cancellationSignal.throwIfAborted();
       const onlineId = publisher.onlineId(ref);
@@ -276,21 +290,33 @@ export function createActivities({ records, publisher, terminatedByEngine, runs,
       { fromOrdinal, toOrdinal, reason, atMs }: BrokenShard,
     ): Promise<void> {
       for (const record of await records.loadShard(taskId, fromOrdinal, toOrdinal)) {
-        if (record.begunAtMs !== null) continue;
         const ref = { productKey, deviceName: record.deviceName };
-        await records.recordDeviceUpdate(taskId, ref, failed(record, 'update-failed', atMs, reason), record.runId);
+        await records.endUnbegun(taskId, ref, failed(record, 'update-failed', atMs, reason));
       }
     },
 
     /** Writes the run's state of a device update into the records. */
     async recordDeviceUpdate(ref: DeviceUpdateRef, state: DeviceUpdateState, runId: string | null): Promise<void> {
-      const isCancelled = state.status === 'cancelled';
-      // The run can't know who has cancelled it: the end of a broken shard does, and a person in the Temporal UI.
-      const isAsked = !isCancelled || offerOf(await load(ref)).kind === 'cancelled';
-      const told = isAsked ? state : { ...state, detail: 'Its run was cancelled in Temporal.' };
+      const told = state.status === 'cancelled' ? cancelledAfterAll(await load(ref), state) : state;
       await records.recordDeviceUpdate(ref.taskId, ref, told, runId);
     },
   };
+}
+
+/** How an update ends whose run was cancelled: the run may not know what its device has reported, nor who cancelled it. */
+function cancelledAfterAll(update: OpenDeviceUpdate, state: DeviceUpdateState): DeviceUpdateState {
+  const { record, task, policy, reportedFailure, targetHeardAtMs } = update;
+  const requestedAtMs = Math.min(record.cancelRequestedAtMs ?? Infinity, task.cancelRequestedAtMs ?? Infinity);
+  // What was acknowledged to the device before somebody cancelled it has become of it.
+  if (reportedFailure && reportedFailure.atMs < Math.min(requestedAtMs, targetHeardAtMs ?? Infinity)) {
+    return failed(record, reportedFailure.cause, reportedFailure.atMs, reportedFailure.description);
+  }
+  if (policy.soakMs === 0 && targetHeardAtMs !== null && targetHeardAtMs < requestedAtMs) {
+    return succeeded(record, targetHeardAtMs);
+  }
+  // The end of a broken shard cancels runs, and a person in the Temporal UI does.
+  const isAsked = offerOf(update).kind === 'cancelled';
+  return isAsked ? state : { ...state, detail: 'Its run was cancelled in Temporal.' };
 }
 
 function answerTo(offer: Exclude<Offer, { kind: 'given' }>): NotifyAnswer {

@@ -36,7 +36,7 @@ export class NewsTeller {
    */
   tell(): Promise<void> {
     this.#isAsked = true;
-    this.#round ??= this.#rounds().finally(() => (this.#round = undefined));
+    this.#round ??= this.#rounds();
     return this.#round;
   }
 
@@ -49,6 +49,8 @@ export class NewsTeller {
       failure = undefined;
       await this.#tellAll().catch((error: unknown) => (failure = { error }));
     }
+    // In the same turn as the last look at who has asked: whoever asks from now on gets a new round.
+    this.#round = undefined;
     if (failure) throw failure.error;
   }
 

@@ -820,6 +820,12 @@ export interface Records {
    */
   giveOut(taskId: string, key: DeviceKey, state: DeviceUpdateState, runId: string | null): Promise<Offer>;
   /**
+   * Stores the end of a device update whose run never began. One that has begun meanwhile stays as it is.
+   *
+   * @throws FerryError `not-found`
+   */
+  endUnbegun(taskId: string, key: DeviceKey, end: DeviceUpdateState): Promise<DeviceUpdateRecord>;
+  /**
    * Stores the state from before a notification that could not be sent, unless the device was notified otherwise
    * meanwhile.
    *

@@ -72,11 +72,14 @@ export async function runDevices(
     stop.follow(device, end);
     ends.push(end.then(count));
   };
-  const start = (device: ShardDevice) => stop.runs.run(() => startRun(input, device));
+  // The scope of the runs is cancelled later than the task: none is started meanwhile.
+  const start = (device: ShardDevice): Promise<DeviceRun | 'held'> =>
+    stop.isCancelled()
+      ? Promise.reject(new CancelledFailure('Cancelled before its start'))
+      : stop.runs.run(() => startRun(input, device));
   const held = heldDevices(input, { start, follow, count });
   const startNext = async () => {
     for (const device of remaining) {
-      if (stop.isCancelled()) throw new CancelledFailure('Cancelled before its start');
       const starting = start(device);
       if (++asked === devices.length && lastAsked) ends.push(CancellationScope.nonCancellable(lastAsked));
       const run = await starting;

@@ -207,6 +207,9 @@ export async function deviceUpdate(input: DeviceUpdateInput): Promise<DeviceUpda
     } else if (!sighting.reachable) {
       state = unreachable(state);
       notificationsAsked++;
+    } else if (hasNewClocks && sighting.isWithheld) {
+      // It could not get its firmware: its silence is not held against it, and it is notified again when it can.
+      notificationsAsked++;
     } else {
       state = silent(state);
       if (state.silences >= policy.notificationsMax) {

@@ -32,6 +32,7 @@ type DeviceUpdateRecords = Pick<
   | 'recordDeviceUpdate'
   | 'giveOut'
   | 'takeBack'
+  | 'endUnbegun'
 >;
 
 const OPEN = ['pending', 'notified', 'upgrading'] as const;
@@ -142,6 +143,13 @@ export function deviceUpdateRecords(connection: Connection): DeviceUpdateRecords
         const row = existing(taskId, key);
         if (!isOpen(row.status)) return deviceUpdateOf(row);
         return deviceUpdateOf(store(row, merged(row, state), context, runId));
+      }),
+
+    endUnbegun: (taskId, key, end) =>
+      writes.run((context) => {
+        const row = existing(taskId, key);
+        if (!isOpen(row.status) || row.begunAtMs !== null) return deviceUpdateOf(row);
+        return deviceUpdateOf(store(row, merged(row, end), context, row.runId));
       }),
 
     giveOut: (taskId, key, state, runId) =>

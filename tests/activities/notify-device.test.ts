@@ -1,7 +1,7 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createActivities } from '../../activities/activities.js';
-import { initialState, notified } from '../../domain/device-update.js';
+import { cancelled, initialState, notified } from '../../domain/device-update.js';
 import type { TaskRecord } from '../../records/records.js';
 import { Builder } from '../records/builder.js';
 import { openTestRecords, type TestRecords } from '../support/records.js';
@@ -35,8 +35,8 @@ describe('the activity that notifies a device', () => {
   });
   afterEach(() => opened.close());
 
-  const notifyDevice = () => {
-    const activities = createActivities({
+  const activitiesNow = () =>
+    createActivities({
       records: opened.records,
       publisher: {
         isReachable: () => isReachable,
@@ -54,10 +54,12 @@ describe('the activity that notifies a device', () => {
         return 'intact';
       },
     });
+  const notifyDevice = (run = at) => {
+    const activities = activitiesNow();
     return context.run(
       (...args: Parameters<typeof activities.notifyDevice>) => activities.notifyDevice(...args),
       ref(),
-      at,
+      run,
     );
   };
   const record = () => opened.records.getDeviceUpdate(task.id, 'a');
@@ -102,6 +104,35 @@ describe('the activity that notifies a device', () => {
     expect(await notifyDevice()).toEqual({ kind: 'sent', connectionId: 'connection' });
   });
 
+  it('waits as its run does when its task is paused while it looks at the file', async () => {
+    meanwhile = () => opened.records.pauseTasksOf('ab'.repeat(32), 'firmware-file-damaged', 4);
+    expect(await notifyDevice()).toEqual({ kind: 'file-damaged' });
+    expect(await record()).toMatchObject({ status: 'pending', begunAtMs: 1, runId: 'run' });
+    await opened.records.resumeTasksOf('ab'.repeat(32));
+    await opened.records.deviceConnected({ productKey: build.productKey, deviceName: 'a' }, 'connection', 6);
+    expect(await opened.records.pendingOnlineUpdates(10)).toHaveLength(1);
+  });
+
+  it('waits as its run does when its device is revoked while it looks at the file', async () => {
+    const key = { productKey: build.productKey, deviceName: 'a' };
+    meanwhile = () => opened.records.revokeDevice(key, 4);
+    expect(await notifyDevice()).toEqual({ kind: 'unreachable' });
+    expect(await record()).toMatchObject({ status: 'pending', begunAtMs: 1, runId: 'run' });
+    await opened.records.requestDeviceCancel(task.id, 'a', 7);
+    expect(await opened.records.undeliveredDeviceCancels(10)).toHaveLength(1);
+  });
+
+  it('is waited for again when it is gone before a later notification', async () => {
+    await notifyDevice();
+    isReachable = false;
+    expect(await notifyDevice({ ...at, state: notified(initialState(1), 5), atMs: 50 })).toEqual({
+      kind: 'unreachable',
+    });
+    expect(await record()).toMatchObject({ status: 'pending', notifiedAtMs: 5, notifications: 1 });
+    await opened.records.deviceConnected({ productKey: build.productKey, deviceName: 'a' }, 'connection', 60);
+    expect(await opened.records.pendingOnlineUpdates(10)).toHaveLength(1);
+  });
+
   it('takes back what it could not send', async () => {
     takes = false;
     expect(await notifyDevice()).toEqual({ kind: 'unreachable' });
@@ -115,5 +146,33 @@ describe('the activity that notifies a device', () => {
     expect(await notifyDevice()).toEqual({ kind: 'unreachable' });
     expect(await record()).toMatchObject({ status: 'notified', notifiedAtMs: 7 });
     expect(await opened.records.progressReported(key, { module: null, step: 3, atMs: 8 })).toBe(true);
+  });
+
+  describe('and whose update is cancelled while its run was not told what it had reported', () => {
+    const key = () => ({ productKey: build.productKey, deviceName: 'a' });
+    const cancelAfter = async (report: () => Promise<unknown>, requestedAtMs: number) => {
+      await notifyDevice();
+      await report();
+      await opened.records.requestDeviceCancel(task.id, 'a', requestedAtMs);
+      const state = cancelled(notified(initialState(1), 5), 30, 'An operator cancelled it.');
+      await activitiesNow().recordDeviceUpdate(ref(), state, 'run');
+    };
+    const succeeds = () => opened.records.versionReported(key(), { module: 'default', version: '2.0.0', atMs: 10 });
+
+    it('has succeeded when it had reported the target version before', async () => {
+      await cancelAfter(succeeds, 20);
+      expect(await record()).toMatchObject({ status: 'completed', outcome: 'succeeded', endedAtMs: 10 });
+    });
+
+    it('has failed when it had reported a failure before', async () => {
+      const failure = { module: 'default', cause: 'download-failed', description: 'no route', atMs: 10 } as const;
+      await cancelAfter(() => opened.records.failureReported(key(), failure), 20);
+      expect(await record()).toMatchObject({ outcome: 'failed', cause: 'download-failed' });
+    });
+
+    it('is cancelled when it reported that later', async () => {
+      await cancelAfter(succeeds, 9);
+      expect(await record()).toMatchObject({ status: 'cancelled', outcome: null });
+    });
   });
 });

@@ -106,6 +106,7 @@ export async function callEverything(records: Records): Promise<void> {
   await records.changesSince(0, task.id, 2);
   await records.undeliveredDeviceCancels(2, task.id);
   await records.giveOut(task.id, key, initialState(1), 'run');
+  await records.endUnbegun(task.id, key, initialState(1));
   await records.takeBack(task.id, key, { state: initialState(1), runId: 'run', notifiedAtMs: 2 });
   for (const which of ['untold', 'unbegun'] as const) {
     await records.cancelWaiting(task.id, { which, fromOrdinal: 1, toOrdinal: 2, atMs: 5 });

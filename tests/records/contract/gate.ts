@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { initialState, notified, succeeded } from '../../../domain/device-update.js';
+import { failed, initialState, notified, succeeded } from '../../../domain/device-update.js';
 import type { Records, TaskRecord } from '../../../records/records.js';
 import type { Builder } from '../builder.js';
 import { updatesOf, type Ground } from './ground.js';
@@ -66,6 +66,29 @@ export function describeGate(ground: () => Ground): void {
       expect((await records.getTask(task.id))?.counts).toMatchObject({ notified: 1, cancelled: 3, pending: 0 });
       expect(await records.untoldRuns(task.id, 0, 9)).toEqual([{ deviceName: 'b', runId: 'run-b' }]);
       expect(await records.bookkeepingFaults()).toEqual([]);
+    });
+
+    it('takes back the notification that was not sent, and no other', async () => {
+      const before = initialState(1);
+      const takeBack = (notifiedAtMs: number) =>
+        records.takeBack(task.id, key('a'), { state: before, runId: 'run', notifiedAtMs });
+      await records.giveOut(task.id, key('a'), notified(before, 7), 'run');
+      expect(await takeBack(6)).toMatchObject({ status: 'notified', notifiedAtMs: 7, notifications: 1 });
+      expect(await takeBack(7)).toMatchObject({ status: 'pending', notifiedAtMs: null, notifications: 0 });
+      await records.giveOut(task.id, key('a'), notified(before, 8), 'run');
+      await records.progressReported(key('a'), { module: null, step: 3, atMs: 9 });
+      expect(await takeBack(8)).toMatchObject({ status: 'upgrading', notifiedAtMs: 8, notifications: 1 });
+      await records.recordDeviceUpdate(task.id, key('a'), succeeded(notified(before, 8), 10), 'run');
+      expect(await takeBack(8)).toMatchObject({ status: 'completed', notifications: 1 });
+    });
+
+    it('ends what never began, and leaves what has begun meanwhile', async () => {
+      const end = failed(initialState(1), 'update-failed', 5, 'Its shard broke.');
+      await records.giveOut(task.id, key('a'), notified(initialState(1), 4), 'run-a');
+      expect(await records.endUnbegun(task.id, key('a'), end)).toMatchObject({ status: 'notified', runId: 'run-a' });
+      expect(await records.endUnbegun(task.id, key('b'), end)).toMatchObject({ outcome: 'failed', runId: null });
+      const later = { ...end, endedAtMs: 6 };
+      expect(await records.endUnbegun(task.id, key('b'), later)).toMatchObject({ outcome: 'failed', endedAtMs: 5 });
     });
 
     it('verifies nothing when no device of a verification was reached', async () => {
