@@ -24,10 +24,10 @@ interface Run {
 }
 
 const EXAMPLES = [
-  'ferry replay sim-007 --product thermostat',
+  'ferry replay sim-00007 --product thermostat',
   'ferry replay h3k9 --json',
   'ferry replay --all-failed --task h3k9',
-  'ferry replay device-update/thermostat/sim-007 --run 0198…',
+  'ferry replay device-update/thermostat/sim-00007 --run 0198…',
   'ferry replay --file history.json',
 ];
 
