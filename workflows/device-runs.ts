@@ -236,7 +236,7 @@ interface HeldDeps {
  * Devices whose runs were refused. One whose former update is being stopped is started as soon as that has closed; one
  * whose other update goes on has failed. All are asked for at once, so that the history grows with time, not with them.
  */
-function heldDevices(input: TaskInput, { start, follow, count }: HeldDeps) {
+export function heldDevices(input: TaskInput, { start, follow, count }: HeldDeps) {
   const { taskId, productKey } = input;
   let waiting: ShardDevice[] = [];
   let work: Promise<void> | undefined;

@@ -1,3 +1,4 @@
+import type { WorkflowHandle } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startRealTimeWorld, type World } from './world.js';
 
@@ -73,6 +74,49 @@ describe('a run that somebody terminates in Temporal', () => {
     expect(ended.counts.succeeded + ended.counts.cancelled).toBe(60);
     expect(settled.counts.failed).toBe(0);
   });
+
+  it('fails what it had not begun when it is a shard’s for the second time: the batch tells both breaks, and the devices can be re-initiated', async () => {
+    await world.seed(names(2));
+    world.devices.online.clear();
+    const former = await world.batch();
+    for (const name of names(2)) await world.until(former, name, ({ begunAtMs }) => begunAtMs !== null);
+    await world.records.requestTaskCancel(former.id, await world.env.currentTimeMs());
+    // The former runs are told later only, so that the shard waits for both devices and begins neither.
+    const task = await world.batch();
+    const shard = world.env.client.workflow.getHandle(`batch/${task.id}/shard-0`);
+    const first = await waitingRun(shard);
+    await shard.terminate('by hand');
+    await waitingRun(shard, first);
+    await shard.terminate('by another hand');
+
+    await world.taskRun(task).result();
+    for (const name of names(2)) {
+      expect(await world.records.getDeviceUpdate(task.id, name)).toMatchObject({
+        ...{ outcome: 'failed', cause: 'update-failed', begunAtMs: null },
+        detail: expect.stringContaining('The run of its shard broke twice: Terminated.') as string,
+      });
+    }
+    const { currentDetails } = await world
+      .taskRun(task)
+      .query<{ currentDetails: string }>('__temporal_workflow_metadata');
+    expect(currentDetails).toContain('The run of shard 0 broke and is started again: Terminated.');
+    expect(currentDetails).toContain('The run of shard 0 broke once more: Terminated.');
+
+    const again = { id: `${task.id}-again`, reinitiates: task.id, deviceNames: null };
+    const { value } = await world.records.reinitiateTask({ ...again, createdAtMs: await world.env.currentTimeMs() });
+    expect(value).toMatchObject({ status: 'pending', counts: { pending: 2, total: 2 } });
+    await world.taskRun(former).cancel();
+    await expect(world.taskRun(former).result()).rejects.toThrow();
+  });
+
+  /** The id of a shard's open run that waits for a device; another than its former run. */
+  async function waitingRun(shard: WorkflowHandle, former?: string): Promise<string> {
+    for (;;) {
+      await world.runs.untilAsked(world.run('lamp-0').workflowId);
+      const { runId, status } = await shard.describe();
+      if (status.name === 'RUNNING' && runId !== former) return runId;
+    }
+  }
 });
 
 describe('a batch update', () => {
