@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { z } from '@hono/zod-openapi';
 import { ChainCheck, type ChainFault } from '../records/audit-chain.js';
-import type { AuditEntry, Records } from '../records/records.js';
+import type { AuditAnchor, AuditEntry, Records } from '../records/records.js';
 import { iso, pageAnswer } from './answers.js';
 import { auditAnswer } from './audit.js';
 import { Permission } from './auth.js';
@@ -143,28 +143,48 @@ export function auditRoutes({ records, now }: { readonly records: AuditRecords; 
     });
 }
 
-async function verified(records: Pick<Records, 'auditChain' | 'auditAnchor'>): Promise<AuditVerificationAnswer> {
-  const anchor = await records.auditAnchor();
-  const after = anchor && { id: anchor.entryId, hash: anchor.hash };
-  const check = new ChainCheck(after);
-  const answer = (fault: ChainFault | null): AuditVerificationAnswer => ({
-    ...{ entries: check.checked, lastHash: check.lastHash, fault },
-    archived: anchor && after ? { ...after, archivedAt: iso(anchor.archivedAtMs) } : null,
-  });
-  for await (const entries of pagesOfChain(records)) {
-    for (const entry of entries) {
-      const fault = check.next(entry);
-      if (fault) return answer(fault);
+type ChainRecords = Pick<Records, 'auditChain' | 'auditAnchor'>;
+
+async function verified(records: ChainRecords): Promise<AuditVerificationAnswer> {
+  let begin: AuditAnchor | undefined;
+  let check = new ChainCheck();
+  let found: ChainFault | undefined;
+  for await (const { anchor, entries } of pagesOfChain(records)) {
+    if (anchor?.entryId !== begin?.entryId) {
+      begin = anchor;
+      check = new ChainCheck(anchor && { id: anchor.entryId, hash: anchor.hash });
     }
+    for (const entry of entries) if ((found = check.next(entry))) break;
+    if (found) break;
   }
-  return answer(null);
+  return {
+    ...{ entries: check.checked, lastHash: check.lastHash, fault: found ?? null },
+    archived: begin ? { id: begin.entryId, hash: begin.hash, archivedAt: iso(begin.archivedAtMs) } : null,
+  };
 }
 
-/** With a breath for everything else after each page: the records answer without one. */
-async function* pagesOfChain(records: Pick<Records, 'auditChain'>): AsyncGenerator<readonly AuditEntry[]> {
-  for (let afterId = 0; ;) {
+interface ChainPage {
+  /** Where the chain begins; another than with the page before: it begins anew with this page. */
+  readonly anchor: AuditAnchor | undefined;
+  readonly entries: readonly AuditEntry[];
+}
+
+/**
+ * With a breath for everything else after each page: the records answer without one. An archive may be made in between.
+ * Where it goes beyond what was read, the pages begin anew after it: what is archived is no gap.
+ */
+async function* pagesOfChain(records: ChainRecords): AsyncGenerator<ChainPage> {
+  let anchor = await records.auditAnchor();
+  for (let afterId = anchor?.entryId ?? 0; ;) {
     const entries = await records.auditChain(afterId, PAGE);
-    yield entries;
+    // Asked after the entries were read, since an archive in between may have taken some of them.
+    const newest = await records.auditAnchor();
+    if (newest && newest.entryId > afterId) {
+      anchor = newest;
+      afterId = newest.entryId;
+      continue;
+    }
+    yield { anchor, entries };
     const last = entries.at(-1);
     if (entries.length < PAGE || !last) return;
     afterId = last.id;
@@ -186,10 +206,16 @@ function streamOf(pieces: AsyncGenerator<string>): ReadableStream<Uint8Array> {
   });
 }
 
-async function* linesOf(records: Pick<Records, 'auditChain'>, beforeMs: number): AsyncGenerator<string> {
-  for await (const entries of pagesOfChain(records)) {
-    const end = entries.findIndex(({ atMs }) => atMs >= beforeMs);
-    const old = end < 0 ? entries : entries.slice(0, end);
+/** @throws Error when another archive takes entries that were not read yet: a file with a gap would be no chain */
+async function* linesOf(records: ChainRecords, beforeMs: number): AsyncGenerator<string> {
+  let begin: ChainPage | undefined;
+  for await (const page of pagesOfChain(records)) {
+    begin ??= page;
+    if (page.anchor?.entryId !== begin.anchor?.entryId) {
+      throw new Error('another archive has taken entries of the audit log that were about to be read');
+    }
+    const end = page.entries.findIndex(({ atMs }) => atMs >= beforeMs);
+    const old = end < 0 ? page.entries : page.entries.slice(0, end);
     if (old.length > 0) yield old.map((entry) => `${JSON.stringify(entry)}\n`).join('');
     if (end >= 0) return;
   }

@@ -138,12 +138,16 @@ async function updateFor({ tokens, records, now = Date.now }: DownloadDeps, toke
 /** No token has expired by then. */
 const ANY_TIME_MS = 0;
 
-/** Ends the connection as soon as the update is stopped: a whole file is never what a stopped device has in hand. */
+/**
+ * Ends the connection as soon as the update is stopped: a whole file is never what a stopped device has in hand.
+ *
+ * @returns what ends the looking
+ */
 function cutWhenStopped(
   { records, log, askEveryMs = ASK_EVERY_MS }: DownloadDeps,
   id: number,
   response: ServerResponse,
-) {
+): () => void {
   const ask = async () => {
     const update = await records.getDeviceUpdateById(id);
     const kind = update ? offerOf(update).kind : 'cancelled';
@@ -153,7 +157,7 @@ function cutWhenStopped(
     ask().catch((error: unknown) => log.warn({ err: error }, 'a running download could not be looked at'));
   }, askEveryMs);
   timer.unref();
-  response.once('close', () => clearInterval(timer));
+  return () => clearInterval(timer);
 }
 
 /** @throws FerryError `too-many-requests` */
@@ -174,9 +178,9 @@ function requireUnhurried(
 interface Sending extends Exchange {
   /** Before anything is sent. @param part of the file that is asked for */
   readonly asked: (part: number) => void;
+  /** The first byte is about to be sent. @returns what is called when nothing more is sent */
+  readonly begins: () => () => void;
   /** After each piece that the connection has taken. */
-  /** The first byte is about to be sent. */
-  readonly begins: () => void;
   readonly sent: () => void;
 }
 
@@ -205,6 +209,11 @@ async function send(
   asked(request.method === 'HEAD' ? 0 : (end - start + 1) / sizeBytes);
   // Opened before the head is sent: a missing file is still a plain problem.
   const file = request.method === 'HEAD' ? undefined : await store.read(sha256, { start, end });
+  // The client may have left meanwhile: its connection has told so already, and does not tell it again.
+  if (response.destroyed) {
+    file?.destroy();
+    return;
+  }
   if (range) {
     const contentRange = `bytes ${start}-${end}/${sizeBytes}`;
     response.writeHead(206, { 'Content-Length': end - start + 1, 'Content-Range': contentRange, ...head });
@@ -215,8 +224,12 @@ async function send(
     response.end();
     return;
   }
-  begins();
-  await pipeline(file, (pieces: AsyncIterable<Buffer>) => noting(pieces, sent), response);
+  const ends = begins();
+  try {
+    await pipeline(file, (pieces: AsyncIterable<Buffer>) => noting(pieces, sent), response);
+  } finally {
+    ends();
+  }
 }
 
 /** The next piece is asked for when the connection has room for it. */

@@ -130,7 +130,7 @@ export const CreateProduct = z
   })
   .openapi('CreateProduct');
 
-export const ChangeProduct = z.strictObject({ name: plainText(64) }).openapi('ChangeProduct');
+export const ChangeProduct = z.strictObject({ name: plainName(64) }).openapi('ChangeProduct');
 
 export const BatchRules = z
   .strictObject({

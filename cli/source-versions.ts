@@ -1,5 +1,5 @@
 import { Option, type Command } from 'commander';
-import type { ApiClient } from '../api/client.js';
+import { eachItem, type ApiClient } from '../api/client.js';
 import type { FirmwareAnswer } from '../api/schemas.js';
 import { versionProblem } from '../domain/names.js';
 import { parseList } from './names-list.js';
@@ -45,10 +45,11 @@ export async function sourceVersions(
   { from = [], fromVersion = [] }: SourceVersionsOptions,
 ): Promise<string[]> {
   const lists = from.filter((text) => text.includes(','));
-  const running =
-    lists.length === 0
-      ? []
-      : (await api.listVersions(productKey, { module })).items.map(({ version }) => version ?? '');
+  const running: string[] = [];
+  if (lists.length > 0) {
+    const versions = eachItem((page) => api.listVersions(productKey, { module, ...page }));
+    for await (const { version } of versions) if (version !== null) running.push(version);
+  }
   for (const text of lists) {
     const doubt = doubtOf(text, running);
     if (doubt === undefined) continue;

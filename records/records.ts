@@ -745,7 +745,8 @@ export interface Records {
    * The entries up to this one are archived elsewhere: from now on the log begins after it, and they may be deleted.
    * Repeatable.
    *
-   * @throws FerryError `not-found` when there is no such entry, or it has another hash
+   * @throws FerryError `not-found` when there is no such entry, or it has another hash, or when the log does not go on from
+   *   what was archived before: what is lost there would never be missed
    */
   anchorAudit(entry: { readonly id: number; readonly hash: string }, atMs: number): Promise<AuditAnchor>;
   /** Deletes some of what is archived. @returns how many entries; 0 when nothing is left */

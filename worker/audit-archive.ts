@@ -8,6 +8,8 @@ export interface CheckedArchives {
   readonly entries: number;
   /** The entry before the first: 0 when nothing is missing before it. */
   readonly after: number;
+  /** The hash of that entry, as the first one has it. */
+  readonly afterHash: string;
   readonly last: ChainLink;
   /** What is wrong, as a sentence. */
   readonly problem: string | null;
@@ -22,9 +24,10 @@ export interface CheckedArchives {
 export async function checkArchives(paths: readonly string[]): Promise<CheckedArchives> {
   let check: ChainCheck | undefined;
   let after = 0;
+  let afterHash = CHAIN_BEGIN;
   const hashes = new Set<string>();
   const answer = (problem: string | null): CheckedArchives => ({
-    ...{ entries: check?.checked ?? 0, after, problem, hashes },
+    ...{ entries: check?.checked ?? 0, after, afterHash, problem, hashes },
     last: { id: check?.lastId ?? 0, hash: check?.lastHash ?? CHAIN_BEGIN },
   });
   for (const path of paths) {
@@ -33,7 +36,8 @@ export async function checkArchives(paths: readonly string[]): Promise<CheckedAr
       if (!entry) return answer(`${path} holds a line that is no entry of an audit log`);
       if (!check) {
         after = entry.id - 1;
-        check = new ChainCheck({ id: after, hash: after === 0 ? CHAIN_BEGIN : entry.previousHash });
+        if (after > 0) afterHash = entry.previousHash;
+        check = new ChainCheck({ id: after, hash: afterHash });
       }
       const fault = check.next(entry);
       if (fault) return answer(`entry ${fault.id} in ${path} ${fault.problem}`);

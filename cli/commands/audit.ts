@@ -1,4 +1,5 @@
 import { open, rm } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { eachItem } from '../../api/client.js';
 import type { AuditEntryAnswer, AuditVerificationAnswer } from '../../api/schemas.js';
@@ -126,7 +127,7 @@ const archive = (io: Io): Command =>
     .action(async (path: string, { olderThan, ...options }: { readonly olderThan: number }) => {
       const session = openSession(io, options);
       const before = new Date(Date.now() - olderThan).toISOString();
-      const last = await writtenArchive(path, session.api.auditChain(before));
+      const last = await writtenArchive(path, session, before);
       if (!last) {
         session.answer(
           { id: null, archivedAt: null, deleted: 0 },
@@ -143,19 +144,58 @@ const archive = (io: Io): Command =>
       );
     });
 
-/** Durable and checked before anything is deleted. @returns its last entry; undefined, and no file, when there is none */
-async function writtenArchive(path: string, pieces: AsyncIterable<string>) {
-  const { checkArchives } = await import('../../worker/audit-archive.js');
+/**
+ * Durable and checked before anything is deleted; of what can't be that, no file stays, since it would be in the way of
+ * the next one.
+ *
+ * @returns its last entry; undefined, and no file, when there is none
+ */
+async function writtenArchive(path: string, { api }: Session, before: string) {
   const file = await open(path, 'wx', 0o600);
   try {
-    for await (const piece of pieces) await file.write(piece);
-    await file.sync();
-  } finally {
-    await file.close();
+    try {
+      for await (const piece of api.auditChain(before)) await file.write(piece);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    const last = await checkedToArchive(path, api);
+    if (last) await durable(path);
+    else await rm(path);
+    return last;
+  } catch (error) {
+    await rm(path, { force: true });
+    throw error;
   }
-  const { entries, last, problem } = await checkArchives([path]);
-  if (entries > 0 && problem === null) return last;
-  await rm(path);
-  if (problem === null) return undefined;
-  throw new CommandFailed(`Nothing was archived, since the audit log is broken: ${problem}.`);
+}
+
+/**
+ * What comes after an archive is proven by it alone: it must follow what was archived before, or else entries that were
+ * lost are never missed.
+ *
+ * @returns the last entry; undefined when there is none
+ * @throws CommandFailed
+ */
+async function checkedToArchive(path: string, api: Session['api']) {
+  const { checkArchives } = await import('../../worker/audit-archive.js');
+  const { entries, after, afterHash, last, problem } = await checkArchives([path]);
+  const broken = (what: string) =>
+    new CommandFailed(`Nothing was archived, since the audit log is broken: ${what}. "ferry audit verify" says more.`);
+  if (problem !== null) throw broken(problem);
+  if (entries === 0) return undefined;
+  const { archived } = await api.verifyAudit();
+  const end = archived?.id ?? 0;
+  if (after < end) {
+    throw new CommandFailed(`Nothing was archived: the entries up to ${end} went into another archive meanwhile.`);
+  }
+  if (after > end) throw broken(`entries are missing between ${end} and ${after + 1}, its first`);
+  if (archived && afterHash !== archived.hash)
+    throw broken(`entry ${end + 1} does not continue what was archived before`);
+  return last;
+}
+
+/** A new file is lost with its folder's entry, whatever was synced of its content. */
+async function durable(path: string): Promise<void> {
+  const { syncFolder } = await import('../../worker/backup/copying.js');
+  await syncFolder(dirname(resolve(path)));
 }

@@ -49,17 +49,21 @@ const list = (io: Io, name = 'list'): Command =>
           text: (items) =>
             table(
               ['product', 'name', 'trusts', 'created'],
-              items.map(({ productKey, name, trustedKeys, trustUndecided, createdAt }) => [
-                productKey,
-                name,
-                trustUndecided ? 'undecided' : trustedKeys.map(({ keyId }) => keyId).join(', ') || 'any firmware',
-                localTime(createdAt),
+              items.map((product) => [
+                product.productKey,
+                product.name,
+                trustedText(product),
+                localTime(product.createdAt),
               ]),
             ),
         }),
       );
     },
   );
+
+/** Nothing is taken as long as trust is undecided, though no key is trusted. */
+const trustedText = ({ trustedKeys, trustUndecided }: ProductAnswer): string =>
+  trustUndecided ? 'undecided' : trustedKeys.map(({ keyId }) => keyId).join(', ') || 'any firmware';
 
 const PRODUCT = new Argument('<product>', 'product key');
 
@@ -73,7 +77,7 @@ const show = (io: Io): Command =>
         pairs([
           ['product', product.productKey],
           ['name', product.name],
-          ['trusts', product.trustedKeys.map(({ keyId }) => keyId).join(', ') || 'any firmware'],
+          ['trusts', trustedText(product)],
           ['a batch needs', rulesText(product)],
           ['created', localTime(product.createdAt)],
         ]),

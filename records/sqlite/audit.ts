@@ -75,6 +75,11 @@ export function auditRecords({ db, sqlite, writes }: Connection): AuditRecords {
         if (entry?.hash !== hash || id <= (known?.entryId ?? 0)) {
           throw notFound(`Entry ${id} of the audit log with the hash ${hash}`);
         }
+        const firstId = (known?.entryId ?? 0) + 1;
+        const first = db.select().from(auditEntries).where(eq(auditEntries.id, firstId)).get();
+        if (first?.previousHash !== (known?.hash ?? CHAIN_BEGIN)) {
+          throw notFound(`Entry ${firstId} of the audit log as it was written, the first that is not archived yet,`);
+        }
         const added = { entryId: id, hash, archivedAtMs: atMs };
         db.insert(auditAnchors).values(added).run();
         return added;

@@ -193,6 +193,46 @@ describe('An archive of the audit log', () => {
     expect((await checkArchives([second, first])).problem).toMatch(/entries are missing/);
   });
 
+  describe('that is made while the chain is read', () => {
+    const LAST = '2999-01-01T00:00:00Z';
+    /** Once a first page was read, archives up to that entry. */
+    const archivesMeanwhile = async (id: number) => {
+      const { records } = opened;
+      const entry = {
+        ...{ atMs: 1, actor: 'ada', action: 'task.cancel', target: 'a', productKey: null, address: null },
+        ...{ outcome: 'done', before: null, after: null },
+      };
+      await Promise.all(Array.from({ length: 700 }, () => records.addAudit(entry)));
+      const auditChain = records.auditChain.bind(records);
+      let isRead = false;
+      records.auditChain = async (afterId, limit) => {
+        if (isRead) {
+          const [last] = await auditChain(id - 1, 1);
+          if (last?.id === id) await records.anchorAudit({ id, hash: last.hash }, 9);
+          while ((await records.dropArchivedAudit(500)) > 0);
+        }
+        isRead = true;
+        return auditChain(afterId, limit);
+      };
+    };
+
+    it.each([400, 500, 600])('is no gap in it: the check goes on after entry %i', async (id) => {
+      await archivesMeanwhile(id);
+      expect(await verification()).toMatchObject({ fault: null });
+      expect(await verification()).toMatchObject({ entries: 702 - id, fault: null, archived: { id } });
+    });
+
+    it('breaks off the reading for another archive where it takes what was not read yet', async () => {
+      await archivesMeanwhile(600);
+      await expect(chain(LAST)).rejects.toThrow();
+    });
+
+    it('leaves the reading for another archive whole where it takes only what was read', async () => {
+      await archivesMeanwhile(400);
+      expect((await chain(LAST)).trimEnd().split('\n')).toHaveLength(702);
+    });
+  });
+
   it('deletes nothing for who does not have the last entry as it is, and reads only what is old', async () => {
     expect(await chain('2001-01-01T00:00:00Z')).toBe('');
     const refused = await world.post('/v1/audit/archive', { id: 1, hash: 'ab'.repeat(32) });

@@ -37,6 +37,16 @@ describe('Products', () => {
     });
   });
 
+  it.each(['', '  ', 'a\u202eb', 'a'.repeat(65)])('are not renamed to %j, as they are not created so', async (name) => {
+    await world.product([]);
+    const path = `/v1/products/${PRODUCT}`;
+    const before = await world.get(path);
+    expect(await world.call('PATCH', path, { name })).toMatchObject({
+      ...{ status: 400, body: { code: 'invalid-request', errors: [{ field: 'name' }] } },
+    });
+    expect((await world.get(path)).body).toEqual(before.body);
+  });
+
   it('are answered to the one who has created them only: others have idempotency keys of their own', async () => {
     const of = async (name: string) => {
       const { body } = await world.call<{ token: string }>('POST', '/v1/tokens', { name, role: 'admin' });

@@ -2,9 +2,12 @@ import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createReadStream, type ReadStream } from 'node:fs';
 import { mkdir, rm, truncate, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { createServer } from 'node:http';
+import { connect, type AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { pino } from 'pino';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { createDownloadHandler } from '../../api/downloads.js';
 import { createDownloadTokens } from '../../firmware/download-token.js';
 import type { DeviceUpdateRecord } from '../../records/records.js';
 import { rawRequest, readAnswer, type RawAnswer } from './raw-http.js';
@@ -13,6 +16,12 @@ import { PRODUCT, World } from './world.js';
 const BYTES = randomBytes(300_000);
 const SHA256 = createHash('sha256').update(BYTES).digest('hex');
 const HOUR_MS = 3_600_000;
+/** What waits until something else has come about. */
+function gate(): { readonly passed: Promise<void>; readonly open: () => void } {
+  let open = () => undefined as void;
+  const passed = new Promise<void>((resolve) => (open = resolve));
+  return { passed, open: () => open() };
+}
 const encodedLetter = (letter: string) => `%${letter.charCodeAt(0).toString(16)}`;
 
 describe('A firmware download', () => {
@@ -302,6 +311,53 @@ describe('A firmware download', () => {
     socket.destroy();
     await closed;
     expect(stream.destroyed).toBe(true);
+  });
+
+  it.each(['the records', 'the file'])('is forgotten when the device leaves while the wait is for %s', async (what) => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const [reached, leftBehind] = [gate(), gate()];
+    const waitsFor = async (here: string) => {
+      if (here !== what) return;
+      reached.open();
+      await leftBehind.passed;
+    };
+    const file = createReadStream('/dev/zero');
+    let asked = 0;
+    const downloads = createDownloadHandler({
+      records: {
+        getDeviceUpdateById: async (id) => {
+          if (asked++ === 0) await waitsFor('the records');
+          return world.records.getDeviceUpdateById(id);
+        },
+        downloading: () => Promise.resolve(),
+      },
+      store: {
+        read: async () => {
+          await waitsFor('the file');
+          return file;
+        },
+      },
+      tokens: world.tokens,
+      log: pino({ level: 'silent' }),
+    });
+    const gone = gate();
+    const server = createServer((request, response) => {
+      response.once('close', gone.open);
+      downloads(request, response);
+    });
+    onTestFinished(() => void server.close());
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`);
+    await reached.passed;
+    socket.destroy();
+    await gone.passed;
+    const closed = new Promise<void>((resolve) => file.on('error', () => undefined).on('close', () => resolve()));
+    leftBehind.open();
+    await closed;
+    vi.advanceTimersByTime(5_000);
+    expect(asked).toBe(1);
   });
 
   it.each(['cancel', 'end'])('breaks off soon after the %s of its task was accepted', async (what) => {

@@ -87,6 +87,8 @@ describe('The OpenAPI document', () => {
     const { schemas } = document.components;
     for (const [schema, property] of [
       ['CreateProduct', 'productKey'],
+      ['CreateProduct', 'name'],
+      ['ChangeProduct', 'name'],
       ['NewDevice', 'deviceName'],
       ['NewDevice', 'deviceSecret'],
       ['TrustKey', 'publicKey'],

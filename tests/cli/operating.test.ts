@@ -2,6 +2,7 @@ import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { resolvePolicy } from '../../domain/policy.js';
 import { PRODUCT, TOKEN, World } from '../api/world.js';
 import { Terminal, type Result } from './terminal.js';
 
@@ -36,6 +37,23 @@ describe('products and devices', () => {
       /PRODUCT +NAME +TRUSTS +CREATED\n[^]*lamps +Lamp +any firmware +\d{4}-/,
     );
     expect(await json('product list')).toMatchObject({ nextCursor: null });
+  });
+
+  it('say of rebuilt records that it is undecided whom they trust, in the list and each by itself', async () => {
+    const sha256 = 'ab'.repeat(32);
+    const firmware = {
+      ...{ id: 'firmware-of-before', name: 'lamp', productKey: 'rebuilt', module: 'default', version: '2.0.0' },
+      ...{ sizeBytes: 3, signMethod: 'SHA256' as const, sign: sha256, sha256, createdAtMs: 1, verifiedAtMs: 5 },
+    };
+    await world.records.importTask({
+      ...{ id: 'task-of-before', kind: 'verification', status: 'completed', sourceVersions: [], reinitiates: null },
+      ...{ startedBy: 'admin', policy: resolvePolicy('verification'), runId: 'run', createdAtMs: 10, startedAtMs: 11 },
+      ...{ endedAtMs: 12, cancelRequestedAtMs: null, endRequestedAtMs: null, firmware, deviceUpdates: [] },
+    });
+    expect((await ferry('product list')).out).toMatch(/rebuilt .* undecided /);
+    expect((await ferry('product show rebuilt')).out).toMatch(/trusts +undecided\n/);
+    await ferry('product trust rebuilt --any');
+    expect((await ferry('product show rebuilt')).out).toMatch(/trusts +any firmware\n/);
   });
 
   it('registers devices and shows their secrets once', async () => {

@@ -9,6 +9,7 @@ import { verificationRemark, verificationText } from '../../cli/last-verificatio
 import { shellWord } from '../../cli/shell-word.js';
 import { exitCodeOf } from '../../cli/watching.js';
 import { PRODUCT, TOKEN, World } from '../api/world.js';
+import { sourceVersions } from '../../cli/source-versions.js';
 import { Terminal } from './terminal.js';
 
 const execute = promisify(execFile);
@@ -241,6 +242,19 @@ describe('Versions as people write them', () => {
     expect((await ferry('batch', 'lamp@2.0.0', '--from', '2,5')).err).toContain('can be a part of a number');
     const exact = await ferry('batch', 'lamp@2.0.0', '--from-version', '3,1', '--allow-downgrade', '--json');
     expect(JSON.parse(exact.out)).toMatchObject({ sourceVersions: ['3,1'], counts: { total: 1 } });
+  });
+
+  it('with a comma are known also where the product has more versions than a page of them has', async () => {
+    const pages = [['1', '2'], ['3,1'], [null]];
+    const listVersions = (_productKey: string, { cursor = '0' }: { cursor?: string } = {}) => {
+      const [page, next] = [pages[Number(cursor)] ?? [], Number(cursor) + 1];
+      return Promise.resolve({
+        items: page.map((version) => ({ version, devices: 1, claimedBy: null })),
+        nextCursor: next < pages.length ? String(next) : null,
+      });
+    };
+    const found = sourceVersions({ listVersions }, { productKey: PRODUCT, module: 'default' }, { from: ['3,1'] });
+    await expect(found).rejects.toThrow('devices of the product run the version "3,1"');
   });
 
   it('may be named one by one', async () => {

@@ -60,6 +60,25 @@ describe('the audit log', () => {
     }
   });
 
+  it('is not archived where its first entries are lost: they would never be missed', async () => {
+    const { records } = opened;
+    await add('d');
+    const hashes = (await records.auditChain(0, 10)).map(({ hash }) => hash);
+    const archive = (id: number) => records.anchorAudit({ id, hash: hashes[id - 1] ?? '' }, 9);
+    db.exec('DROP TRIGGER audit_entries_stay');
+    const lost = db.prepare('SELECT * FROM audit_entries WHERE id = ?').raw();
+    const put = db.prepare(`INSERT INTO audit_entries VALUES (${'?, '.repeat(11)}?)`);
+    const first = lost.get(1) as unknown[];
+    db.exec('DELETE FROM audit_entries WHERE id = 1');
+    await expect(archive(2)).rejects.toMatchObject({ code: 'not-found', message: expect.stringContaining('Entry 1 ') });
+    expect(await records.auditAnchor()).toBeUndefined();
+    put.run(...first);
+    expect(await archive(2)).toMatchObject({ entryId: 2 });
+    db.exec('DELETE FROM audit_entries WHERE id = 3');
+    await expect(archive(4)).rejects.toMatchObject({ code: 'not-found', message: expect.stringContaining('Entry 3 ') });
+    expect(await records.auditAnchor()).toMatchObject({ entryId: 2 });
+  });
+
   it('goes on from the anchor when all of it was archived', async () => {
     const { records } = opened;
     const last = (await records.auditChain(0, 10)).at(-1);
