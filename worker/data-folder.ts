@@ -53,16 +53,34 @@ export const RESTORING = 'restoring';
 
 /** @throws StartupError when a restore into the data folder was broken off: what it holds may be neither old nor new */
 export async function requireNoHalfRestore(path: string): Promise<void> {
-  const isThere = await stat(join(path, RESTORING)).then(
-    () => true,
-    () => false,
-  );
-  if (!isThere) return;
+  if (!(await isThere(join(path, RESTORING)))) return;
   throw new StartupError(
     `A restore into the data folder ${path} was not finished. Repeat it: ferry restore <backup> --replace. ` +
       `(Or, if the data folder was not touched yet, delete ${join(path, RESTORING)}.)`,
   );
 }
+
+/** The records while a rebuild writes them; one that is broken off leaves it. */
+export const rebuildingPath = (dataDir: string): string => join(dataDir, 'ferry.db.rebuilding');
+
+/**
+ * @throws StartupError when a rebuild of the records was broken off: a service without them would take every open run for
+ * one that nobody wants
+ */
+export async function requireNoHalfRebuild(path: string): Promise<void> {
+  const rebuilding = rebuildingPath(path);
+  if (!(await isThere(rebuilding))) return;
+  throw new StartupError(
+    `A rebuild of the records in the data folder ${path} was not finished. Repeat it: ferry records rebuild. ` +
+      `(Or, if you have put ${join(path, 'ferry.db')} back, delete ${rebuilding}.)`,
+  );
+}
+
+const isThere = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
 
 /** Not Node's own `recursive`: that never returns where the system answers ENOENT for a folder that can't be, as in /proc. */
 async function makeFolder(path: string): Promise<void> {
