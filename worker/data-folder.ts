@@ -76,6 +76,24 @@ export async function requireNoHalfRebuild(path: string): Promise<void> {
   );
 }
 
+/** What each whole backup has, and no data folder. */
+export const MANIFEST = 'manifest.json';
+
+/**
+ * Looks, and changes nothing: a backup stays what it says of itself.
+ *
+ * @throws StartupError when the folder is a backup: started as it is, its runs would go on from where they were, without
+ * what a restore makes safe
+ */
+export async function requireNoBackup(path: string): Promise<void> {
+  if (!(await isThere(join(path, MANIFEST)))) return;
+  throw new StartupError(
+    `FERRY_DATA_DIR: ${path} is a backup, and no service runs on one. Restore it into another folder: ` +
+      `FERRY_DATA_DIR=<new folder> ferry restore ${path}. (Or, if a service has gone on in it already, as older releases ` +
+      `did, delete ${join(path, MANIFEST)}.)`,
+  );
+}
+
 const isThere = (path: string): Promise<boolean> =>
   stat(path).then(
     () => true,

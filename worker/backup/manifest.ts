@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { MANIFEST } from '../data-folder.js';
 import { PROJECT_FOLDER } from '../paths.js';
 import { BackupError } from './backup-error.js';
 
@@ -13,7 +14,6 @@ export const RECORDS = 'ferry.db';
 export const RUNS = 'temporal.db';
 export const ADMIN_TOKEN = 'admin-token';
 export const SECRET_KEYS = 'secret-keys';
-export const MANIFEST = 'manifest.json';
 export const firmwarePath = (sha256: string): string => `files/${sha256.slice(0, 2)}/${sha256.slice(2, 4)}/${sha256}`;
 
 const Sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 in hexadecimal digits');

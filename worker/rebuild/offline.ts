@@ -5,7 +5,7 @@ import { pino } from 'pino';
 import { copyDatabase } from '../../records/sqlite/backup.js';
 import { replaceFile } from '../backup/copying.js';
 import { loadConfig, type Config } from '../config.js';
-import { claimDataFolder, rebuildingPath, requireNoHalfRestore } from '../data-folder.js';
+import { claimDataFolder, rebuildingPath, requireNoBackup, requireNoHalfRestore } from '../data-folder.js';
 import { silenceSdkLog } from '../log.js';
 import { openRecords, secretKeysOf } from '../records.js';
 import { Shutdown } from '../shutdown.js';
@@ -31,6 +31,7 @@ export async function rebuildOffline(env: NodeJS.ProcessEnv, { onSlow, onTask }:
   const log = pino({ level: 'silent' });
   const shutdown = new Shutdown(log);
   try {
+    await requireNoBackup(config.dataDir);
     shutdown.add('data folder', await claimDataFolder(config.dataDir));
     await requireNoHalfRestore(config.dataDir);
     await requireEmpty(config);
