@@ -76,7 +76,7 @@ export async function readManifest(folder: string): Promise<Manifest> {
       `${folder} is no backup: ${MANIFEST} can't be read (${(error as { code?: string }).code ?? String(error)}). Name the folder that "ferry backup" has made.`,
     );
   });
-  const parsed = ManifestSchema.safeParse(jsonOf(text));
+  const parsed = ManifestSchema.safeParse(jsonOf(path, text));
   if (parsed.success) return requireWhole(path, parsed.data);
   const [issue] = parsed.error.issues;
   throw new BackupError(
@@ -92,11 +92,11 @@ function requireWhole(path: string, manifest: Manifest): Manifest {
   return manifest;
 }
 
-function jsonOf(text: string): unknown {
+function jsonOf(path: string, text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    return undefined;
+    throw new BackupError(`${path} is no whole JSON document: it was cut off or changed. Restore another backup.`);
   }
 }
 

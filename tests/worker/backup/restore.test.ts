@@ -126,7 +126,9 @@ describe('a backup that was tampered with, or is not for this Ferry, is refused 
 
   it('a missing manifest, or one that is none', async () => {
     await writeFile(join(backup, 'manifest.json'), '{ "format": 1');
-    expect(await refusal()).toContain('manifest.json is damaged');
+    expect(await refusal()).toMatch(
+      /manifest\.json is no whole JSON document: it was cut off or changed\. Restore another backup\./,
+    );
     await rm(join(backup, 'manifest.json'));
     expect(await refusal()).toMatch(/is no backup: manifest\.json can't be read \(ENOENT\)/);
   });
