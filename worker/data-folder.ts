@@ -53,16 +53,52 @@ export const RESTORING = 'restoring';
 
 /** @throws StartupError when a restore into the data folder was broken off: what it holds may be neither old nor new */
 export async function requireNoHalfRestore(path: string): Promise<void> {
-  const isThere = await stat(join(path, RESTORING)).then(
-    () => true,
-    () => false,
-  );
-  if (!isThere) return;
+  if (!(await isThere(join(path, RESTORING)))) return;
   throw new StartupError(
     `A restore into the data folder ${path} was not finished. Repeat it: ferry restore <backup> --replace. ` +
       `(Or, if the data folder was not touched yet, delete ${join(path, RESTORING)}.)`,
   );
 }
+
+/** The records while a rebuild writes them; one that is broken off leaves it. */
+export const rebuildingPath = (dataDir: string): string => join(dataDir, 'ferry.db.rebuilding');
+
+/**
+ * @throws StartupError when a rebuild of the records was broken off: a service without them would take every open run for
+ * one that nobody wants
+ */
+export async function requireNoHalfRebuild(path: string): Promise<void> {
+  const rebuilding = rebuildingPath(path);
+  if (!(await isThere(rebuilding))) return;
+  throw new StartupError(
+    `A rebuild of the records in the data folder ${path} was not finished. Repeat it: ferry records rebuild. ` +
+      `(Or, if you have put ${join(path, 'ferry.db')} back, delete ${rebuilding}.)`,
+  );
+}
+
+/** What each whole backup has, and no data folder. */
+export const MANIFEST = 'manifest.json';
+
+/**
+ * Looks, and changes nothing: a backup stays what it says of itself.
+ *
+ * @throws StartupError when the folder is a backup: started as it is, its runs would go on from where they were, without
+ * what a restore makes safe
+ */
+export async function requireNoBackup(path: string): Promise<void> {
+  if (!(await isThere(join(path, MANIFEST)))) return;
+  throw new StartupError(
+    `FERRY_DATA_DIR: ${path} is a backup, and no service runs on one. Restore it into another folder: ` +
+      `FERRY_DATA_DIR=<new folder> ferry restore ${path}. (Or, if a service has gone on in it already, as older releases ` +
+      `did, delete ${join(path, MANIFEST)}.)`,
+  );
+}
+
+const isThere = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
 
 /** Not Node's own `recursive`: that never returns where the system answers ENOENT for a folder that can't be, as in /proc. */
 async function makeFolder(path: string): Promise<void> {

@@ -19,7 +19,7 @@ import { adminToken } from './admin-token.js';
 import { createCatchUp } from './backup/catch-up.js';
 import { loadConfigToStart, type Config } from './config.js';
 import { trimmed } from './environment.js';
-import { claimDataFolder, requireNoHalfRestore } from './data-folder.js';
+import { claimDataFolder, requireNoBackup, requireNoHalfRebuild, requireNoHalfRestore } from './data-folder.js';
 import { createDeviceRuns } from './device-runs.js';
 import { createDoctor } from './doctor/doctor.js';
 import { createDownloadUrls } from './download-urls.js';
@@ -127,9 +127,11 @@ async function start(config: Config, { env, log, shutdown, onSlow }: Starting): 
   installSdkLog(log);
   const metrics = createServiceMetrics(VERSION);
 
+  await requireNoBackup(config.dataDir);
   const releaseFolder = await claimDataFolder(config.dataDir);
   shutdown.add('data folder', releaseFolder);
   await requireNoHalfRestore(config.dataDir);
+  await requireNoHalfRebuild(config.dataDir);
   const admin = await adminToken(config.paths.adminToken, config.adminToken);
   const secretKeys = secretKeysOf(config);
   const records = openRecords(config, secretKeys);

@@ -1,9 +1,11 @@
-import { rename } from 'node:fs/promises';
+import { readdirSync, readFileSync } from 'node:fs';
+import { readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { rebuildOffline } from '../../worker/rebuild/offline.js';
 import type { Rebuilt } from '../../worker/rebuild/rebuild.js';
+import { up } from '../../worker/up.js';
 import { Device } from '../e2e/device.js';
 import { Ferry } from '../e2e/ferry.js';
 import { untilRun } from '../support/run-state.js';
@@ -17,6 +19,7 @@ let ferry: Ferry;
 let rebuilt: Rebuilt;
 let before: Dump;
 let after: Dump;
+let brokenOff: BrokenOff;
 const tasks = { verification: '', again: '', holding: '', batch: '', stopped: '' };
 
 type Row = Readonly<Record<string, unknown>>;
@@ -39,6 +42,40 @@ function dump(path: string): Dump {
   db.close();
   return result;
 }
+interface BrokenOff {
+  /** In the data folder at the moment of the kill. */
+  readonly files: readonly string[];
+  /** What a start says then. */
+  readonly start: string;
+  /** The data folder after that. */
+  readonly filesAfterStart: readonly string[];
+}
+
+/** A rebuild that is killed after its first task: it leaves the files as they are at that moment. */
+async function breakOffRebuild(): Promise<BrokenOff> {
+  const env = serviceEnvironment(ferry.folder);
+  const left = new Map<string, Buffer>();
+  const rebuild = rebuildOffline(env, {
+    onSlow: () => undefined,
+    onTask: () => {
+      for (const name of readdirSync(ferry.folder).filter((each) => /^ferry\.db(?!\.lost)/.test(each))) {
+        left.set(name, readFileSync(join(ferry.folder, name)));
+      }
+      throw new Error('killed');
+    },
+  });
+  await expect(rebuild).rejects.toThrow('killed');
+  for (const [name, content] of left) await writeFile(join(ferry.folder, name), content);
+  const start = await up({ ...env, FERRY_LOG_LEVEL: 'fatal' }).then(
+    async (running) => {
+      await running.stop();
+      return 'It has started.';
+    },
+    (error: unknown) => String(error),
+  );
+  return { files: [...left.keys()], start, filesAfterStart: await readdir(ferry.folder) };
+}
+
 const without = (rows: readonly Row[], ...columns: string[]): Row[] =>
   rows.map((row) => Object.fromEntries(Object.entries(row).filter(([column]) => !columns.includes(column))));
 
@@ -114,11 +151,29 @@ beforeAll(async () => {
   const lost = join(ferry.folder, 'ferry.db');
   before = dump(lost);
   for (const end of ['', '-wal', '-shm']) await rename(`${lost}${end}`, `${lost}.lost${end}`).catch(() => undefined);
+  brokenOff = await breakOffRebuild();
   const options = { onSlow: () => undefined, onTask: () => undefined };
   rebuilt = await rebuildOffline(serviceEnvironment(ferry.folder), options);
   after = dump(lost);
 });
 afterAll(() => ferry.stop());
+
+describe('a rebuild that is killed in the middle', () => {
+  it('has written nothing into the database that a service would start on', () => {
+    expect(brokenOff.files).toContain('ferry.db.rebuilding');
+    expect(brokenOff.files.filter((name) => /^ferry\.db(-|$)/.test(name))).toEqual([]);
+  });
+
+  it('keeps the service from starting, which says to repeat it, until it is repeated', () => {
+    expect(brokenOff.start).toMatch(/A rebuild of the records .* was not finished\. Repeat it: ferry records rebuild/);
+    expect(brokenOff.filesAfterStart).not.toContain('ferry.db');
+  });
+
+  it('leaves nothing of its own behind when it was repeated', async () => {
+    const ours = (await readdir(ferry.folder)).filter((name) => name.startsWith('ferry.db.rebuilding'));
+    expect(ours).toEqual([]);
+  });
+});
 
 describe('records that are rebuilt from histories', () => {
   it('hold every task and every device update again', () => {

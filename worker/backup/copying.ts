@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { chmod, mkdir, open, readdir, type FileHandle } from 'node:fs/promises';
+import { chmod, mkdir, open, readdir, rename, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 /** A file by its content. */
@@ -59,6 +59,18 @@ async function digestPieces(
     sizeBytes += bytesRead;
     await take(piece);
   }
+}
+
+/** Puts a file into the place of another, on the same disk: a power cut leaves the one or the other, and that whole. */
+export async function replaceFile(from: string, to: string): Promise<void> {
+  const file = await open(from, 'r+');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(from, to);
+  await syncFolder(dirname(to));
 }
 
 /** Names are durable once their folder is. */

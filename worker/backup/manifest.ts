@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { MANIFEST } from '../data-folder.js';
 import { PROJECT_FOLDER } from '../paths.js';
 import { BackupError } from './backup-error.js';
 
@@ -13,7 +14,6 @@ export const RECORDS = 'ferry.db';
 export const RUNS = 'temporal.db';
 export const ADMIN_TOKEN = 'admin-token';
 export const SECRET_KEYS = 'secret-keys';
-export const MANIFEST = 'manifest.json';
 export const firmwarePath = (sha256: string): string => `files/${sha256.slice(0, 2)}/${sha256.slice(2, 4)}/${sha256}`;
 
 const Sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 in hexadecimal digits');
@@ -76,7 +76,7 @@ export async function readManifest(folder: string): Promise<Manifest> {
       `${folder} is no backup: ${MANIFEST} can't be read (${(error as { code?: string }).code ?? String(error)}). Name the folder that "ferry backup" has made.`,
     );
   });
-  const parsed = ManifestSchema.safeParse(jsonOf(text));
+  const parsed = ManifestSchema.safeParse(jsonOf(path, text));
   if (parsed.success) return requireWhole(path, parsed.data);
   const [issue] = parsed.error.issues;
   throw new BackupError(
@@ -92,11 +92,11 @@ function requireWhole(path: string, manifest: Manifest): Manifest {
   return manifest;
 }
 
-function jsonOf(text: string): unknown {
+function jsonOf(path: string, text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    return undefined;
+    throw new BackupError(`${path} is no whole JSON document: it was cut off or changed. Restore another backup.`);
   }
 }
 

@@ -1,10 +1,10 @@
-import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { mkdir, readdir, realpath, rename, rm, rmdir } from 'node:fs/promises';
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { databaseFault, RecordsFile, type Credentials } from '../../records/sqlite/backup.js';
 import { NO_SECRETS } from '../../records/sealing.js';
 import { openSqliteRecords } from '../../records/sqlite/sqlite-records.js';
 import { loadConfig, type Config } from '../config.js';
-import { claimDataFolder, RESTORING } from '../data-folder.js';
+import { claimDataFolder, requireNoBackup, RESTORING } from '../data-folder.js';
 import { PROJECT_FOLDER } from '../paths.js';
 import { parseKeyFile } from '../secret-keys.js';
 import { endOrphan } from '../temporal/own-process.js';
@@ -48,7 +48,9 @@ const ASIDE = 'before-restore-';
 export async function restore(env: NodeJS.ProcessEnv, options: RestoreOptions): Promise<Restored> {
   const config = loadConfig(env);
   const from = resolve(options.from);
+  await requireApart(from, config.dataDir);
   const manifest = await readManifest(from);
+  await requireNoBackup(config.dataDir);
   const release = await claimDataFolder(config.dataDir);
   try {
     if (!options.replace && (await entriesOf(config.dataDir)).length > 0) {
@@ -70,6 +72,43 @@ export async function restore(env: NodeJS.ProcessEnv, options: RestoreOptions): 
   } finally {
     release();
   }
+}
+
+/**
+ * The backup stays as it is, whatever becomes of the data folder: links are followed, as two paths may be one folder.
+ *
+ * @throws BackupError when one of the folders is the other, or within it
+ */
+async function requireApart(from: string, dataDir: string): Promise<void> {
+  const [backup, data] = [await realPathOf(from), await realPathOf(dataDir)];
+  if (backup === data) {
+    throw new BackupError(
+      `${from} is the data folder itself, and nothing is restored into where it is. Set FERRY_DATA_DIR to another folder, ` +
+        'or name the folder that "ferry backup" has made.',
+    );
+  }
+  if (isWithin(data, backup)) {
+    throw new BackupError(
+      `The data folder ${dataDir} is within the backup ${from}, which stays as it is. Set FERRY_DATA_DIR to a folder outside of it.`,
+    );
+  }
+  if (isWithin(backup, data)) {
+    throw new BackupError(
+      `The backup ${from} is within the data folder ${dataDir}, whose data is replaced. Move the backup out of it, best to another disk, and restore it from there.`,
+    );
+  }
+}
+
+function isWithin(path: string, folder: string): boolean {
+  const way = relative(folder, path);
+  return way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
+}
+
+/** Also of a folder that is still to be made. */
+async function realPathOf(path: string): Promise<string> {
+  return realpath(path).catch(async () =>
+    dirname(path) === path ? path : join(await realPathOf(dirname(path)), basename(path)),
+  );
 }
 
 /** What counts as data: all but the claim, an unfinished restore, and what earlier restores have moved aside. */

@@ -1,15 +1,17 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { appendFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { appendFile, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { backUp } from '../../../worker/backup/back-up.js';
 import type { ManifestFile } from '../../../worker/backup/manifest.js';
 import { restore } from '../../../worker/backup/restore.js';
 import { claimDataFolder } from '../../../worker/data-folder.js';
+import { rebuildOffline } from '../../../worker/rebuild/offline.js';
 import { up } from '../../../worker/up.js';
+import { serviceEnvironment } from '../../support/service-environment.js';
 import { World } from './world.js';
 
 let world: World;
@@ -124,7 +126,9 @@ describe('a backup that was tampered with, or is not for this Ferry, is refused 
 
   it('a missing manifest, or one that is none', async () => {
     await writeFile(join(backup, 'manifest.json'), '{ "format": 1');
-    expect(await refusal()).toContain('manifest.json is damaged');
+    expect(await refusal()).toMatch(
+      /manifest\.json is no whole JSON document: it was cut off or changed\. Restore another backup\./,
+    );
     await rm(join(backup, 'manifest.json'));
     expect(await refusal()).toMatch(/is no backup: manifest\.json can't be read \(ENOENT\)/);
   });
@@ -164,6 +168,69 @@ describe('a backup that was tampered with, or is not for this Ferry, is refused 
 
   const changeFiles = (change: (files: ManifestFile[]) => Partial<ManifestFile>[]) =>
     world.changeManifest(backup, (manifest) => ({ ...manifest, files: change(manifest.files) }));
+});
+
+describe('a backup and the data folder are kept apart', () => {
+  const contents = async (folder: string): Promise<Record<string, string>> => {
+    const names = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((each) => each.isFile());
+    const read = names.map(async ({ parentPath, name }) => [
+      relative(folder, join(parentPath, name)),
+      await readFile(join(parentPath, name), 'base64'),
+    ]);
+    return Object.fromEntries(await Promise.all(read)) as Record<string, string>;
+  };
+  let before: Record<string, string>;
+  beforeEach(async () => {
+    before = await contents(backup);
+  });
+  afterEach(async () => {
+    expect(await contents(backup)).toEqual(before);
+    // A folder beside it is what data would have been moved aside to.
+    expect((await entries(world.folder)).filter((name) => name.startsWith('backup.'))).toEqual([]);
+  });
+
+  it('a service does not start on a backup, says how to restore it, and leaves it as it is', async () => {
+    const started = up(serviceEnvironment(backup, { TEMPORAL_CLI: '/bin/false' }));
+    await expect(started).rejects.toThrow(
+      `FERRY_DATA_DIR: ${backup} is a backup, and no service runs on one. Restore it into another folder: FERRY_DATA_DIR=<new folder> ferry restore ${backup}`,
+    );
+  });
+
+  it('the records of a backup are not rebuilt in it', async () => {
+    const rebuilt = rebuildOffline({ FERRY_DATA_DIR: backup }, { onSlow: () => undefined, onTask: () => undefined });
+    await expect(rebuilt).rejects.toThrow('is a backup, and no service runs on one');
+  });
+
+  it.each([false, true])('a restore of the data folder into itself is refused (--replace: %s)', async (replace) => {
+    const link = world.path('link');
+    await symlink(backup, link);
+    for (const dataDir of [backup, link]) {
+      const restored = restore({ FERRY_DATA_DIR: dataDir }, { from: backup, replace });
+      await expect(restored).rejects.toThrow(/is the data folder itself.*Set FERRY_DATA_DIR to another folder/);
+    }
+  });
+
+  it('a restore into a folder within the backup is refused, also by way of a link', async () => {
+    await symlink(world.folder, world.path('link'));
+    for (const dataDir of [join(backup, 'data', 'ferry'), world.path('link', 'backup', 'data')]) {
+      const restored = restore({ FERRY_DATA_DIR: dataDir }, { from: backup });
+      await expect(restored).rejects.toThrow(/data folder .* is within the backup .*Set FERRY_DATA_DIR to a folder/);
+    }
+  });
+
+  it('a restore of a backup within the data folder is refused: it would be moved aside with the data', async () => {
+    const restored = restore({ FERRY_DATA_DIR: world.folder }, { from: backup, replace: true });
+    await expect(restored).rejects.toThrow(/backup .* is within the data folder .*Move the backup out of it/);
+    expect(await entries(world.folder)).toEqual(['backup', 'data']);
+  });
+
+  it('a restore into another backup is refused, also with --replace', async () => {
+    const other = world.path('other');
+    await backUp(world.env, { to: other });
+    const restored = restore({ FERRY_DATA_DIR: other }, { from: backup, replace: true });
+    await expect(restored).rejects.toThrow(`${other} is a backup, and no service runs on one`);
+    expect(await entries(other)).toContain('manifest.json');
+  });
 });
 
 describe('a restore that was killed', () => {
