@@ -71,11 +71,13 @@ const plainName = (max: number) =>
     .min(1)
     .openapi({ pattern: /^[^\p{C}]*[^\p{C}\s][^\p{C}]*$/u.source });
 
-export const ProductParams = z.strictObject({ productKey: z.string() });
-export const TrustedKeyParams = z.strictObject({ productKey: z.string(), keyId: z.string() });
-export const DeviceParams = z.strictObject({ productKey: z.string(), deviceName: z.string() });
-export const IdParams = z.strictObject({ id: z.string() });
-export const TaskDeviceParams = z.strictObject({ id: z.string(), deviceName: z.string() });
+/** Of a path: what breaks the other rules of its kind is not there, but a long one would fill answers and the audit log. */
+const pathId = z.string().max(64);
+export const ProductParams = z.strictObject({ productKey: pathId });
+export const TrustedKeyParams = z.strictObject({ productKey: pathId, keyId: pathId });
+export const DeviceParams = z.strictObject({ productKey: pathId, deviceName: pathId });
+export const IdParams = z.strictObject({ id: pathId });
+export const TaskDeviceParams = z.strictObject({ id: pathId, deviceName: pathId });
 
 export const PageQuery = z.strictObject({
   limit: numberParameter({ min: 1, max: 500, standard: 50 }),
