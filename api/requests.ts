@@ -64,12 +64,13 @@ const plainText = (max: number) =>
     .string()
     .trim()
     .max(max)
-    .regex(/^[^\p{C}]*$/u, 'must not have control or formatting characters');
+    .regex(/^[^\p{C}]*$/u, 'must not have control or formatting characters')
+    .regex(/^[^\uFFFD]*$/u, 'must not have U+FFFD, which stands for bytes that are not UTF-8; send it as UTF-8');
 /** Blanks at its ends do not count. */
 const plainName = (max: number) =>
   plainText(max)
     .min(1)
-    .openapi({ pattern: /^[^\p{C}]*[^\p{C}\s][^\p{C}]*$/u.source });
+    .openapi({ pattern: /^[^\p{C}\uFFFD]*[^\p{C}\uFFFD\s][^\p{C}\uFFFD]*$/u.source });
 
 /** Of a path: what breaks the other rules of its kind is not there, but a long one would fill answers and the audit log. */
 const pathId = z.string().max(64);

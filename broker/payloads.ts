@@ -54,7 +54,6 @@ export function parseVersionReport(payload: Uint8Array): VersionReport | undefin
   const module = parseModule(params?.module);
   const version = trimmed(params?.version);
   if (module === undefined || typeof version !== 'string' || !isVersion(version)) return undefined;
-  if (version.includes('\uFFFD')) return undefined; // was no UTF-8
   return { module: module ?? DEFAULT_MODULE, version };
 }
 
