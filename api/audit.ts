@@ -32,16 +32,18 @@ interface AuditDeps {
   readonly now: () => number;
 }
 
-/** The log is for ever: strangers leave no more than this in it. */
+/** The log is for ever: strangers leave no more than this in it, and so do requests of one token that it does not allow. */
 const STRANGERS_AN_HOUR = 30;
+const FORBIDDEN_AN_HOUR = 30;
 const HOUR_SECONDS = 3_600;
 
 /**
  * Writes down every request that changes something, or was to: also those that are refused. Of those who send no valid
- * token, the first ones of an hour; all of them are counted.
+ * token, the first ones of an hour; all of them are counted. Of what a token does not allow, its first ones of an hour.
  */
 export function auditRequests({ records, actionOf, strangers, log, now }: AuditDeps): MiddlewareHandler<ApiEnv> {
   const noted = new RateLimiterMemory({ points: STRANGERS_AN_HOUR, duration: HOUR_SECONDS });
+  const forbidden = new RateLimiterMemory({ points: FORBIDDEN_AN_HOUR, duration: HOUR_SECONDS });
   return async (c, next) => {
     await next();
     const pattern = matchedRoutes(c).findLast(({ method }) => method === c.req.method)?.path;
@@ -53,7 +55,8 @@ export function auditRequests({ records, actionOf, strangers, log, now }: AuditD
     // What is held back for sending rubbish must not fill the log with it.
     if (refusal?.code === 'too-many-requests') return;
     if (c.get('isRepeat') === true) return;
-    if (isStranger && !(await isWithin(noted))) return;
+    if (isStranger && !(await isWithin(noted, 'all'))) return;
+    if (!isStranger && refusal?.code === 'forbidden' && !(await isWithin(forbidden, c.get('principal').id))) return;
     const answer = await answerOf(c.res);
     const draft = draftOf(c, { action, atMs: now(), answer });
     tellNews(log, draft, answer);
@@ -63,8 +66,8 @@ export function auditRequests({ records, actionOf, strangers, log, now }: AuditD
   };
 }
 
-const isWithin = (limit: RateLimiterMemory): Promise<boolean> =>
-  limit.consume('all').then(
+const isWithin = (limit: RateLimiterMemory, who: string): Promise<boolean> =>
+  limit.consume(who).then(
     () => true,
     () => false,
   );
@@ -82,12 +85,15 @@ function draftOf(c: Context<ApiEnv>, { action, atMs, answer }: Asked): AuditDraf
     atMs,
     actor: principal?.name ?? 'unknown',
     action,
-    target: targetOf(c, isDone ? answer : undefined),
-    productKey: c.req.param('productKey') ?? productOf(answer) ?? principal?.productKey ?? null,
+    target: targetOf(c, isDone ? answer : undefined)?.slice(0, TARGET_CHARACTERS_MAX) ?? null,
+    productKey:
+      c.req.param('productKey')?.slice(0, TARGET_CHARACTERS_MAX) ?? productOf(answer) ?? principal?.productKey ?? null,
     address: addressOf(c),
     outcome: isDone ? 'done' : (stringOf(answer?.['code']) ?? String(c.res.status)),
     before: textOf(c.get('before')),
-    after: isDone ? textOf(afterOf(c, answer)) : textOf({ detail: answer?.['detail'] }),
+    after: isDone
+      ? textOf(afterOf(c, answer))
+      : textOf({ detail: stringOf(answer?.['detail'])?.slice(0, TEXT_CHARACTERS_MAX) }),
   };
 }
 
@@ -137,6 +143,8 @@ const afterOf = (c: Context<ApiEnv>, answer: Json | undefined): unknown => {
 /** Never written down, whatever answer they are in. */
 const SECRETS = new Set(['deviceSecret', 'secret', 'token', 'hash', 'link']);
 const TEXT_CHARACTERS_MAX = 500;
+/** Longer than the target of anything that exists: a product key and a device name. */
+const TARGET_CHARACTERS_MAX = 128;
 const LIST_MAX = 20;
 
 /** The answer with its lists cut short and without its secrets. */

@@ -64,18 +64,21 @@ const plainText = (max: number) =>
     .string()
     .trim()
     .max(max)
-    .regex(/^[^\p{C}]*$/u, 'must not have control or formatting characters');
+    .regex(/^[^\p{C}]*$/u, 'must not have control or formatting characters')
+    .regex(/^[^\uFFFD]*$/u, 'must not have U+FFFD, which stands for bytes that are not UTF-8; send it as UTF-8');
 /** Blanks at its ends do not count. */
 const plainName = (max: number) =>
   plainText(max)
     .min(1)
-    .openapi({ pattern: /^[^\p{C}]*[^\p{C}\s][^\p{C}]*$/u.source });
+    .openapi({ pattern: /^[^\p{C}\uFFFD]*[^\p{C}\uFFFD\s][^\p{C}\uFFFD]*$/u.source });
 
-export const ProductParams = z.strictObject({ productKey: z.string() });
-export const TrustedKeyParams = z.strictObject({ productKey: z.string(), keyId: z.string() });
-export const DeviceParams = z.strictObject({ productKey: z.string(), deviceName: z.string() });
-export const IdParams = z.strictObject({ id: z.string() });
-export const TaskDeviceParams = z.strictObject({ id: z.string(), deviceName: z.string() });
+/** Of a path: what breaks the other rules of its kind is not there, but a long one would fill answers and the audit log. */
+const pathId = z.string().max(64);
+export const ProductParams = z.strictObject({ productKey: pathId });
+export const TrustedKeyParams = z.strictObject({ productKey: pathId, keyId: pathId });
+export const DeviceParams = z.strictObject({ productKey: pathId, deviceName: pathId });
+export const IdParams = z.strictObject({ id: pathId });
+export const TaskDeviceParams = z.strictObject({ id: pathId, deviceName: pathId });
 
 export const PageQuery = z.strictObject({
   limit: numberParameter({ min: 1, max: 500, standard: 50 }),

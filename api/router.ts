@@ -23,19 +23,39 @@ export function invalidRequest(problems: readonly FieldProblem[]): FerryError {
 
 /** What zod found, as fields and sentences. */
 export function fieldProblems({ issues }: Pick<ZodError, 'issues'>, target: string): FieldProblem[] {
-  return issues.flatMap((issue) => {
+  return issues.filter(isOwnRule).flatMap((issue) => {
     const path = issue.path.map(String);
     if (issue.code === 'unrecognized_keys') {
       return issue.keys
         .slice(0, NAMED_PROBLEMS_MAX)
         .map((key) => ({ field: [...path, key].join('.'), message: 'is not known here' }));
     }
-    return [{ field: path.join('.') || (target === 'json' ? 'body' : target), message: sentence(issue) }];
+    return [
+      {
+        field: path.join('.') || (target === 'json' ? 'body' : target),
+        message: isTwice(issue, target) ? TWICE : sentence(issue),
+      },
+    ];
   });
 }
 
+const TWICE = 'is given twice; give it once';
+/** The parser of a query makes a list of what is repeated. */
+const isTwice = (issue: Issue, target: string): boolean =>
+  target === 'query' && issue.code === 'invalid_type' && issue.message.endsWith('received array');
+
+/** Without the bound of whole numbers as such, where a field has a bound of its own, which is narrower. */
+function isOwnRule(issue: Issue, _: number, issues: readonly Issue[]): boolean {
+  const isAnyBound =
+    (issue.code === 'too_big' && issue.maximum === Number.MAX_SAFE_INTEGER) ||
+    (issue.code === 'too_small' && issue.minimum === Number.MIN_SAFE_INTEGER);
+  return !isAnyBound || !issues.some((other) => other !== issue && other.path.join('.') === issue.path.join('.'));
+}
+
+type Issue = ZodError['issues'][number];
+
 /** Our own messages stand; zod's are put into the words of all others, by the rule that was broken. */
-function sentence(issue: ZodError['issues'][number]): string {
+function sentence(issue: Issue): string {
   if (!/^(Invalid|Too (big|small))\b/.test(issue.message)) return issue.message;
   switch (issue.code) {
     case 'invalid_type':

@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { CsvError, parse } from 'csv-parse';
 import { Readable } from 'node:stream';
+import { delimiterOf } from '../domain/table-text.js';
 import { invalidRequest } from './router.js';
 
 /** A line of a table, with the number that a text editor shows beside it; a cell with line ends ends there. */
@@ -13,13 +14,6 @@ export interface SheetLine {
 const ROW_CHARACTERS_MAX = 4_096;
 /** Some hundreds of the shortest rows: each costs the parser up to 50 microseconds, and others wait meanwhile. */
 const SLICE_CHARACTERS = 1_024;
-
-const DELIMITERS = [',', ';', '\t'] as const;
-
-/** What stands between the cells of the header; a comma where the header has one cell. */
-function delimiterOf(header: string): string {
-  return DELIMITERS.find((delimiter) => header.includes(delimiter)) ?? ',';
-}
 
 /**
  * The lines of a table, without those that are blank or have empty cells only. Takes commas, semicolons or tabs, any line

@@ -1,4 +1,4 @@
-import { findNodeAtLocation, parse as parseLeniently, parseTree, type ParseError } from 'jsonc-parser';
+import { findNodeAtLocation, parse as parseLeniently, parseTree, type Node, type ParseError } from 'jsonc-parser';
 import { DEFAULT_MODULE, isModule, isVersion } from '../domain/names.js';
 import type { DigestMethod, Firmware } from '../records/records.js';
 
@@ -54,7 +54,6 @@ export function parseVersionReport(payload: Uint8Array): VersionReport | undefin
   const module = parseModule(params?.module);
   const version = trimmed(params?.version);
   if (module === undefined || typeof version !== 'string' || !isVersion(version)) return undefined;
-  if (version.includes('\uFFFD')) return undefined; // was no UTF-8
   return { module: module ?? DEFAULT_MODULE, version };
 }
 
@@ -191,10 +190,19 @@ function parseId(value: unknown, payload: Uint8Array, key: string): MessageId | 
 /** A number as its message spells it. */
 function numberText(payload: Uint8Array, key: string): NumberText | undefined {
   const text = textOf(payload).replace(CONTROLS, ' ');
-  const tree = parseTree(text, [], LENIENT);
-  const node = tree && findNodeAtLocation(tree, [key]);
+  const node = memberOf(text, key);
   if (node?.type !== 'number' || node.length > ID_CHARACTERS_MAX) return undefined;
   return { number: text.slice(node.offset, node.offset + node.length) };
+}
+
+/** Undefined also in what is nested too deeply for the tree, which takes fewer levels than JavaScript's own parser. */
+function memberOf(text: string, key: string): Node | undefined {
+  try {
+    const tree = parseTree(text, [], LENIENT);
+    return tree && findNodeAtLocation(tree, [key]);
+  } catch {
+    return undefined;
+  }
 }
 
 /** As JSON has it. */

@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { deviceNameProblem } from '../domain/names.js';
-import { isDeviceNameHeading, plainCell } from '../domain/table-text.js';
+import { isDeviceNameHeading, LINE_END, nameOn } from '../domain/table-text.js';
 import { readText } from './input-file.js';
 import { UsageError } from './usage-error.js';
 
@@ -19,11 +19,8 @@ const parseMore = (text: string, before: readonly string[] = []): string[] => [.
  * `deviceName` are skipped, and what our exports put before a name that a spreadsheet would take for a formula.
  */
 export async function readNames(path: string): Promise<string[]> {
-  const lines = (await readText(path)).split(/\r\n|\n|\r/);
-  const names = lines
-    .map((line) => (line.split(/[,;\t]/, 1)[0] ?? '').trim())
-    .map((cell) => plainCell(cell.replace(/^"(.*)"$/, '$1').trim()))
-    .filter((name) => name !== '' && !name.startsWith('#') && !isDeviceNameHeading(name));
+  const lines = (await readText(path)).split(LINE_END);
+  const names = lines.map(nameOn).filter((name) => name !== '' && !name.startsWith('#') && !isDeviceNameHeading(name));
   if (names.length === 0) throw new UsageError(`The file ${path} names no device.`);
   return names;
 }

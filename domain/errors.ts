@@ -75,7 +75,11 @@ export class FerryError extends Error {
 export const invalidField = (field: string, message: string): FerryError =>
   new FerryError('invalid-request', `${field}: ${message}`, { errors: [{ field, message }] satisfies FieldProblem[] });
 
-export const notFound = (what: string): FerryError => new FerryError('not-found', `${what} does not exist.`);
+/** Ids come from outside, and may be as long as a request line; what exists is told in fewer characters. */
+const WHAT_CHARACTERS_MAX = 240;
+
+export const notFound = (what: string): FerryError =>
+  new FerryError('not-found', `${what.slice(0, WHAT_CHARACTERS_MAX)} does not exist.`);
 
 /** The refusal of a write for which the disk has no room, or which it does not allow. */
 export const storageUnavailable = (reason: string): FerryError =>

@@ -10,8 +10,8 @@ const DEVICE_NAME = /^(?!\.+$)[A-Za-z0-9_.:@-]{1,64}$/;
 const MODULE = /^[A-Za-z0-9_.-]{1,64}$/;
 /** Device secrets are HMAC keys; vendor tools write them as letters and digits. */
 const DEVICE_SECRET = /^[\x21-\x7e]{8,128}$/;
-/** No control characters; no quotes and backslashes, since C devices find JSON keys by text search [protocol]. */
-const VERSION = /^[^\p{C}\s"\\]([^\p{C}"\\]{0,62}[^\p{C}\s"\\])?$/u;
+/** No U+FFFD, which stands for bytes that were no UTF-8: no device can confirm it. No control characters; no quotes and backslashes, since C devices find JSON keys by text search [protocol]. */
+const VERSION = /^[^\p{C}\uFFFD\s"\\]([^\p{C}\uFFFD"\\]{0,62}[^\p{C}\uFFFD\s"\\])?$/u;
 
 /** Characters as a person counts them: code points, not UTF-16 units. */
 export const countCharacters = (text: string): number => Array.from(text).length;
@@ -41,7 +41,7 @@ export const deviceNameProblem = rule(
 export const moduleProblem = rule(MODULE, 'must be 1 to 64 English letters, digits, "_", "-" or "."');
 export const versionProblem = rule(
   VERSION,
-  'must be 1 to 64 characters without control characters, quotes or backslashes, and no blank at either end',
+  'must be 1 to 64 characters without control characters, quotes, backslashes or U+FFFD (send it as UTF-8), and no blank at either end',
 );
 export const deviceSecretProblem = rule(DEVICE_SECRET, 'must be 8 to 128 printable ASCII characters without blanks');
 

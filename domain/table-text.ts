@@ -12,6 +12,20 @@ function encodingOf([first, second]: Uint8Array): 'utf-16le' | 'utf-16be' | 'utf
   return 'utf-8';
 }
 
+/** Any line end, also of old spreadsheets. */
+export const LINE_END = /\r\n|\n|\r/;
+
+const DELIMITERS = [',', ';', '\t'] as const;
+
+/** What stands between the cells of the header; a comma where the header has one cell. */
+export const delimiterOf = (header: string): string =>
+  DELIMITERS.find((delimiter) => header.includes(delimiter)) ?? ',';
+
+/** The name in the first cell of a line, whatever separates its cells; without quotes, and as our exports had it before. */
+export const nameOn = (line: string): string => plainCell(unquoted((line.split(/[,;\t]/, 1)[0] ?? '').trim()).trim());
+
+export const unquoted = (cell: string): string => cell.replace(/^"(.*)"$/, '$1');
+
 /** Without the quote that exports put before a cell which a spreadsheet would take for a formula. */
 export const plainCell = (cell: string): string => cell.replace(/^'(?=[=+\-@])/, '');
 

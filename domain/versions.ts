@@ -76,7 +76,8 @@ function compareLetters(a: string, b: string): number | undefined {
 /** A version with a digit, taken apart; undefined for words and for hashes, which have no order. */
 function parse(text: string): Version | undefined {
   if (isHash(text)) return undefined;
-  const found = /^([^0-9]*)([0-9].*)$/su.exec(text);
+  const commit = COMMIT.exec(text);
+  const found = /^([^0-9]*)([0-9].*)$/su.exec(text.slice(0, commit?.index));
   if (!found) return undefined;
   const [, before = '', rest = ''] = found;
   const prefix = before
@@ -90,22 +91,41 @@ function parse(text: string): Version | undefined {
   const numbers = /^[0-9]+(?:\.[0-9]+)*/.exec(plain)?.[0] ?? '';
   const values = numbers.split('.').map(BigInt);
   const scheme = !numbers.includes('.') ? 'counter' : isYear(values[0]) ? 'date' : 'dotted';
-  return { prefix, scheme, numbers: values, suffixes: suffixesOf(plain.slice(numbers.length)) };
+  const suffixes = suffixesOf(plain.slice(numbers.length));
+  if (commit && !rest.includes('+')) suffixes.push(...commitSuffixes(text, commit));
+  return { prefix, scheme, numbers: values, suffixes };
 }
 
 const isYear = (number: bigint | undefined): boolean => number !== undefined && number >= 1970n && number < 2200n;
 
-/** A date, 20240115 or 2024-01-15, written as 2024.01.15; everything else as it is. */
+/** A date, 20240115 or 2024-01-15, written as 2024.01.15, and 2024-01 as 2024.01; everything else as it is. */
 const withDots = (text: string): string =>
-  text.replace(/^((?:19|20|21)[0-9]{2})([-_/]?)(0[1-9]|1[0-2])\2(0[1-9]|[12][0-9]|3[01])(?![0-9])/, '$1.$3.$4');
+  text
+    .replace(/^((?:19|20|21)[0-9]{2})([-_/]?)(0[1-9]|1[0-2])\2(0[1-9]|[12][0-9]|3[01])(?![0-9])/, '$1.$3.$4')
+    // Also 2024-13, which is no month: it must stay behind 2024-12.
+    .replace(/^(19[7-9][0-9]|2[01][0-9]{2})[-_/]([0-9]+)/, '$1.$2');
 
 /** A commit's hash: hexadecimal digits, among them letters and digits, as git abbreviates it. */
 const isHash = (text: string): boolean =>
   /^(?=.*[a-f])(?=.*[0-9])[0-9a-f]{7,64}$/i.test(text) && !/^[0-9]+[a-z]$/i.test(text);
 
+/**
+ * A commit's hash within a version, as git abbreviates it, also with git's `g` before it or in brackets. It may have digits
+ * only when that `g` is there; else it needs a letter and a digit, and what begins with a date is no hash.
+ */
+const COMMIT =
+  /(?:[([{]|(?<![\p{L}\p{N}]))(?:g(?<described>[0-9a-f]{7,40})|(?=[0-9]*[a-f])(?=[a-f]*[0-9])(?!(?:19|20|21)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01]))(?<bare>[0-9a-f]{7,40}))(?![\p{L}\p{N}])[)\]}]?/iu;
+
+/** The hash is a word that has no order, whatever its digits are. What stands behind it counts where the hash is the same. */
+function commitSuffixes(text: string, commit: RegExpExecArray): Suffix[] {
+  const hash = (commit.groups?.['described'] ?? commit.groups?.['bare'] ?? '').toLowerCase();
+  const [behind = ''] = text.slice(commit.index + commit[0].length).split('+', 1);
+  return [{ word: `#${hash}`, number: undefined }, ...suffixesOf(behind)];
+}
+
 const SUFFIX = /[\s._/-]*(~?)[\s._/-]*([^0-9\s._~/-]*)[\s._/-]*([0-9]+)?/gu;
 
-/** `-rc.1` is the word `rc` with 1; `b` is a word without a number; `-14-g2414721` is a number, then a word. */
+/** `-rc.1` is the word `rc` with 1; `b` is a word without a number; `-14-g24c` is a number, then a word. */
 function suffixesOf(text: string): Suffix[] {
   const suffixes: Suffix[] = [];
   for (const [, tilde = '', letters = '', number] of text.toLowerCase().matchAll(SUFFIX)) {
@@ -114,7 +134,7 @@ function suffixesOf(text: string): Suffix[] {
       suffixes.push({ word, number: number === undefined ? undefined : BigInt(number) });
     }
   }
-  // Git's own description ends with the commit's hash, which adds nothing to the count of commits before it.
+  // A hash that is too short to be told by its length; git writes its description with a count before it.
   const hash = suffixes.findIndex(({ word }, i) => i > 0 && /^g[0-9a-f]*$/.test(word));
   return hash < 0 ? suffixes : suffixes.slice(0, hash);
 }

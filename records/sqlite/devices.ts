@@ -379,7 +379,7 @@ function registeredBy({ db, sealer }: Connection, registration: string, devicesM
   if (rows.length < devicesMax) {
     throw new FerryError(
       'registration-changed',
-      `Idempotency-Key: this request has registered its ${devicesMax} device(s) already, and ${devicesMax - rows.length} of them got another secret since; the secrets of then are not answered again. Rotate the secrets of devices that need one.`,
+      `Idempotency-Key: this request has registered its ${devicesMax} device(s) already, and ${devicesMax - rows.length} of them got another secret or name since, or were deleted; the secrets of then are not answered again. Rotate the secrets of devices that need one, and register deleted ones in a new request.`,
     );
   }
   return rows.map((row) => ({

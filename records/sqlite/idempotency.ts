@@ -62,3 +62,8 @@ function keep({ db }: Pick<Connection, 'db'>, { idempotency, atMs }: Keyed, reso
 export const forgetIdempotencyKeys = ({ db }: Pick<Connection, 'db'>, beforeMs: number): void => {
   db.delete(idempotencyKeys).where(lt(idempotencyKeys.createdAtMs, beforeMs)).run();
 };
+
+/** Of what is deleted, so that a repeat does not answer what has the same id since. */
+export const forgetIdempotencyKeysOf = ({ db }: Pick<Connection, 'db'>, resource: string): void => {
+  db.delete(idempotencyKeys).where(eq(idempotencyKeys.resource, resource)).run();
+};

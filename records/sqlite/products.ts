@@ -6,6 +6,7 @@ import type { Device, Product, Records } from '../records.js';
 import type { Connection } from './connection.js';
 import { deviceLists } from './device-lists.js';
 import { deviceOwner } from './device-secrets.js';
+import { forgetIdempotencyKeysOf } from './idempotency.js';
 import { deviceCounts, devices, deviceUpdates, deviceVersions, firmware, products, tasks, tokens } from './schema.js';
 
 type ProductRecords = Pick<Records, 'changeProduct' | 'deleteProduct' | 'renameDevice' | 'deleteDevice'>;
@@ -61,6 +62,8 @@ export function productRecords(connection: Connection): ProductRecords {
         const product = requireProduct(connection, productKey);
         requireUnused(connection, productKey);
         const isProduct = eq(products.productKey, productKey);
+        // A repeat of its creation would answer another product, which got the same key since.
+        forgetIdempotencyKeysOf(connection, productKey);
         if (isNamedByRecords(connection, productKey)) {
           db.update(products).set({ deletedAtMs: atMs }).where(isProduct).run();
         } else {

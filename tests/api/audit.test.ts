@@ -79,6 +79,32 @@ describe('The audit log', () => {
     ]);
   });
 
+  it('has ids and reasons that are cut short, however long the path is', async () => {
+    const long = 'x'.repeat(14_000);
+    const paths = [`tasks/${long}/cancel`, `tasks/x/devices/${long}/cancel`, `products/${long}/devices`];
+    for (const path of paths) {
+      const { status } = await world.post(`/v1/${path}`, path.startsWith('products') ? { deviceName: 'a' } : undefined);
+      expect([400, 404]).toContain(status);
+    }
+    const { body: viewer } = await world.post<{ token: string }>('/v1/tokens', { name: 'Vera', role: 'viewer' });
+    await world.send('POST', `/v1/tasks/${long}/cancel`, { headers: { authorization: `Bearer ${viewer.token}` } });
+    const log = await entries();
+    expect(log.filter(({ outcome }) => outcome !== 'done')).toHaveLength(4);
+    expect(Math.max(...log.map((entry) => JSON.stringify(entry).length))).toBeLessThan(2_000);
+  });
+
+  it('has the first 30 requests an hour that a token does not allow, of each token', async () => {
+    const tokenOf = async (name: string) =>
+      (await world.post<{ token: string }>('/v1/tokens', { name, role: 'viewer' })).body.token;
+    const add = (token: string) =>
+      world.send('POST', '/v1/products', { headers: { authorization: `Bearer ${token}` } });
+    const [vera, otto] = [await tokenOf('Vera'), await tokenOf('Otto')];
+    for (let i = 0; i < 35; i++) expect((await add(vera)).status).toBe(403);
+    await add(otto);
+    expect(await entries('?actor=Vera&limit=500')).toHaveLength(30);
+    expect(await entries('?actor=Otto')).toHaveLength(1);
+  });
+
   it('has downgrades that were allowed', async () => {
     await world.runs('lamp-1', '3.0.0');
     const firmwareId = await world.firmware('2.0.0');

@@ -98,7 +98,9 @@ describe('A registration that is repeated', () => {
     await world.post(path('secret', 'n1'), {});
     const { status, body } = await register();
     expect({ status, code: body.code }).toEqual({ status: 409, code: 'registration-changed' });
-    expect(body.detail).toMatch(/2 device\(s\) already, and 1 of them got another secret since/);
+    expect(body.detail).toMatch(
+      /2 device\(s\) already, and 1 of them got another secret or name since, or were deleted/,
+    );
     await world.post(path('secret', 'n2'), {});
     expect((await register()).status).toBe(409);
   });

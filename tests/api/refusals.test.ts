@@ -1,3 +1,4 @@
+import { POLICY_BOUNDS } from '../../domain/policy.js';
 import { gzipSync } from 'node:zlib';
 import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -37,6 +38,7 @@ describe('The message of a malformed request', () => {
     ['GET', '/v1/products?limit=501', undefined, 'limit: must be at most 500'],
     ['GET', '/v1/products?limit=0', undefined, 'limit: must be at least 1'],
     ['GET', '/v1/products?limit=1.5', undefined, 'limit: must be a whole number'],
+    ['GET', '/v1/products?limit=1&limit=2', undefined, 'limit: is given twice; give it once'],
     ['GET', '/v1/products?limit=ten', undefined, 'limit: must be a number'],
     ['GET', '/v1/products?limit=0x10', undefined, 'limit: must be a number'],
     ['GET', '/v1/tasks?status=gone', undefined, 'status: must be pending, awaiting-approval, running, paused'],
@@ -54,6 +56,24 @@ describe('The message of a malformed request', () => {
     const { body: answer } = await world.call<ProblemBody>(method, path, body);
     expect(answer.detail).toContain(message);
   });
+
+  it('names the bound of the field for a number that is larger than any', async () => {
+    const body = `{"deviceNames":["lamp-1"],"policy":{"soakMs":9007199254740993}}`;
+    const init = { body, headers: JSON_TYPE };
+    const { body: answer } = await world.send<ProblemBody>('POST', '/v1/firmware/x/verifications', init);
+    expect(answer.errors).toEqual([{ field: 'policy.soakMs', message: `must be at most ${POLICY_BOUNDS.soakMs.max}` }]);
+  });
+});
+
+describe('The media type of a request', () => {
+  it.each(['application/json ; charset=utf-8', 'application/json;charset="a;b"', 'Application/JSON'])(
+    'may be spelt %j',
+    async (type) => {
+      const init = { body: '{}', headers: { 'content-type': type } };
+      const { status, body } = await world.send<ProblemBody>('POST', '/v1/products', init);
+      expect({ status, detail: body.detail }).toEqual({ status: 400, detail: 'name: is required' });
+    },
+  );
 });
 
 describe('A malformed request', () => {

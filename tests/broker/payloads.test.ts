@@ -21,6 +21,17 @@ const sha256 = 'cd'.repeat(32);
 const firmware = { sizeBytes: 300_000, version: '2.0.0', module: 'default', sign: md5, signMethod: 'MD5' as const };
 const URL_SHORT = 'http://10.0.0.1:8080/files/x';
 
+describe('a payload that is nested deeply behind a number that JavaScript can not hold', () => {
+  const payload = bytes(`{"id":12345678901234567890,"x":${'['.repeat(25_000)}${']'.repeat(25_000)},"params":{}}`);
+  const clock = bytes(`{"deviceSendTime":12345678901234567890,"x":${'['.repeat(25_000)}${']'.repeat(25_000)}}`);
+
+  it('is read without that number, and nothing is thrown', () => {
+    expect(parseFirmwareQuery(payload)).toEqual({ id: '0', module: 'default' });
+    expect(parsePlatformMessage(payload)).toEqual({ replyTo: null });
+    expect(parseClockQuery(clock)).toBeUndefined();
+  });
+});
+
 describe('any payload', () => {
   // What grows with the square of the length takes many seconds for each of these.
   it.each([

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { connectionLines } from '../../console/pages/devices/connection-lines.js';
-import { withoutNames } from '../../console/pages/dialogs/parse-names.js';
+import { parseTyped } from '../../console/pages/devices/typed-devices.js';
+import { parseNames, withoutNames } from '../../console/pages/dialogs/parse-names.js';
+import { deviceNameProblem } from '../../domain/names.js';
 
 describe('A list of device names', () => {
   it('loses the names that were refused, and keeps every other line', () => {
@@ -11,6 +13,42 @@ describe('A list of device names', () => {
 
   it('that loses them all is a list of none, which is not the whole fleet', () => {
     expect(withoutNames('nope-1\nnope-2\n', ['nope-1', 'nope-2'])).toBe('deviceName');
+  });
+});
+
+describe('A list of device names that is pasted', () => {
+  const parse = (text: string) => parseNames(text, deviceNameProblem);
+
+  it('may be a row of our own export, whose name a spreadsheet would take for a formula', () => {
+    expect(parse('deviceName,protocol\n\'@gw-1,mqtt\n"\'-7",mqtt')).toEqual({
+      names: ['@gw-1', '-7'],
+      invalidLines: [],
+    });
+    expect(withoutNames("'@gw-1,mqtt\nL-2", ['@gw-1'])).toBe('L-2');
+  });
+
+  it.each(['Device Name\nL-1', '\n\ndeviceName\nL-1', '# of today\nL-1'])(
+    'has no device in the first lines of %j',
+    (text) => {
+      expect(parse(text)).toEqual({ names: ['L-1'], invalidLines: [] });
+    },
+  );
+
+  it('may have the line ends of old spreadsheets', () => {
+    expect(parse('L-1\rL-2\r\nL-3')).toEqual({ names: ['L-1', 'L-2', 'L-3'], invalidLines: [] });
+  });
+});
+
+describe('Devices that are typed in', () => {
+  it.each(['deviceName;protocol\nL-1;mqtt', 'Device Name,protocol\nL-1,mqtt', '"device_name"\tprotocol\nL-1\tmqtt'])(
+    'get no second heading above that of %j',
+    (text) => {
+      expect(parseTyped(text)).toEqual({ csv: `${text}\n`, count: 1, addedLines: 0 });
+    },
+  );
+
+  it('get a heading where there is none, whatever ends the lines', () => {
+    expect(parseTyped('L-1\rL-2')).toEqual({ csv: 'deviceName\nL-1\nL-2\n', count: 2, addedLines: 1 });
   });
 });
 

@@ -61,7 +61,10 @@ describe('a version', () => {
   it.each(['1.0.0', 'V1.0 (build 3)', '2024-01-01', '固件1', '1', 'x'.repeat(64)])('may be %j', (version) => {
     expect(versionProblem(version)).toBeUndefined();
   });
-  it.each(['', ' 1', '1 ', 'a"b', 'a\\b', 'a\nb', 'x'.repeat(65), 'a\u202eb'])('must not be %j', (version) => {
-    expect(versionProblem(version)).toBeDefined();
-  });
+  it.each(['', ' 1', '1 ', 'a"b', 'a\\b', 'a\nb', 'x'.repeat(65), 'a\u202eb', '1.0\uFFFD'])(
+    'must not be %j',
+    (version) => {
+      expect(versionProblem(version)).toBeDefined();
+    },
+  );
 });

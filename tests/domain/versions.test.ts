@@ -45,6 +45,16 @@ describe('the order of versions', () => {
     ['2147', '2200'],
     ['8u202-b08', '8u202-b09'],
     ['1.2.3-eu-4', '1.2.3-eu-5'],
+    ['1.2.3-9f3c2d1', '1.2.4-1a2b3c4'],
+    ['1.2.3.9f3c2d1', '1.2.4.1a2b3c4'],
+    ['1.2.3-rc1-g9f3c2d1', '1.2.3-rc2-g1a2b3c4'],
+    ['20240115-9f3c2d1', '20240116-1a2b3c4'],
+    ['1.2.3-20241201', '1.2.3-20241202'],
+    ['1.2.3-20241201b1', '1.2.3-20241202a1'],
+    ['1.2.3-beta1', '1.2.3-rc2'],
+    ['2024.02', '2024-12'],
+    ['2024.2', '2024-12'],
+    ['2024-12', '2024-13'],
   ])('%s is older than %s', (older, newer) => {
     expect(compareVersions(older, newer)).toBeLessThan(0);
     expect(compareVersions(newer, older)).toBeGreaterThan(0);
@@ -58,6 +68,10 @@ describe('the order of versions', () => {
     ['01.02', '1.2'],
     ['V2.0', 'v2'],
     ['version 1.2', '1.2'],
+    ['2024-12', '2024.12'],
+    ['2024-02', '2024.2'],
+    ['1.2.3-g9f3c2d1', '1.2.3 (9F3C2D1)'],
+    ['1.2.3+9f3c2d1', '1.2.3+1a2b3c4'],
   ])('%s and %s are equal in order', (a, b) => {
     expect(compareVersions(a, b)).toBe(0);
   });
@@ -78,6 +92,18 @@ describe('the order of versions', () => {
     ['1.0-5', '1.0-p5'],
     ['A', '1.0'],
     ['', '1.0'],
+    ['1.2.3-9f3c2d1', '1.2.3-1a2b3c4'],
+    ['1.2.3-g9f3c2d1', '1.2.3-g1a2b3c4'],
+    ['1.2.3-g9312345', '1.2.3-g1312345'],
+    ['1.2.3.9f3c2d1', '1.2.3.1a2b3c4'],
+    ['1.2.3_9f3c2d1', '1.2.3_1a2b3c4'],
+    ['1.2.3 (9f3c2d1)', '1.2.3 (1a2b3c4)'],
+    ['1.2.3(9f3c2d1)', '1.2.3(1a2b3c4)'],
+    ['1.2.3-9f3c2d1-dirty', '1.2.3-1a2b3c4-dirty'],
+    ['1.2.3-14-g9f3c2d1', '1.2.3-14-g1a2b3c4'],
+    ['1.2.3-9f3c2d1', '1.2.3'],
+    ['fw-9f3c2d1', 'fw-1a2b3c4'],
+    ['g9f3c2d1', 'g1a2b3c4'],
   ])('%s and %s have no order, since their schemes are unlike', (a, b) => {
     expect(compareVersions(a, b)).toBeUndefined();
     expect(compareVersions(b, a)).toBeUndefined();
@@ -88,7 +114,26 @@ describe('the order of versions', () => {
   const anyVersion = fc.oneof(
     fc.string({ unit: 'grapheme' }),
     fc
-      .array(fc.constantFrom('1', '02', '2024', '20240115', '.', '-', '~', '+', 'v', 'rc', 'b', 'eu', 'g1a', ' '))
+      .array(
+        fc.constantFrom(
+          '1',
+          '02',
+          '2024',
+          '20240115',
+          '.',
+          '-',
+          '~',
+          '+',
+          'v',
+          'rc',
+          'b',
+          'eu',
+          'g1a',
+          '9f3c2d1',
+          'g1a2b3c4',
+          ' ',
+        ),
+      )
       .map((parts) => parts.join('')),
   );
 

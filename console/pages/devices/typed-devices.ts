@@ -1,4 +1,5 @@
 import { ApiError } from '../../../api/client-core.js';
+import { delimiterOf, isDeviceNameHeading, LINE_END, unquoted } from '../../../domain/table-text.js';
 
 const HEADER = 'deviceName';
 
@@ -12,10 +13,11 @@ interface TypedDevices {
 
 /** Names, one a line, or CSV. No line is left out, so that each keeps its number. */
 export function parseTyped(text: string): TypedDevices {
-  const lines = text.split(/\r?\n/).map((line) => line.trim());
+  const lines = text.split(LINE_END).map((line) => line.trim());
   const filled = lines.filter((line) => line !== '');
-  const cells = (filled[0] ?? '').split(',').map((cell) => cell.trim().replace(/^"(.*)"$/, '$1'));
-  const added = cells.includes(HEADER) ? [] : [HEADER];
+  const [first = ''] = filled;
+  const cells = first.split(delimiterOf(first)).map((cell) => unquoted(cell.trim()).trim());
+  const added = cells.some(isDeviceNameHeading) ? [] : [HEADER];
   return {
     csv: `${[...added, ...lines].join('\n')}\n`,
     count: filled.length - (1 - added.length),

@@ -1,9 +1,10 @@
-const LINE_END = /\r?\n/;
+import { isDeviceNameHeading, LINE_END, nameOn } from '../../../domain/table-text.js';
+
 const HEADER = 'deviceName';
-const nameOn = (line: string): string => (line.split(/[,;\t]/)[0] ?? '').trim().replace(/^"(.*)"$/, '$1');
 
 /**
- * Device names from a pasted list or a CSV file: one a line, the first column counts; a header `deviceName` is skipped.
+ * Device names from a pasted list or a CSV file: one a line, the first column counts; headings, `#` comments and blank
+ * lines are skipped, as the command line does it.
  *
  * @returns the names, each once, and the numbers of lines (from 1) that hold none
  */
@@ -15,7 +16,7 @@ export function parseNames(
   const invalidLines: number[] = [];
   text.split(LINE_END).forEach((line, i) => {
     const name = nameOn(line);
-    if (name === '' || (i === 0 && name === HEADER)) return;
+    if (name === '' || name.startsWith('#') || isDeviceNameHeading(name)) return;
     if (problemOf(name) === undefined) names.add(name);
     else invalidLines.push(i + 1);
   });

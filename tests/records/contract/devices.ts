@@ -56,6 +56,26 @@ export function describeDevices(ground: () => Ground): void {
       });
     });
 
+    it('say that a device of a repeated registration may have been deleted', async () => {
+      const key = { key: 'k1', fingerprint: 'f1' };
+      const device = { deviceName: 'a', deviceSecret: 'secret-of-a', protocol: 'mqtt' as const };
+      await records.registerDevices(build.productKey, [device], 1, key);
+      await records.deleteDevice({ productKey: build.productKey, deviceName: 'a' });
+      await expect(records.registerDevices(build.productKey, [device], 2, key)).rejects.toMatchObject({
+        code: 'registration-changed',
+        message: expect.stringMatching(/or were deleted.*register deleted ones in a new request/) as string,
+      });
+    });
+
+    it('never answer a product for the creation of a deleted one that had its key', async () => {
+      const idempotency = { key: 'k1', fingerprint: 'f1' };
+      const first = { productKey: 'kettles', name: 'first', createdAtMs: 1 };
+      await records.createProduct(first, idempotency);
+      await records.deleteProduct('kettles', 2);
+      await records.createProduct({ ...first, name: 'second' });
+      await expect(records.createProduct(first, idempotency)).rejects.toMatchObject({ code: 'product-exists' });
+    });
+
     it('keep a device online when an older connection of it ends', async () => {
       await build.devices(['a']);
       const key = { productKey: build.productKey, deviceName: 'a' };
