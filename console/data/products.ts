@@ -10,6 +10,10 @@ const PRODUCTS_MAX = 500;
 export const useProducts = () =>
   useQuery({ queryKey: keys.products, queryFn: () => api.listProducts({ limit: PRODUCTS_MAX }), staleTime: 60_000 });
 
+/** Undefined while products are loaded. */
+export const useProductOf = (productKey: string) =>
+  useProducts().data?.items.find((product) => product.productKey === productKey);
+
 export function useCreateProduct() {
   const client = useQueryClient();
   return useOneAtATime({

@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Device } from '../e2e/device.js';
+import { violationsOf } from './accessibility.js';
 import { Ground } from './ground.js';
 
 /* What waits, and what is under way: shown wherever an operator would look for it. */
 
 let ground: Ground;
 let devices: Device[];
+let firmwareId: string;
 let batchId: string;
 let ada: string;
 const PRODUCT = 'lamps';
@@ -24,8 +26,8 @@ beforeAll(async () => {
     ),
   );
   for (const device of devices) await device.runs('1.0.0');
-  const { id } = (await ferry.addFirmware(PRODUCT, 'lamp', '2.0.0')).body;
-  const verification = await ferry.post<{ id: string }>(`/v1/firmware/${id}/verifications`, {
+  firmwareId = (await ferry.addFirmware(PRODUCT, 'lamp', '2.0.0')).body.id;
+  const verification = await ferry.post<{ id: string }>(`/v1/firmware/${firmwareId}/verifications`, {
     deviceNames: ['lamp-1'],
   });
   await devices[0]?.update();
@@ -33,7 +35,7 @@ beforeAll(async () => {
   ada = await ground.operator('Ada', 'operator');
   const batch = await ferry.call<{ id: string }>(
     'POST',
-    `/v1/firmware/${id}/batch-updates`,
+    `/v1/firmware/${firmwareId}/batch-updates`,
     { sourceVersions: ['1.0.0'] },
     { authorization: `Bearer ${ada}` },
   );
@@ -110,6 +112,36 @@ describe('A batch that waits for a second operator', () => {
   });
 });
 
+describe('Firmware of a product of which nobody has decided whose firmware it takes', () => {
+  it('is marked in the list and on its page, with what to do, until somebody has decided', async () => {
+    const page = await ground.signedIn('/');
+    // As of records that were rebuilt.
+    await page.route('**/v1/products?*', async (route) => {
+      const response = await route.fetch();
+      const { items } = (await response.json()) as { items: object[] };
+      await route.fulfill({ response, json: { items: items.map((item) => ({ ...item, trustUndecided: true })) } });
+    });
+    const mark = page.getByText('Trust undecided', { exact: true });
+    const remedy = page.getByRole('alert').getByText('The records were rebuilt.');
+    for (const path of ['/firmware', `/firmware/${firmwareId}`]) {
+      await page.goto(path);
+      await mark.waitFor();
+      await remedy.waitFor();
+      expect(await violationsOf(page), path).toEqual([]);
+    }
+    await page.unroute('**/v1/products?*');
+    for (const path of ['/firmware', `/firmware/${firmwareId}`]) {
+      const products = page.waitForResponse(/\/v1\/products\?/);
+      await page.goto(path);
+      await products;
+      await page.getByRole('table').first().waitFor();
+      expect(await mark.count(), path).toBe(0);
+    }
+    expect(page.faults).toEqual([]);
+    await page.context().close();
+  });
+});
+
 describe('A page', () => {
   it('goes on live when the service has lost the changes that it knew of, also if it had seen none', async () => {
     const page = await ground.signedIn('/');
@@ -152,6 +184,27 @@ describe('The devices', () => {
     await page.getByRole('link', { name: 'lamp-3' }).click();
     await page.getByText('it may not sign in').waitFor();
     await page.context().close();
+  });
+
+  it('whose name two units use say when, and from which addresses', async () => {
+    const { ferry } = ground;
+    const { body } = await ferry.post<{ devices: { deviceSecret: string }[] }>(`/v1/products/${PRODUCT}/devices`, {
+      devices: [{ deviceName: 'lamp-4' }],
+    });
+    const secret = body.devices[0]?.deviceSecret ?? '';
+    const units: Device[] = [];
+    // Each new one takes the connection from the one before: the third time, that is a name clash.
+    for (let n = 0; n < 4; n++) units.push(await Device.connect(ferry.mqttUrl, PRODUCT, 'lamp-4', secret));
+    const path = `/v1/products/${PRODUCT}/devices/lamp-4`;
+    await ferry.until<{ nameClash: object | null }>(path, ({ nameClash }) => nameClash !== null);
+    const page = await ground.signedIn(`/devices/${PRODUCT}/lamp-4`);
+    await page.getByText('Two units use this name').waitFor();
+    expect(await page.getByRole('definition').allInnerTexts()).toContainEqual(
+      expect.stringMatching(/ · 127\.0\.0\.1$/),
+    );
+    expect(page.faults).toEqual([]);
+    await page.context().close();
+    for (const unit of units) await unit.leave();
   });
 
   it('are all there again once the filter is taken away, and the search is empty', async () => {

@@ -64,7 +64,7 @@ function Facts({ device }: { device: DeviceDetailAnswer }) {
     ...(device.lastRefusedSignIn
       ? [[texts.refusedSignIn, <Refused key="refused" of={device.lastRefusedSignIn} />] as const]
       : []),
-    ...(device.nameClash ? [[texts.nameClash, <Time key="clash" at={device.nameClash.at} />] as const] : []),
+    ...(device.nameClash ? [[texts.nameClash, <NameClash key="clash" of={device.nameClash} />] as const] : []),
     [texts.registered, <Time key="created" at={device.createdAt} />],
   ] as const;
   return (
@@ -84,6 +84,15 @@ function Refused({ of: { at, reason, address } }: { of: NonNullable<DeviceDetail
   return (
     <>
       {texts.refusals[reason]} · <Time at={at} /> · {address}
+    </>
+  );
+}
+
+/** When the two units last took the connection from each other, and where they came from. */
+function NameClash({ of: { at, addresses } }: { of: NonNullable<DeviceDetailAnswer['nameClash']> }) {
+  return (
+    <>
+      <Time at={at} /> · {[...new Set(addresses)].join(', ')}
     </>
   );
 }

@@ -11,8 +11,10 @@ import { usePaging } from '../../components/paging.js';
 import { Panel } from '../../components/panel.js';
 import { ProblemAlert } from '../../components/problem-alert.js';
 import { FirmwareStatus } from '../../components/status.js';
+import { TrustUndecidedAlert, TrustUndecidedMark } from '../../components/trust-undecided.js';
 import { Time } from '../../components/time.js';
 import { useFirmware } from '../../data/firmware.js';
+import { useProductOf } from '../../data/products.js';
 import { useTasks } from '../../data/tasks.js';
 import { useFormat } from '../../texts/format.js';
 import { useTexts } from '../../texts/language.js';
@@ -39,14 +41,21 @@ function Details({ firmware }: { firmware: FirmwareDetailAnswer }) {
   const { firmwareDetails: texts } = useTexts();
   const paging = usePaging();
   const columns = useTaskColumns();
+  const product = useProductOf(firmware.productKey);
   const tasks = useTasks({ ...paging.page, firmwareId: firmware.id });
   return (
     <>
       <PageHeader
         title={`${firmware.name} ${firmware.version}`}
-        mark={<FirmwareStatus firmware={firmware} />}
+        mark={
+          <>
+            <FirmwareStatus firmware={firmware} />
+            <TrustUndecidedMark product={product} />
+          </>
+        }
         actions={firmware.deletedAt === null && <Actions firmware={firmware} />}
       />
+      {firmware.deletedAt === null && <TrustUndecidedAlert product={product} />}
       {(firmware.file === 'corrupt' || firmware.file === 'missing') && (
         <Alert
           type="error"

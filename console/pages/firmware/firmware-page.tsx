@@ -14,6 +14,7 @@ import { usePaging } from '../../components/paging.js';
 import { ProblemAlert } from '../../components/problem-alert.js';
 import { ProductChooser, useProduct } from '../../components/product-chooser.js';
 import { FirmwareStatus } from '../../components/status.js';
+import { TrustUndecidedAlert, TrustUndecidedMark } from '../../components/trust-undecided.js';
 import { useUrlState } from '../../components/url-state.js';
 import { useFirmwareList } from '../../data/firmware.js';
 import { useFormat } from '../../texts/format.js';
@@ -50,7 +51,8 @@ interface FirmwareListProps {
   readonly product: ProductAnswer;
 }
 
-function FirmwareList({ chooser, product: { productKey, trustedKeys } }: FirmwareListProps) {
+function FirmwareList({ chooser, product }: FirmwareListProps) {
+  const { productKey, trustedKeys } = product;
   const { firmware: texts } = useTexts();
   const format = useFormat();
   const [get, set] = useUrlState();
@@ -63,6 +65,7 @@ function FirmwareList({ chooser, product: { productKey, trustedKeys } }: Firmwar
     <>
       <PageHeader
         title={texts.title}
+        mark={<TrustUndecidedMark product={product} />}
         text={quota ? texts.quota(format.number(quota.used), format.number(quota.max)) : texts.text}
         actions={
           <>
@@ -73,6 +76,7 @@ function FirmwareList({ chooser, product: { productKey, trustedKeys } }: Firmwar
           </>
         }
       />
+      <TrustUndecidedAlert product={product} />
       <PagedTable
         label={texts.title}
         query={query}

@@ -19,6 +19,7 @@ export const words = {
     cancelled: 'Cancelled',
     rejected: 'Rejected',
   },
+  trustUndecided: 'Trust undecided',
   firmwareStatus: { unverified: 'Unverified', verifying: 'Verifying', verified: 'Verified' },
   count: {
     pending: 'Pending',

@@ -20,6 +20,7 @@ export const words: Texts['words'] = {
     cancelled: '已取消',
     rejected: '已驳回',
   },
+  trustUndecided: '信任未定',
   firmwareStatus: { unverified: '未验证', verifying: '验证中', verified: '已验证' },
   count: {
     pending: '待升级',
