@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openTestRecords, type TestRecords } from '../support/records.js';
 import { Builder } from './builder.js';
 
-/* What looks at a whole fleet does it in parts: others have their turn meanwhile. */
+/* What looks at a whole fleet does it in parts, or in another thread: others have their turn meanwhile. */
 
 const DEVICES = 25_000;
 const nameOf = (i: number) => `lamp-${String(i).padStart(5, '0')}`;
@@ -96,5 +96,22 @@ describe('a list of devices that a filter leaves few of', () => {
     const { value } = await list({ search: '0000' }, { limit: 500 });
     expect(value.items).toHaveLength(10 + 2);
     expect(value.nextCursor).toBeNull();
+  });
+});
+
+describe('the look at all counts', () => {
+  it('is another thread’s work, and finds what is wrong', async () => {
+    expect(await opened.records.bookkeepingFaults()).toMatchObject([]);
+    const db = new Database(opened.path);
+    db.exec('UPDATE device_counts SET devices = devices + 1');
+    db.exec('UPDATE version_counts SET devices = devices + 1');
+    db.close();
+    const { value, turns } = await watched(() => opened.records.bookkeepingFaults());
+    const { productKey } = build;
+    expect(value).toEqual([
+      { kind: 'device-counts-wrong', productKey },
+      { kind: 'version-counts-wrong', productKey },
+    ]);
+    expect(turns).toBeGreaterThan(10);
   });
 });
