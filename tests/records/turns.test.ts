@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openTestRecords, type TestRecords } from '../support/records.js';
@@ -115,3 +116,27 @@ describe('the look at all counts', () => {
     expect(turns).toBeGreaterThan(10);
   });
 });
+
+describe('a batch of many devices', () => {
+  it('leaves nothing of its log for the next commit to write back', async () => {
+    const own = await openTestRecords();
+    try {
+      const large = new Builder(own.records);
+      await large.product();
+      const names = Array.from({ length: 10_000 }, (_, i) => nameOf(i));
+      await large.devices(names);
+      await Promise.all(names.map((name) => large.runs(name, '1.0.0')));
+      await large.batch(await large.verified('2.0.0'), ['1.0.0']);
+      expect(framesNotWrittenBack(own.path)).toBe(0);
+    } finally {
+      await own.close();
+    }
+  });
+});
+
+/** In the header of the log's index: how many frames there are, and how many of them are in the database too. */
+function framesNotWrittenBack(path: string): number {
+  const index = readFileSync(`${path}-shm`);
+  const [FRAMES, WRITTEN_BACK] = [16, 96];
+  return index.readUInt32LE(FRAMES) - index.readUInt32LE(WRITTEN_BACK);
+}
