@@ -47,7 +47,7 @@ export function createDeviceHistory(records: Pick<Records, 'getTask' | 'listAudi
 
   /** The first one who did it: later requests for the same changed nothing. */
   async function actorOf(target: string, action: string): Promise<string | null> {
-    const { items } = await records.listAudit({ target }, { limit: ENTRIES_MAX });
-    return items.findLast((entry) => entry.action === action && entry.outcome === 'done')?.actor ?? null;
+    const { items } = await records.listAudit({ target, action }, { limit: ENTRIES_MAX });
+    return items.findLast(({ outcome }) => outcome === 'done')?.actor ?? null;
   }
 }

@@ -136,7 +136,7 @@ export function deviceRecords(connection: Connection): DeviceRecords {
     installedVersion: async ({ productKey, deviceName }, module) =>
       reports.installed.get({ productKey, deviceName, module }),
 
-    listDevices: async (productKey, filter, page) => listDevices(productKey, filter, page),
+    listDevices,
 
     async deviceSecret({ productKey, deviceName }) {
       const row = secretOf.get({ productKey, deviceName });

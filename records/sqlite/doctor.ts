@@ -1,9 +1,10 @@
 import type { Statement } from 'better-sqlite3';
 import { and, eq, isNull, sql } from 'drizzle-orm';
 import type { BookkeepingFault, Records } from '../records.js';
+import { readAside } from './aside.js';
 import { isUniqueViolation, type Connection } from './connection.js';
 import { NOTHING_TOLD } from './outbox.js';
-import { claims, deviceUpdates, firmware, tasks } from './schema.js';
+import { claims, firmware, tasks } from './schema.js';
 import type { WriteContext } from './write-queue.js';
 
 type DoctorRecords = Pick<
@@ -12,40 +13,37 @@ type DoctorRecords = Pick<
 >;
 
 /** As domain `isStopped`: what is being stopped holds no version, though its run has not ended. */
-const IS_STOPPED = sql.raw(`(tasks.ended_at_ms IS NOT NULL OR tasks.cancel_requested_at_ms IS NOT NULL
-  OR tasks.end_requested_at_ms IS NOT NULL OR json_extract(tasks.approval, '$.decision') IS 'rejected')`);
+const IS_STOPPED = `(tasks.ended_at_ms IS NOT NULL OR tasks.cancel_requested_at_ms IS NOT NULL
+  OR tasks.end_requested_at_ms IS NOT NULL OR json_extract(tasks.approval, '$.decision') IS 'rejected')`;
 
-const COUNTED = sql`(SELECT
-  sum(${deviceUpdates.status} = 'pending') AS pending, sum(${deviceUpdates.status} = 'notified') AS notified,
-  sum(${deviceUpdates.status} = 'upgrading') AS upgrading, sum(${deviceUpdates.outcome} IS 'succeeded') AS succeeded,
-  sum(${deviceUpdates.outcome} IS 'failed') AS failed, sum(${deviceUpdates.status} = 'cancelled') AS cancelled,
-  count(*) AS total, ${deviceUpdates.taskId} AS task_id FROM ${deviceUpdates} GROUP BY ${deviceUpdates.taskId})`;
+const COUNTED = `(SELECT
+  sum(status = 'pending') AS pending, sum(status = 'notified') AS notified,
+  sum(status = 'upgrading') AS upgrading, sum(outcome IS 'succeeded') AS succeeded,
+  sum(outcome IS 'failed') AS failed, sum(status = 'cancelled') AS cancelled,
+  count(*) AS total, task_id FROM device_updates GROUP BY task_id)`;
 
-/** What the records can find out about themselves. These look at everything: for the doctor, not for requests. */
+const WRONG_COUNTS = `SELECT tasks.id AS taskId FROM tasks LEFT JOIN ${COUNTED} c ON c.task_id = tasks.id
+  WHERE tasks.forgotten_at_ms IS NULL AND (tasks.pending, tasks.notified, tasks.upgrading, tasks.succeeded, tasks.failed, tasks.cancelled, tasks.total)
+    IS NOT (coalesce(c.pending, 0), coalesce(c.notified, 0), coalesce(c.upgrading, 0), coalesce(c.succeeded, 0),
+      coalesce(c.failed, 0), coalesce(c.cancelled, 0), coalesce(c.total, 0))`;
+
+const LEAKED_CLAIMS = `SELECT task_id AS taskId, source_version AS sourceVersion
+  FROM claims JOIN tasks ON tasks.id = claims.task_id
+  WHERE released_at_ms IS NULL AND ${IS_STOPPED}`;
+
+const MISSING_CLAIMS = `SELECT tasks.id AS taskId, v.value AS sourceVersion, other.task_id AS heldBy
+  FROM tasks JOIN firmware ON firmware.id = tasks.firmware_id, json_each(tasks.source_versions) v
+  LEFT JOIN claims own ON own.task_id = tasks.id AND own.source_version = v.value AND own.released_at_ms IS NULL
+  LEFT JOIN claims other ON other.product_key = tasks.product_key AND other.module = firmware.module
+    AND other.source_version = v.value AND other.released_at_ms IS NULL
+  WHERE tasks.kind = 'batch' AND tasks.ended_at_ms IS NULL AND NOT ${IS_STOPPED} AND own.task_id IS NULL`;
+
+const FORGOTTEN_TASKS = 'SELECT id FROM tasks WHERE forgotten_at_ms IS NOT NULL';
+
+/** What the records can find out about themselves. This looks at everything, in a thread of its own. */
 export function doctorRecords(connection: Connection): DoctorRecords {
   const { db, sqlite, writes } = connection;
   const counters = triggerCounters(connection);
-  const isForgotten = sqlite
-    .prepare<[string], number>('SELECT 1 FROM tasks WHERE id = ? AND forgotten_at_ms IS NOT NULL')
-    .pluck();
-  const wrongCounts = () =>
-    db.all<{ id: string }>(sql`SELECT tasks.id AS id FROM tasks LEFT JOIN ${COUNTED} c ON c.task_id = tasks.id
-      WHERE tasks.forgotten_at_ms IS NULL AND (tasks.pending, tasks.notified, tasks.upgrading, tasks.succeeded, tasks.failed, tasks.cancelled, tasks.total)
-        IS NOT (coalesce(c.pending, 0), coalesce(c.notified, 0), coalesce(c.upgrading, 0), coalesce(c.succeeded, 0),
-          coalesce(c.failed, 0), coalesce(c.cancelled, 0), coalesce(c.total, 0))`);
-  const leaked = () =>
-    db.all<{ taskId: string; sourceVersion: string }>(sql`SELECT task_id AS taskId, source_version AS sourceVersion
-      FROM claims JOIN tasks ON tasks.id = claims.task_id
-      WHERE released_at_ms IS NULL AND ${IS_STOPPED}`);
-  const missing = () =>
-    db.all<{ taskId: string; sourceVersion: string; heldBy: string | null }>(sql`
-      SELECT tasks.id AS taskId, v.value AS sourceVersion, other.task_id AS heldBy
-      FROM tasks JOIN firmware ON firmware.id = tasks.firmware_id, json_each(tasks.source_versions) v
-      LEFT JOIN claims own ON own.task_id = tasks.id AND own.source_version = v.value AND own.released_at_ms IS NULL
-      LEFT JOIN claims other ON other.product_key = tasks.product_key AND other.module = firmware.module
-        AND other.source_version = v.value AND other.released_at_ms IS NULL
-      WHERE tasks.kind = 'batch' AND tasks.ended_at_ms IS NULL AND NOT ${IS_STOPPED} AND own.task_id IS NULL`);
-
   return {
     tellAgain: (taskId) =>
       writes.run(() => {
@@ -64,21 +62,22 @@ export function doctorRecords(connection: Connection): DoctorRecords {
     },
 
     async bookkeepingFaults() {
-      return [
-        ...wrongCounts().map(({ id }): BookkeepingFault => ({ kind: 'counts-wrong', taskId: id })),
-        ...leaked().map((row): BookkeepingFault => ({ kind: 'claim-leaked', ...row })),
-        ...missing().map((row): BookkeepingFault => ({ kind: 'claim-missing', ...row })),
-        ...counters.failures.wrong
-          .all()
-          .filter((taskId) => !isForgotten.get(taskId))
-          .map((taskId): BookkeepingFault => ({ kind: 'failure-counts-wrong', taskId })),
-        ...counters.devices.wrong
-          .all()
-          .map((productKey): BookkeepingFault => ({ kind: 'device-counts-wrong', productKey })),
-        ...counters.versions.wrong
-          .all()
-          .map((productKey): BookkeepingFault => ({ kind: 'version-counts-wrong', productKey })),
+      const { failures, devices, versions } = counters;
+      const looks: readonly (readonly [BookkeepingFault['kind'], string])[] = [
+        ['counts-wrong', WRONG_COUNTS],
+        ['claim-leaked', LEAKED_CLAIMS],
+        ['claim-missing', MISSING_CLAIMS],
+        ['failure-counts-wrong', `SELECT * FROM (${failures.wrong}) WHERE taskId NOT IN (${FORGOTTEN_TASKS})`],
+        ['device-counts-wrong', devices.wrong],
+        ['version-counts-wrong', versions.wrong],
       ];
+      const found = await readAside(
+        sqlite.name,
+        looks.map(([, query]) => query),
+      );
+      return looks.flatMap(([kind], n) =>
+        (found[n] ?? []).map((row) => ({ kind, ...(row as object) }) as BookkeepingFault),
+      );
     },
 
     repairBookkeeping: (fault, atMs) =>
@@ -106,7 +105,7 @@ function recountTask({ db }: Connection, taskId: string, { nextChange, touched }
   db.run(sql`UPDATE tasks SET (pending, notified, upgrading, succeeded, failed, cancelled, total) =
     (SELECT coalesce(sum(pending), 0), coalesce(sum(notified), 0), coalesce(sum(upgrading), 0),
       coalesce(sum(succeeded), 0), coalesce(sum(failed), 0), coalesce(sum(cancelled), 0), coalesce(sum(total), 0)
-      FROM ${COUNTED} WHERE task_id = ${taskId}), change = ${nextChange()} WHERE id = ${taskId}`);
+      FROM ${sql.raw(COUNTED)} WHERE task_id = ${taskId}), change = ${nextChange()} WHERE id = ${taskId}`);
   return true;
 }
 
@@ -143,7 +142,8 @@ function repairClaim({ db }: Connection, fault: ClaimFault, atMs: number): boole
 
 /** Counts that triggers keep: where they differ from counting, and how they are made anew. */
 interface Counter {
-  readonly wrong: Statement<[], string>;
+  /** A query. */
+  readonly wrong: string;
   readonly drop: Statement<[string]>;
   readonly count: Statement<[string]>;
 }
@@ -156,32 +156,41 @@ function recount({ drop, count }: Counter, key: string): true {
 
 function triggerCounters({ sqlite }: Connection): Record<'failures' | 'devices' | 'versions', Counter> {
   const counter = (kept: KeptCounts): Counter => {
-    const { table, by, counted, value, from } = kept;
+    const { table, by, name, counted, value, from } = kept;
     const columns = [by, ...counted].join(', ');
     const found = `SELECT ${columns}, count(*) AS ${value} FROM ${from} GROUP BY ${columns}`;
     const stored = `SELECT ${columns}, ${value} FROM ${table} WHERE ${value} <> 0`;
     return {
-      wrong: sqlite
-        .prepare<[], string>(
-          `SELECT DISTINCT ${by} FROM (
-            SELECT * FROM (${found} EXCEPT ${stored}) UNION ALL SELECT * FROM (${stored} EXCEPT ${found})) ORDER BY 1`,
-        )
-        .pluck(),
+      wrong: `SELECT DISTINCT ${by} AS ${name} FROM (
+        SELECT * FROM (${found} EXCEPT ${stored}) UNION ALL SELECT * FROM (${stored} EXCEPT ${found})) ORDER BY 1`,
       drop: sqlite.prepare(`DELETE FROM ${table} WHERE ${by} = ?`),
       count: sqlite.prepare(`INSERT INTO ${table} (${columns}, ${value}) SELECT * FROM (${found}) WHERE ${by} = ?`),
     };
   };
   return {
     failures: counter({
-      ...{ table: 'failure_counts', by: 'task_id', counted: ['cause'], value: 'count' },
+      ...{ table: 'failure_counts', by: 'task_id', name: 'taskId', counted: ['cause'], value: 'count' },
       // A task that is being forgotten loses its rows piece by piece; its counts go with it.
       from: `(SELECT task_id, cause FROM device_updates WHERE cause IS NOT NULL)`,
     }),
     devices: counter({
-      ...{ table: 'device_counts', by: 'product_key', counted: ['online'], value: 'devices', from: 'devices' },
+      ...{
+        table: 'device_counts',
+        by: 'product_key',
+        name: 'productKey',
+        counted: ['online'],
+        value: 'devices',
+        from: 'devices',
+      },
     }),
     versions: counter({
-      ...{ table: 'version_counts', by: 'product_key', counted: ['module', 'version'], value: 'devices' },
+      ...{
+        table: 'version_counts',
+        by: 'product_key',
+        name: 'productKey',
+        counted: ['module', 'version'],
+        value: 'devices',
+      },
       from: 'device_versions',
     }),
   };
@@ -191,6 +200,8 @@ interface KeptCounts {
   readonly table: string;
   /** What a difference is named by, and repaired for. */
   readonly by: string;
+  /** The same as the fault has it. */
+  readonly name: string;
   readonly counted: readonly string[];
   readonly value: string;
   /** What is counted. */

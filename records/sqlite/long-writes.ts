@@ -2,6 +2,7 @@ import Database from 'better-sqlite3';
 import { drizzle } from 'drizzle-orm/better-sqlite3';
 import { setImmediate, setTimeout as delay } from 'node:timers/promises';
 import { FerryError, storageLocked } from '../../domain/errors.js';
+import { checkpointAside } from './aside.js';
 import { BUSY_TIMEOUT_MS, preparePragmas, type Connection } from './connection.js';
 import * as schema from './schema.js';
 import { ChangeNumbers, isLocked, LOCK_PATIENCE, refusalOf, type WriteContext } from './write-queue.js';
@@ -28,15 +29,26 @@ export function writeInParts<T>(main: Connection, write: LongWrite<T>): Promise<
     const sqlite = new Database(main.sqlite.name, { fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
     try {
       preparePragmas(sqlite, main.synchronous);
-      // The log is written back by the next commit of the main connection, not within the turn of this one.
+      // Neither this commit nor the next one of the main connection writes the log back: another thread does, below.
       sqlite.pragma('wal_autocheckpoint = 0');
       await begin(sqlite);
-      return await run(main, sqlite, write);
+      const { isLong, ...written } = await run(main, sqlite, write);
+      if (isLong) await writeLogBack(main);
+      return written;
     } finally {
       // An open transaction is rolled back with it.
       sqlite.close();
     }
   });
+}
+
+/** Others' writes wait for it: the first of them would find the whole log to write back, within its turn. */
+async function writeLogBack({ sqlite }: Connection): Promise<void> {
+  try {
+    await checkpointAside(sqlite.name);
+  } catch {
+    // What was written is committed all the same, and some later commit writes the log back.
+  }
 }
 
 async function begin(sqlite: Database.Database): Promise<void> {
@@ -56,6 +68,7 @@ async function begin(sqlite: Database.Database): Promise<void> {
 async function run<T>(main: Connection, sqlite: Database.Database, write: LongWrite<T>) {
   const changes = new ChangeNumbers(sqlite);
   const touched = new Set<string>();
+  let isLong = false;
   changes.begin();
   try {
     const value = await write({
@@ -65,13 +78,14 @@ async function run<T>(main: Connection, sqlite: Database.Database, write: LongWr
       touched: (taskId) => void touched.add(taskId),
       touchedSome: () => undefined,
       rest: async () => {
+        isLong = true;
         await setImmediate();
         if (main.writes.isClosed) throw new Error('The records are closed');
       },
     });
     changes.store();
     sqlite.exec('COMMIT');
-    return { value, touched };
+    return { value, touched, isLong };
   } catch (error) {
     throw error instanceof FerryError ? error : refusalOf(error);
   }

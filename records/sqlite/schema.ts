@@ -420,6 +420,10 @@ export const auditEntries = sqliteTable(
     index('audit_by_action').on(t.action, t.id),
     index('audit_by_target').on(t.target, t.id),
     index('audit_by_product').on(t.productKey, t.id),
+    /** Finds the entry in which a task was created, which was done to a firmware or to another task. */
+    index('audit_by_created_task')
+      .on(sql`after ->> '$.id'`, t.id)
+      .where(sql`action IN ('verification.create', 'batch.create', 'task.reinitiate')`),
   ],
 );
 

@@ -162,6 +162,17 @@ async function callKeeping(records: Records, build: Builder): Promise<void> {
     for (const filter of [{}, { actor: 'a' }, { action: 'a' }, { target: 't' }, { productKey }]) {
       await records.listAudit(filter, page);
     }
+    for (const target of ['task/t', 'task/t/d']) {
+      for (const filter of [
+        {},
+        { actor: 'a' },
+        { action: 'batch.create' },
+        { action: 'task.cancel' },
+        { productKey },
+      ]) {
+        await records.listAudit({ ...filter, target }, page);
+      }
+    }
   }
   await records.pauseTasksOf('ab'.repeat(32), 'firmware-file-damaged', 9);
   await records.resumeTasksOf('ab'.repeat(32));

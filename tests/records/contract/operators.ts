@@ -124,5 +124,36 @@ export function describeOperators(ground: () => Ground): void {
       }
       expect(await ids({ actor: 'bob', productKey: 'p' })).toEqual([]);
     });
+
+    it('tells of a task its creation too, which was done to a firmware or to another task', async () => {
+      const after = JSON.stringify({ id: 'new' });
+      const drafts = [
+        draft({ action: 'batch.create', target: 'firmware/f', productKey: 'p', after }),
+        draft({
+          action: 'batch.create',
+          target: 'firmware/f',
+          productKey: 'p',
+          after: JSON.stringify({ id: 'other' }),
+        }),
+        draft({ action: 'task.cancel', target: 'task/new', actor: 'ada' }),
+        draft({ action: 'device-update.cancel', target: 'task/new/lamp' }),
+        draft({ action: 'task.reinitiate', target: 'task/new', after: JSON.stringify({ id: 'third' }) }),
+        draft({ action: 'firmware.create', target: 'product/p', after }),
+        draft({ action: 'task.cancel', target: 'task/new', actor: 'bob' }),
+      ];
+      for (const each of drafts) await records.addAudit(each);
+      const ids = async (filter: Parameters<Records['listAudit']>[0], limit: number) =>
+        (await allPages((page) => records.listAudit(filter, page), limit)).map(({ id }) => id);
+      for (const limit of [1, 2, 10]) {
+        expect(await ids({ target: 'task/new' }, limit)).toEqual([7, 5, 3, 1]);
+        expect(await ids({ target: 'task/third' }, limit)).toEqual([5]);
+        expect(await ids({ target: 'task/new/lamp' }, limit)).toEqual([4]);
+        expect(await ids({ target: 'task/new', action: 'batch.create' }, limit)).toEqual([1]);
+        expect(await ids({ target: 'task/new', action: 'task.reinitiate' }, limit)).toEqual([5]);
+        expect(await ids({ target: 'task/new', action: 'task.cancel' }, limit)).toEqual([7, 3]);
+        expect(await ids({ target: 'task/new', actor: 'ada' }, limit)).toEqual([3]);
+        expect(await ids({ target: 'task/new', productKey: 'p' }, limit)).toEqual([1]);
+      }
+    });
   });
 }

@@ -1,0 +1,1 @@
+CREATE INDEX `audit_by_created_task` ON `audit_entries` (after ->> '$.id',`id`) WHERE action IN ('verification.create', 'batch.create', 'task.reinitiate');
