@@ -1,4 +1,4 @@
-import { message } from 'antd';
+import { Alert, message } from 'antd';
 import { lazy, Suspense, useMemo, useState } from 'react';
 import { Link } from 'react-router';
 import type { FirmwareAnswer, ProductAnswer } from '../../../api/schemas.js';
@@ -50,8 +50,8 @@ interface FirmwareListProps {
   readonly product: ProductAnswer;
 }
 
-function FirmwareList({ chooser, product: { productKey, trustedKeys } }: FirmwareListProps) {
-  const { firmware: texts } = useTexts();
+function FirmwareList({ chooser, product: { productKey, trustedKeys, trustUndecided } }: FirmwareListProps) {
+  const { firmware: texts, problems } = useTexts();
   const format = useFormat();
   const [get, set] = useUrlState();
   const [asked, setAsked] = useState<Asked>();
@@ -73,6 +73,16 @@ function FirmwareList({ chooser, product: { productKey, trustedKeys } }: Firmwar
           </>
         }
       />
+      {trustUndecided && (
+        <Alert
+          type="warning"
+          showIcon
+          role="alert"
+          style={{ marginBottom: 16 }}
+          title={problems.byCode['trust-undecided'].title}
+          description={problems.byCode['trust-undecided'].remedy}
+        />
+      )}
       <PagedTable
         label={texts.title}
         query={query}
