@@ -63,6 +63,8 @@ export class ApiError extends Error {
   constructor(
     readonly status: number,
     readonly problem: Partial<Problem>,
+    /** The server asks to be left alone for so long. */
+    readonly retryAfterMs?: number,
   ) {
     super(problem.detail ?? `The server answered ${status}.`);
   }
@@ -176,7 +178,7 @@ export function createClientCore({ url, headers, timeoutMs }: ClientCoreOptions)
     });
     const redirect = redirected(target, response);
     if (redirect) throw redirect;
-    if (!response.ok) throw new ApiError(response.status, await problemOf(response));
+    if (!response.ok) throw new ApiError(response.status, await problemOf(response), retryAfterMsOf(response));
     const mediaType = (response.headers.get('content-type') ?? '').split(';', 1)[0]?.trim() ?? '';
     if (call.expects !== undefined && mediaType !== call.expects) {
       await response.body?.cancel();
@@ -384,6 +386,16 @@ async function* textOf(answer: Promise<Response>): AsyncGenerator<string> {
 
 async function* bytesOf(answer: Promise<Response>): AsyncGenerator<Uint8Array> {
   yield* piecesOf(await answer);
+}
+
+/** No server of ours asks for more; what does may be wrong. */
+const RETRY_AFTER_MS_MAX = 10 * 60_000;
+
+/** `Retry-After` is a number of seconds, or a time. */
+function retryAfterMsOf({ headers }: Response): number | undefined {
+  const value = headers.get('retry-after') ?? '';
+  const ms = /^\d+$/.test(value) ? Number(value) * 1_000 : Date.parse(value) - Date.now();
+  return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), RETRY_AFTER_MS_MAX);
 }
 
 /** The problem document of a refusal; empty when it is none. */

@@ -13,8 +13,8 @@ export interface FollowOptions {
   readonly lastEventId?: string;
   /** Between a lost connection and the next attempt. */
   readonly retryMs?: number;
-  /** Told when the stream is open, and when it is lost and will be tried again. */
-  readonly onState?: (state: 'open' | 'lost') => void;
+  /** Told when the stream is open, and when it is lost and will be tried again: by which error, if it was one. */
+  readonly onState?: (state: 'open' | 'lost', error?: unknown) => void;
   /** Also try again when it could not be reached the first time. */
   readonly patient?: boolean;
 }
@@ -32,6 +32,7 @@ export async function* followEvents(connect: Connect, options: FollowOptions): A
   let lastId = options.lastEventId;
   let connected = false;
   while (!signal?.aborted) {
+    let lostBy: unknown;
     try {
       const response = await connect(lastId === undefined ? {} : { 'last-event-id': lastId }, signal);
       connected = true;
@@ -43,17 +44,23 @@ export async function* followEvents(connect: Connect, options: FollowOptions): A
     } catch (error) {
       if (signal?.aborted) return;
       if (isRefusal(error) || (!connected && options.patient !== true)) throw error;
+      lostBy = error;
     }
-    options.onState?.('lost');
-    await pause(retryMs, signal);
+    options.onState?.('lost', lostBy);
+    await pause(Math.max(retryMs, retryAfterMsOf(lostBy)), signal);
   }
 }
 
-/** A 5xx may pass; the connection is tried again. */
+const TOO_MANY_REQUESTS = 429;
+
+/** A 5xx may pass, and so does 429; the connection is tried again. */
 const isRefusal = (error: unknown): boolean => {
   const status = (error as { status?: number }).status;
-  return status !== undefined && status < 500;
+  return status !== undefined && status < 500 && status !== TOO_MANY_REQUESTS;
 };
+
+/** How long the server wants to be left alone. */
+const retryAfterMsOf = (error: unknown): number => (error as { retryAfterMs?: number } | undefined)?.retryAfterMs ?? 0;
 
 const toEvent = (event: string, id: string, data: string) =>
   ({ event, id, data: JSON.parse(data) as never }) as ApiEvent;

@@ -4,10 +4,10 @@ import { useStaleness } from '../data/staleness.js';
 import { useFormat } from '../texts/format.js';
 import { useTexts } from '../texts/language.js';
 
-/** What is shown may be old: since when, and whether the server answers at all. While it does not, nothing can be done. */
+/** What is shown may be old: since when, and whether the server answers, with a live stream or without. While it does not, nothing can be done. */
 export function AwayBanner() {
   const isAway = useServerIsAway();
-  const { asOfMs, retry } = useStaleness();
+  const { asOfMs, isLive, retry } = useStaleness();
   const { frame } = useTexts();
   const format = useFormat();
   const asOf = asOfMs === undefined ? undefined : frame.asOf(format.clock(new Date(asOfMs).toISOString()));
@@ -22,13 +22,13 @@ export function AwayBanner() {
           description={frame.awayRemedy}
         />
       )}
-      {!isAway && asOf !== undefined && (
+      {!isAway && (asOf !== undefined || !isLive) && (
         <Alert
           banner
           type="warning"
           showIcon
-          title={asOf}
-          description={frame.asOfText}
+          title={asOf ?? frame.notLive}
+          description={asOf === undefined ? frame.notLiveText : frame.asOfText}
           action={
             <Button size="small" onClick={retry}>
               {frame.retry}

@@ -1,8 +1,8 @@
-import { Modal } from 'antd';
 import { useState, type ReactNode } from 'react';
 import { useServerIsAway } from '../data/connection.js';
 import { useTexts } from '../texts/language.js';
 import { ProblemAlert } from './problem-alert.js';
+import { RequestDialog } from './request-dialog.js';
 
 export interface ConfirmDestructiveProps {
   readonly open: boolean;
@@ -21,15 +21,7 @@ export interface ConfirmDestructiveProps {
 }
 
 /** Asks before what can't be undone. */
-export default function ConfirmDialog({
-  open,
-  title,
-  devices,
-  text,
-  action,
-  onConfirm,
-  onClose,
-}: ConfirmDestructiveProps) {
+export default function ConfirmDialog({ title, devices, text, action, onConfirm, onClose }: ConfirmDestructiveProps) {
   const { frame } = useTexts();
   const isAway = useServerIsAway();
   const [error, setError] = useState<unknown>();
@@ -51,12 +43,11 @@ export default function ConfirmDialog({
     }
   };
   return (
-    <Modal
-      open={open}
+    <RequestDialog
       title={title}
       okText={action}
       okButtonProps={{ danger: true, disabled: isAway }}
-      confirmLoading={isRunning}
+      isPending={isRunning}
       onOk={() => void confirm()}
       onCancel={close}
       cancelText={frame.keep}
@@ -68,6 +59,6 @@ export default function ConfirmDialog({
       )}
       {text !== undefined && <p>{text}</p>}
       <ProblemAlert error={error} />
-    </Modal>
+    </RequestDialog>
   );
 }

@@ -16,6 +16,8 @@ export interface Column<T> {
 
 interface Selection {
   readonly selected: readonly string[];
+  /** The ticks stay as they are. */
+  readonly isLocked?: boolean;
   readonly onChange: (selected: readonly string[]) => void;
 }
 
@@ -80,20 +82,27 @@ export function DataTable<T>(props: DataTableProps<T>) {
   );
 }
 
-function Tick({ name, selection: { selected, onChange } }: { name: string; selection: Selection }) {
+function Tick({ name, selection: { selected, isLocked, onChange } }: { name: string; selection: Selection }) {
   const isTicked = selected.includes(name);
   return (
     <input
       type="checkbox"
       aria-label={name}
       checked={isTicked}
+      disabled={isLocked}
       onChange={() => onChange(isTicked ? selected.filter((one) => one !== name) : [...selected, name])}
     />
   );
 }
 
 /** Ticks the rows that are shown; others keep their ticks. */
-function TickAll({ keys, selection: { selected, onChange } }: { keys: readonly string[]; selection: Selection }) {
+function TickAll({
+  keys,
+  selection: { selected, isLocked, onChange },
+}: {
+  keys: readonly string[];
+  selection: Selection;
+}) {
   const { frame } = useTexts();
   const box = useRef<HTMLInputElement>(null);
   const ticked = keys.filter((key) => selected.includes(key)).length;
@@ -108,6 +117,7 @@ function TickAll({ keys, selection: { selected, onChange } }: { keys: readonly s
       type="checkbox"
       aria-label={frame.selectPage}
       checked={isAll}
+      disabled={isLocked}
       onChange={() => onChange(isAll ? others : [...others, ...keys])}
     />
   );

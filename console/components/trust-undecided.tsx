@@ -21,5 +21,5 @@ export function TrustUndecidedAlert({ product }: TrustUndecidedProps) {
   const { problems } = useTexts();
   if (!product?.trustUndecided) return null;
   const { title, remedy } = problems.byCode['trust-undecided'];
-  return <Alert type="warning" showIcon style={{ marginBottom: 16 }} title={title} description={remedy} />;
+  return <Alert type="warning" showIcon role="alert" style={{ marginBottom: 16 }} title={title} description={remedy} />;
 }

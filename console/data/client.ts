@@ -21,4 +21,7 @@ export const isHeldBack = (error: unknown): boolean => error instanceof ApiError
 /** Asking again later may help. */
 export const isPassing = (error: unknown): boolean =>
   !(error instanceof ApiError) || error.status === 429 || error.status >= 500;
+/** It may have been done: the server has not said that it was not. */
+export const isUndecided = (error: unknown): boolean =>
+  !(error instanceof ApiError) || error.status >= 500;
 export const isSignedOut = (error: unknown): boolean => error instanceof ApiError && error.status === 401;

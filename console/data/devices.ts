@@ -40,6 +40,7 @@ export const useConnectionInfo = () =>
 export function useRegisterDevices(productKey: string) {
   const client = useQueryClient();
   return useOneAtATime({
+    about: productKey,
     mutationFn: ({ csv, idempotencyKey }: { csv: string; idempotencyKey: string }) =>
       api.registerDevicesCsv(productKey, csv, { idempotencyKey }),
     onSuccess: () =>

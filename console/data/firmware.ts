@@ -54,6 +54,7 @@ export function useAddFirmware() {
 export function useRepairFirmware(firmwareId: string) {
   const refresh = useRefresh();
   return useOneAtATime({
+    about: firmwareId,
     mutationFn: (upload: Upload) => repairFirmware(firmwareId, upload),
     onSuccess: refresh,
   });
@@ -68,6 +69,7 @@ export function useDeleteFirmware() {
 export function useCreateVerification(firmwareId: string) {
   const refresh = useRefresh();
   return useOneAtATime({
+    about: firmwareId,
     mutationFn: ({ idempotencyKey, ...request }: CreateVerificationRequest & { idempotencyKey: string }) =>
       api.createVerification(firmwareId, request, { idempotencyKey }),
     onSuccess: refresh,
@@ -77,6 +79,7 @@ export function useCreateVerification(firmwareId: string) {
 export function useCreateBatchUpdate(firmwareId: string) {
   const refresh = useRefresh();
   return useOneAtATime({
+    about: firmwareId,
     mutationFn: ({ idempotencyKey, ...request }: CreateBatchUpdateRequest & { idempotencyKey: string }) =>
       api.createBatchUpdate(firmwareId, request, { idempotencyKey }),
     onSuccess: refresh,

@@ -6,6 +6,9 @@ import { keys } from './keys.js';
 /** What counts or filters is asked for again, no more often than this. */
 const REFRESH_GAP_MS = 2_000;
 
+/** What the live stream is about. */
+export const STREAMED = [keys.taskList(), keys.task(), keys.deviceUpdates(), keys.timeline(), keys.overview];
+
 /**
  * Carries live events into the query cache: rows that are shown change in place; what a change may have added to or
  * taken out of lists and counts is asked for again, once for many changes.
@@ -30,9 +33,13 @@ export class LiveCache {
 
   /** Everything that the live stream is about, after a time of which nothing is known. */
   refresh(): void {
-    for (const key of [keys.taskList(), keys.task(), keys.deviceUpdates(), keys.timeline(), keys.overview]) {
-      void this.client.invalidateQueries({ queryKey: key });
-    }
+    for (const queryKey of STREAMED) void this.client.invalidateQueries({ queryKey });
+  }
+
+  /** In place of the live stream: also what is asked for again when a task begins or ends. */
+  poll(): void {
+    this.refresh();
+    for (const queryKey of [keys.firmwareList(), keys.firmware()]) void this.client.invalidateQueries({ queryKey });
   }
 
   private task(task: TaskAnswer): void {

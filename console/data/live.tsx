@@ -1,14 +1,19 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { createContext, useContext, useEffect, useMemo, useRef, useState, type ReactNode } from 'react';
-import { isOfTheFuture } from '../../api/client-core.js';
+import { ApiError, isOfTheFuture } from '../../api/client-core.js';
 import type { ApiEvent } from '../../api/client-events.js';
-import { api, isSignedOut } from './client.js';
+import { api, isHeldBack, isSignedOut, isUnreachable } from './client.js';
 import { serverIsAway } from './connection.js';
 import { keys } from './keys.js';
 import { LiveCache } from './live-cache.js';
+import { followAgain, setLive, useLiveness } from './liveness.js';
 
 /** Events of this time are shown at once: a browser draws no faster than it must. */
 const DRAW_GAP_MS = 250;
+/** Without the stream, what is shown is asked for this often. */
+const POLL_MS = 10_000;
+/** A stream that was refused is asked for again after this time. */
+const AGAIN_MS = 30_000;
 
 const LiveContext = createContext<(taskId: string | null) => void>(() => undefined);
 
@@ -23,23 +28,42 @@ export function useLiveTask(taskId: string): void {
 
 /**
  * The live stream of whatever page is shown: one connection, none while the page is hidden, since a browser has only six
- * for all its tabs. It goes on behind the last event it has seen, after sleep, a lost connection or an ended session.
+ * for all its tabs. While it is refused, the page asks instead. It goes on behind the last event it has seen, after sleep, a lost connection or an ended session.
  */
 export function LiveProvider({ isSignedOut: isEnded, children }: { isSignedOut: boolean; children: ReactNode }) {
   const client = useQueryClient();
   const [taskId, setTaskId] = useState<string | null>(null);
   const isVisible = usePageIsVisible();
+  const { isLive, attempt } = useLiveness();
   const cache = useMemo(() => new LiveCache(client), [client]);
   const seen = useRef(new Map<string, string>());
 
   useEffect(() => {
     if (!isVisible || isEnded) return;
     const ending = new AbortController();
-    void follow({ taskId, seen: seen.current, cache, signal: ending.signal }).catch((error: unknown) => {
-      if (isSignedOut(error)) client.setQueryData(keys.session, null);
+    let again: ReturnType<typeof setTimeout> | undefined;
+    const refused = (error: unknown) => {
+      if (isSignedOut(error)) return client.setQueryData(keys.session, null);
+      setLive(false);
+      // Too many requests without a session are refused like this as well.
+      if (isHeldBack(error)) void client.invalidateQueries({ queryKey: keys.session });
+    };
+    void follow({ taskId, seen: seen.current, cache, signal: ending.signal, refused }).catch((error: unknown) => {
+      if (ending.signal.aborted) return;
+      refused(error);
+      again = setTimeout(followAgain, AGAIN_MS);
     });
-    return () => ending.abort();
-  }, [client, cache, taskId, isVisible, isEnded]);
+    return () => {
+      ending.abort();
+      clearTimeout(again);
+    };
+  }, [client, cache, taskId, isVisible, isEnded, attempt]);
+
+  useEffect(() => {
+    if (isLive || !isVisible || isEnded) return;
+    const timer = setInterval(() => cache.poll(), POLL_MS);
+    return () => clearInterval(timer);
+  }, [cache, isLive, isVisible, isEnded]);
 
   return <LiveContext value={setTaskId}>{children}</LiveContext>;
 }
@@ -50,9 +74,11 @@ interface Following {
   readonly seen: Map<string, string>;
   readonly cache: LiveCache;
   readonly signal: AbortSignal;
+  /** The server answers, and gives no stream for now. */
+  readonly refused: (error: unknown) => void;
 }
 
-async function follow({ taskId, seen, cache, signal }: Following): Promise<void> {
+async function follow({ taskId, seen, cache, signal, refused }: Following): Promise<void> {
   const stream = taskId ?? '';
   const lastEventId = seen.get(stream);
   let collected: ApiEvent[] = [];
@@ -67,10 +93,11 @@ async function follow({ taskId, seen, cache, signal }: Following): Promise<void>
     signal,
     patient: true,
     ...(lastEventId !== undefined && { lastEventId }),
-    onState: (state: 'open' | 'lost') => {
-      if (state === 'lost') serverIsAway();
+    onState: (state: 'open' | 'lost', error?: unknown) => {
+      if (state === 'lost') return error instanceof ApiError && !isUnreachable(error) ? refused(error) : serverIsAway();
+      setLive(true);
       // Between the page's first questions and the stream there may have been changes.
-      else if (!seen.has(stream)) cache.refresh();
+      if (!seen.has(stream)) cache.refresh();
     },
   };
   try {
@@ -84,7 +111,7 @@ async function follow({ taskId, seen, cache, signal }: Following): Promise<void>
     seen.delete(stream);
     if (!isOfTheFuture(error)) throw error;
     cache.refresh();
-    return await follow({ taskId, seen, cache, signal });
+    return await follow({ taskId, seen, cache, signal, refused });
   } finally {
     clearTimeout(timer);
     draw();

@@ -1,28 +1,37 @@
-import { useMutation, type UseMutationOptions, type UseMutationResult } from '@tanstack/react-query';
-import { useCallback, useRef } from 'react';
+import { useMutation, type UseMutationResult } from '@tanstack/react-query';
+import { useState } from 'react';
+import { OneRequest } from './one-request.js';
+
+interface Options<Answer, Input> {
+  /** What the request is about beside its input, such as a task: about another one, it is another request. */
+  readonly about?: string;
+  readonly mutationFn: (input: Input) => Promise<Answer>;
+  readonly onSuccess?: (answer: Answer) => unknown;
+}
+
+/** A request that has to wait is sent as it was asked for, whatever the page is about by then. */
+interface Asked<Answer, Input> extends Options<Answer, Input> {
+  readonly input: Input;
+}
 
 /**
- * As `useMutation`, but what is asked for while a request is under way is that request: the second click of a double
- * click comes before the button can be drawn as disabled.
+ * As `useMutation`, but what is asked for again while a request is under way is that request: the second click of a
+ * double click comes before the button can be drawn as disabled. What is another request is sent after it.
  */
 export function useOneAtATime<Answer, Input>(
-  options: UseMutationOptions<Answer, Error, Input>,
-): Pick<UseMutationResult<Answer, Error, Input>, 'data' | 'error' | 'isPending' | 'variables' | 'reset'> & {
+  options: Options<Answer, Input>,
+): Pick<UseMutationResult<Answer>, 'data' | 'error' | 'isPending' | 'reset'> & {
+  readonly variables: Input | undefined;
   readonly mutate: (input: Input) => void;
   readonly mutateAsync: (input: Input) => Promise<Answer>;
 } {
-  const { mutateAsync: send, data, error, isPending, variables, reset } = useMutation(options);
-  const underWay = useRef<Promise<Answer>>(undefined);
-  const mutateAsync = useCallback(
-    (input: Input): Promise<Answer> => {
-      underWay.current ??= send(input).finally(() => {
-        underWay.current = undefined;
-      });
-      return underWay.current;
-    },
-    [send],
-  );
+  const { mutateAsync: send, variables, data, error, isPending, reset } = useMutation({
+    mutationFn: ({ mutationFn, input }: Asked<Answer, Input>) => mutationFn(input),
+    onSuccess: (answer, { onSuccess }) => onSuccess?.(answer),
+  });
+  const [requests] = useState(() => new OneRequest<Answer>());
+  const mutateAsync = (input: Input) => requests.ask([options.about, input], () => send({ ...options, input }));
   // A failure is in `error`.
-  const mutate = useCallback((input: Input) => void mutateAsync(input).catch(() => undefined), [mutateAsync]);
-  return { data, error, isPending, variables, reset, mutate, mutateAsync };
+  const mutate = (input: Input) => void mutateAsync(input).catch(() => undefined);
+  return { data, error, isPending, variables: variables?.input, reset, mutate, mutateAsync };
 }

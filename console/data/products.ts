@@ -6,9 +6,15 @@ import { useOneAtATime } from './one-at-a-time.js';
 
 /** A chooser shows no more. */
 const PRODUCTS_MAX = 500;
+const STALE_MS = 60_000;
 
 export const useProducts = () =>
-  useQuery({ queryKey: keys.products, queryFn: () => api.listProducts({ limit: PRODUCTS_MAX }), staleTime: 60_000 });
+  useQuery({
+    queryKey: keys.products,
+    queryFn: () => api.listProducts({ limit: PRODUCTS_MAX }),
+    // A decision that is due is made elsewhere: whoever comes back from there sees that it was.
+    staleTime: ({ state }) => (state.data?.items.some(({ trustUndecided }) => trustUndecided) === true ? 0 : STALE_MS),
+  });
 
 /** Undefined while products are loaded. */
 export const useProductOf = (productKey: string) =>

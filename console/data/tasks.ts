@@ -51,6 +51,7 @@ export function deviceUpdatesCsvUrl(taskId: string, query: Omit<DeviceUpdateQuer
 function useTaskAction<Input, Answer>(taskId: string, action: (input: Input) => Promise<Answer>) {
   const client = useQueryClient();
   return useOneAtATime({
+    about: taskId,
     mutationFn: action,
     onSuccess: () =>
       Promise.all(

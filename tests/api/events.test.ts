@@ -232,4 +232,38 @@ describe('The client of event streams', () => {
     const { resumed } = await follow([`id: 1\ndata:\n\ndata: ${'x'.repeat(2 * 1024 * 1024)}`, '\n\n'], 0);
     expect(resumed).toEqual([undefined, '1']);
   });
+
+  const refusal = (status: number, retryAfterMs?: number) => new ApiError(status, {}, retryAfterMs);
+
+  it('waits as long as it is told to when there are too many, and tells what it waits for', async () => {
+    const abort = new AbortController();
+    const askedAt: number[] = [];
+    const states: unknown[] = [];
+    const connect = () => {
+      askedAt.push(Date.now());
+      if (askedAt.length === 1) return Promise.reject(refusal(429, 200));
+      return Promise.resolve(new Response(new Blob([]).stream()));
+    };
+    const onState = (state: string, error?: unknown) => {
+      states.push([state, error instanceof ApiError ? error.status : error]);
+      if (state === 'open') abort.abort();
+    };
+    const options = { signal: abort.signal, retryMs: 1, patient: true, onState };
+    for await (const _event of followEvents(connect, options));
+    expect(states.slice(0, 2)).toEqual([
+      ['lost', 429],
+      ['open', undefined],
+    ]);
+    expect((askedAt[1] ?? 0) - (askedAt[0] ?? 0)).toBeGreaterThanOrEqual(195);
+  });
+
+  it('ends with every other refusal, and with the first when it is not patient', async () => {
+    for (const [status, patient] of [
+      [403, true],
+      [429, false],
+    ] as const) {
+      const stream = followEvents(() => Promise.reject(refusal(status)), { retryMs: 1, patient });
+      await expect(stream.next()).rejects.toMatchObject({ status });
+    }
+  });
 });

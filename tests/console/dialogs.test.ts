@@ -93,6 +93,35 @@ describe('The firmware list', () => {
   });
 });
 
+describe('The firmware of a product whose records were rebuilt', () => {
+  it.each([
+    ['en-GB', 'Nobody has decided whose firmware this product takes'],
+    ['zh-CN', '尚未决定该产品接受谁的固件'],
+  ])(
+    'is refused until somebody decides: the page says so, and says no more once that is done (%s)',
+    async (locale, title) => {
+      const page = await ground.signedIn('/sign-in', { locale });
+      let trustUndecided = true;
+      await page.route(/\/v1\/products\?/, async (route) => {
+        const response = await route.fetch();
+        const { items } = (await response.json()) as { items: object[] };
+        await route.fulfill({
+          response,
+          json: { items: items.map((item) => ({ ...item, trustUndecided })), nextCursor: null },
+        });
+      });
+      await page.goto(`/firmware?product=${PRODUCT}`);
+      await page.getByRole('alert').getByText(title).waitFor();
+      await page.getByRole('alert').getByText('ferry product trust').waitFor();
+      trustUndecided = false;
+      await page.evaluate(`document.dispatchEvent(new Event('visibilitychange', { bubbles: true }))`);
+      await page.getByText(title).waitFor({ state: 'detached' });
+      expect(page.faults).toEqual([]);
+      await page.context().close();
+    },
+  );
+});
+
 describe('New firmware of a product that trusts a key', () => {
   it('is added with the file that “ferry firmware sign” has made', async () => {
     const [productKey, maker, bytes] = ['signed', generateSigningKey(), Buffer.from('signed firmware')];

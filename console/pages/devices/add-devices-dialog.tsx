@@ -9,9 +9,11 @@ import { copyText, downloadText } from '../../components/copy-and-download.js';
 import { DataTable } from '../../components/data-table.js';
 import { ProblemAlert } from '../../components/problem-alert.js';
 import { tableText } from '../../components/table-file.js';
+import { RequestDialog } from '../../components/request-dialog.js';
+import { isUndecided } from '../../data/client.js';
 import { useServerIsAway } from '../../data/connection.js';
 import { useConnectionInfo, useRegisterDevices } from '../../data/devices.js';
-import { useIdempotencyKey } from '../../data/idempotency.js';
+import { newIdempotencyKey } from '../../data/idempotency.js';
 import { useTexts } from '../../texts/language.js';
 import { connectionLines } from './connection-lines.js';
 import { parseTyped, withLinesAsTyped } from './typed-devices.js';
@@ -22,62 +24,90 @@ export function AddDevicesDialog({ productKey, onClose }: { productKey: string; 
   const isAway = useServerIsAway();
   const [text, setText] = useState('');
   const register = useRegisterDevices(productKey);
-  const [key, changed] = useIdempotencyKey(register.reset);
-  if (register.data) return <Secrets productKey={productKey} registered={register.data} onClose={onClose} />;
-
+  // A list that was sent keeps its key, also if it was something else meanwhile: its secrets come by no other.
+  const [keys] = useState(() => new Map<string, string>());
+  const [isKept, setIsKept] = useState(false);
+  // Devices may have been added, and nobody has seen their secrets.
+  const [isUnanswered, setIsUnanswered] = useState(false);
   const typed = parseTyped(text);
-  const change = changed(setText);
+  const change = (list: string) => {
+    setText(list);
+    register.reset();
+  };
   const take = (file: File) => {
     void tableText(file).then(change);
     return false;
   };
+  if (register.data) {
+    return (
+      <>
+        {/* Another question than the one before, which its answer has settled. */}
+        <LeaveUnkept key="secrets" title={texts.leaveTitle} text={texts.leaveText} isGuarding={!isKept} />
+        <Secrets productKey={productKey} registered={register.data} onKept={() => setIsKept(true)} onClose={onClose} />
+      </>
+    );
+  }
+  const send = () => {
+    const idempotencyKey = keys.get(typed.csv) ?? newIdempotencyKey();
+    keys.set(typed.csv, idempotencyKey);
+    void register.mutateAsync({ csv: typed.csv, idempotencyKey }).catch((error: unknown) => {
+      if (isUndecided(error)) setIsUnanswered(true);
+    });
+  };
   return (
-    <Modal
-      open
-      title={texts.addDevices}
-      okText={texts.add(typed.count)}
-      okButtonProps={{ disabled: isAway || typed.count === 0 }}
-      confirmLoading={register.isPending}
-      onOk={() => register.mutate({ csv: typed.csv, idempotencyKey: key })}
-      cancelText={texts.cancel}
-      onCancel={onClose}
-    >
-      <label htmlFor="new-devices">{texts.names}</label>
-      <Input.TextArea
-        id="new-devices"
-        autoFocus
-        rows={7}
-        value={text}
-        onChange={(event) => change(event.target.value)}
+    <>
+      <LeaveUnkept
+        title={texts.leaveEarlyTitle}
+        text={texts.leaveEarlyText}
+        isGuarding={register.isPending || isUnanswered}
       />
-      <Upload accept=".csv,text/csv,text/plain" beforeUpload={take} fileList={[]}>
-        <Button style={{ marginBlock: 8 }}>{texts.fromFile}</Button>
-      </Upload>
-      <ProblemAlert error={withLinesAsTyped(register.error, typed)} />
-    </Modal>
+      <RequestDialog
+        title={texts.addDevices}
+        okText={texts.add(typed.count)}
+        okButtonProps={{ disabled: isAway || typed.count === 0 }}
+        isPending={register.isPending}
+        onOk={send}
+        cancelText={texts.cancel}
+        onCancel={onClose}
+      >
+        <label htmlFor="new-devices">{texts.names}</label>
+        <Input.TextArea
+          id="new-devices"
+          autoFocus
+          rows={7}
+          value={text}
+          onChange={(event) => change(event.target.value)}
+        />
+        <Upload accept=".csv,text/csv,text/plain" beforeUpload={take} fileList={[]}>
+          <Button style={{ marginBlock: 8 }}>{texts.fromFile}</Button>
+        </Upload>
+        <ProblemAlert error={withLinesAsTyped(register.error, typed)} />
+      </RequestDialog>
+    </>
   );
 }
 
 interface SecretsProps {
   readonly productKey: string;
   readonly registered: RegisteredDevicesAnswer;
+  /** Copied, or downloaded. */
+  readonly onKept: () => void;
   readonly onClose: () => void;
 }
 
-function Secrets({ productKey, registered: { devices }, onClose }: SecretsProps) {
+function Secrets({ productKey, registered: { devices }, onKept, onClose }: SecretsProps) {
   const { devices: texts, words } = useTexts();
   const [toast, holder] = message.useMessage();
-  const [isKept, setIsKept] = useState(false);
   const csv = secretsCsv(devices);
   const copy = () =>
     void copyText(csv).then((isCopied) => {
       if (!isCopied) return toast.error(texts.copyFailed);
-      setIsKept(true);
+      onKept();
       return toast.success(texts.copied);
     });
   const download = () => {
     downloadText(`${productKey}-secrets.csv`, csv);
-    setIsKept(true);
+    onKept();
   };
   return (
     <Modal
@@ -99,7 +129,6 @@ function Secrets({ productKey, registered: { devices }, onClose }: SecretsProps)
       ]}
     >
       {holder}
-      <LeaveUnkept isKept={isKept} />
       <Alert type="warning" showIcon title={texts.secretsOnce} style={{ marginBottom: 12 }} />
       <DataTable
         label={texts.secret}
@@ -121,22 +150,28 @@ function Secrets({ productKey, registered: { devices }, onClose }: SecretsProps)
   );
 }
 
+interface LeaveUnkeptProps {
+  readonly title: string;
+  readonly text: string;
+  readonly isGuarding: boolean;
+}
+
 /** The secrets are in this dialog alone: whatever closes it, the way back and a reload included, asks before. */
-function LeaveUnkept({ isKept }: { isKept: boolean }) {
+function LeaveUnkept({ title, text, isGuarding }: LeaveUnkeptProps) {
   const { devices: texts } = useTexts();
-  const blocker = useBlocker(!isKept);
+  const blocker = useBlocker(isGuarding);
   const isLeaving = useRef(false);
   useEffect(() => {
-    if (isKept) return;
+    if (!isGuarding) return;
     const ask = (event: BeforeUnloadEvent) => event.preventDefault();
     window.addEventListener('beforeunload', ask);
     return () => window.removeEventListener('beforeunload', ask);
-  }, [isKept]);
+  }, [isGuarding]);
   return (
     <ConfirmDestructive
       open={blocker.state === 'blocked'}
-      title={texts.leaveTitle}
-      text={texts.leaveText}
+      title={title}
+      text={text}
       action={texts.leave}
       onConfirm={async () => {
         isLeaving.current = true;

@@ -1,6 +1,7 @@
-import { Form, Input, Modal } from 'antd';
+import { Form, Input } from 'antd';
 import { useState } from 'react';
 import { ProblemAlert } from '../../components/problem-alert.js';
+import { RequestDialog } from '../../components/request-dialog.js';
 import { useServerIsAway } from '../../data/connection.js';
 import { newIdempotencyKey } from '../../data/idempotency.js';
 import { useCreateProduct } from '../../data/products.js';
@@ -18,12 +19,11 @@ export function NewProductDialog({ onClose }: { onClose: (productKey?: string) =
     if (product) onClose(product.productKey);
   };
   return (
-    <Modal
-      open
+    <RequestDialog
       title={texts.newProduct}
       okText={texts.create}
       okButtonProps={{ disabled: isAway }}
-      confirmLoading={create.isPending}
+      isPending={create.isPending}
       onOk={form.submit}
       cancelText={texts.cancel}
       onCancel={() => onClose()}
@@ -40,6 +40,6 @@ export function NewProductDialog({ onClose }: { onClose: (productKey?: string) =
         </Form.Item>
       </Form>
       <ProblemAlert error={create.error} />
-    </Modal>
+    </RequestDialog>
   );
 }

@@ -1,4 +1,4 @@
-import { Alert, Checkbox, Collapse, Input, Modal, Upload, Button } from 'antd';
+import { Alert, Checkbox, Collapse, Input, Upload, Button } from 'antd';
 import { useState } from 'react';
 import { Link, useNavigate } from 'react-router';
 import type { BatchPreviewAnswer, FirmwareAnswer } from '../../../api/schemas.js';
@@ -6,6 +6,7 @@ import { deviceNameProblem } from '../../../domain/names.js';
 import { taskPath } from '../../app/paths.js';
 import { PolicyFields, policyOf, type PolicyInput } from '../../components/policy-fields.js';
 import { ProblemAlert } from '../../components/problem-alert.js';
+import { RequestDialog } from '../../components/request-dialog.js';
 import { tableText } from '../../components/table-file.js';
 import { useServerIsAway } from '../../data/connection.js';
 import { useBatchPreview, useCreateBatchUpdate } from '../../data/firmware.js';
@@ -60,13 +61,12 @@ export function BatchUpdateDialog({ firmware, onClose }: { firmware: FirmwareAns
     void navigate(taskPath(task.id));
   };
   return (
-    <Modal
-      open
+    <RequestDialog
       width={720}
       title={texts.title(`${firmware.name} ${firmware.version}`)}
       okText={reason() ?? texts.start(format.number(data?.devices ?? 0))}
       okButtonProps={{ disabled: isAway || reason() !== undefined || data === undefined || invalidLines.length > 0 }}
-      confirmLoading={create.isPending}
+      isPending={create.isPending}
       onOk={() => void start()}
       cancelText={words.cancel}
       onCancel={onClose}
@@ -89,7 +89,7 @@ export function BatchUpdateDialog({ firmware, onClose }: { firmware: FirmwareAns
         error={create.error ?? preview.error}
         devices={refused.length > 0 ? <RefusedDevices devices={refused} onTakeOff={takeOff} /> : undefined}
       />
-    </Modal>
+    </RequestDialog>
   );
 }
 

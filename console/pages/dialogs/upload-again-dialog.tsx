@@ -1,6 +1,6 @@
 import { InboxOutlined } from '@ant-design/icons';
 import { Modal, Progress, Upload } from 'antd';
-import { useEffect, useRef, useState } from 'react';
+import { useCallback, useEffect, useRef, useState } from 'react';
 import { ProblemAlert } from '../../components/problem-alert.js';
 import { useServerIsAway } from '../../data/connection.js';
 import { useRepairFirmware } from '../../data/firmware.js';
@@ -22,6 +22,10 @@ export default function UploadAgainDialog({ firmware, onClose }: UploadAgainDial
   const [sent, setSent] = useState(0);
   const abort = useRef(new AbortController());
   useEffect(() => () => abort.current.abort(), []);
+  const onProgress = useCallback(
+    (done: number, total: number) => setSent(total === 0 ? 0 : Math.floor((100 * done) / total)),
+    [],
+  );
 
   const choose = (chosen: File) => {
     setFile(chosen);
@@ -30,8 +34,8 @@ export default function UploadAgainDialog({ firmware, onClose }: UploadAgainDial
   };
   const send = async () => {
     if (!file) return;
-    abort.current = new AbortController();
-    const onProgress = (done: number, total: number) => setSent(total === 0 ? 0 : Math.floor((100 * done) / total));
+    // The second click of a double click asks for the same upload, which the same signal ends.
+    if (abort.current.signal.aborted) abort.current = new AbortController();
     const upload = { file, onProgress, signal: abort.current.signal };
     const repaired = await repair.mutateAsync(upload).catch(() => undefined); // shown below
     if (repaired) onClose();

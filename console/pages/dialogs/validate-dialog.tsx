@@ -1,4 +1,4 @@
-import { Collapse, Input, Modal } from 'antd';
+import { Collapse, Input } from 'antd';
 import { useState } from 'react';
 import { useNavigate } from 'react-router';
 import type { DeviceAnswer, FirmwareAnswer } from '../../../api/schemas.js';
@@ -7,6 +7,7 @@ import { Clip } from '../../components/clip.js';
 import { DataTable } from '../../components/data-table.js';
 import { PolicyFields, policyOf, type PolicyInput } from '../../components/policy-fields.js';
 import { ProblemAlert } from '../../components/problem-alert.js';
+import { RequestDialog } from '../../components/request-dialog.js';
 import { Presence } from '../../components/status.js';
 import { useServerIsAway } from '../../data/connection.js';
 import { useDevices } from '../../data/devices.js';
@@ -40,19 +41,24 @@ export function ValidateFirmwareDialog({ firmware, onClose }: { firmware: Firmwa
   };
   const refused = refusedDevices(create.error);
   return (
-    <Modal
-      open
+    <RequestDialog
       width={720}
       title={texts.title(`${firmware.name} ${firmware.version}`)}
       okText={names.length === 0 ? texts.chooseFirst : texts.start(names.length)}
       okButtonProps={{ disabled: isAway || names.length === 0 }}
-      confirmLoading={create.isPending}
+      isPending={create.isPending}
       onOk={() => void start()}
       cancelText={words.cancel}
       onCancel={onClose}
     >
       <p>{texts.text}</p>
-      <DevicePick productKey={firmware.productKey} module={firmware.module} names={names} onChange={choose} />
+      <DevicePick
+        productKey={firmware.productKey}
+        module={firmware.module}
+        names={names}
+        isLocked={create.isPending}
+        onChange={choose}
+      />
       <p aria-live="polite">{texts.chosen(names.length)}</p>
       <Collapse
         ghost
@@ -68,7 +74,7 @@ export function ValidateFirmwareDialog({ firmware, onClose }: { firmware: Firmwa
         error={create.error}
         devices={refused.length > 0 ? <RefusedDevices devices={refused} onTakeOff={takeOff} /> : undefined}
       />
-    </Modal>
+    </RequestDialog>
   );
 }
 
@@ -76,11 +82,12 @@ interface DevicePickProps {
   readonly productKey: string;
   readonly module: string;
   readonly names: readonly string[];
+  readonly isLocked: boolean;
   readonly onChange: (names: readonly string[]) => void;
 }
 
 /** Online ones first, then the others, as far as they fit; a search finds the rest. */
-function DevicePick({ productKey, module, names, onChange }: DevicePickProps) {
+function DevicePick({ productKey, module, names, isLocked, onChange }: DevicePickProps) {
   const { validate: texts, words } = useTexts();
   const [search, setSearch] = useState('');
   const shared = { limit: SHOWN, ...(search !== '' && { search }) };
@@ -111,7 +118,7 @@ function DevicePick({ productKey, module, names, onChange }: DevicePickProps) {
           rowKey={({ deviceName }) => deviceName}
           isLoading={online.isPending || offline.isPending}
           maxHeight={300}
-          selection={{ selected: names, onChange }}
+          selection={{ selected: names, isLocked, onChange }}
           columns={[
             { key: 'device', title: words.device, render: ({ deviceName }) => <Clip text={deviceName} /> },
             { key: 'status', title: words.status, render: (device) => <Presence device={device} /> },

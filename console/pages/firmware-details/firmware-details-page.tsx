@@ -34,7 +34,8 @@ export function Component() {
       </>
     );
   }
-  return query.data ? <Details firmware={query.data} /> : <Skeleton active />;
+  // What was opened for one firmware is not for another.
+  return query.data ? <Details key={firmwareId} firmware={query.data} /> : <Skeleton active />;
 }
 
 function Details({ firmware }: { firmware: FirmwareDetailAnswer }) {

@@ -1,6 +1,6 @@
 import { InboxOutlined } from '@ant-design/icons';
 import { Button, Form, Input, Modal, Progress, Segmented, Upload } from 'antd';
-import { useEffect, useRef, useState } from 'react';
+import { useCallback, useEffect, useRef, useState } from 'react';
 import { ApiError } from '../../../api/client-core.js';
 import type { FirmwarePageAnswer } from '../../../api/schemas.js';
 import { firmwareNameProblem, signatureProblem } from '../../../domain/names.js';
@@ -49,6 +49,10 @@ export function NewFirmwareDialog({ productKey, limits, isSigned, onClose }: New
   const asksSignature = isSigned || wasUnsigned;
   const { nameCharactersMax, fileBytesMax } = { ...USUAL, ...limits };
   useEffect(() => () => abort.current.abort(), []);
+  const onProgress = useCallback(
+    (done: number, total: number) => setSent(total === 0 ? 0 : Math.floor((100 * done) / total)),
+    [],
+  );
 
   const choose = (chosen: File) => {
     setFile(chosen);
@@ -67,10 +71,10 @@ export function NewFirmwareDialog({ productKey, limits, isSigned, onClose }: New
   const submit = async (fields: Fields) => {
     if (!file) return setFileProblem(texts.fileNeeded);
     if (file.size > fileBytesMax) return;
-    abort.current = new AbortController();
+    // The second click of a double click asks for the same upload, which the same signal ends.
+    if (abort.current.signal.aborted) abort.current = new AbortController();
     setSent(0);
     try {
-      const onProgress = (done: number, total: number) => setSent(total === 0 ? 0 : Math.floor((100 * done) / total));
       const { name, version, module = '', signMethod, signature = '' } = fields;
       const optional = { ...(module !== '' && { module }), ...(signature !== '' && { signature }) };
       const request = { name, version, signMethod, ...optional, productKey, file, idempotencyKey: key };

@@ -1,7 +1,8 @@
-import { Input, Modal } from 'antd';
+import { Input } from 'antd';
 import { useState } from 'react';
 import type { TaskDetailAnswer } from '../../../api/schemas.js';
 import { ProblemAlert } from '../../components/problem-alert.js';
+import { RequestDialog } from '../../components/request-dialog.js';
 import { useServerIsAway } from '../../data/connection.js';
 import { useDecide } from '../../data/tasks.js';
 import { useTexts } from '../../texts/language.js';
@@ -26,12 +27,11 @@ export default function DecisionDialog({ task, decision, onClose }: DecisionDial
     onClose();
   };
   return (
-    <Modal
-      open
+    <RequestDialog
       title={isApproval ? texts.approveTitle(task.counts.total) : texts.rejectTitle}
       okText={isApproval ? texts.approve : texts.reject}
       okButtonProps={{ danger: !isApproval, disabled: isAway }}
-      confirmLoading={decide.isPending}
+      isPending={decide.isPending}
       onOk={() => void confirm().catch(() => undefined)} // shown below
       cancelText={frame.keep}
       onCancel={onClose}
@@ -42,6 +42,6 @@ export default function DecisionDialog({ task, decision, onClose }: DecisionDial
         <Input value={remark} maxLength={REMARK_CHARACTERS_MAX} onChange={(event) => setRemark(event.target.value)} />
       </label>
       <ProblemAlert error={decide.error} />
-    </Modal>
+    </RequestDialog>
   );
 }

@@ -33,7 +33,8 @@ export function Component() {
       </>
     );
   }
-  return query.data ? <Details task={query.data} /> : <Skeleton active />;
+  // What was opened or ticked for one task is not for another.
+  return query.data ? <Details key={taskId} task={query.data} /> : <Skeleton active />;
 }
 
 function Details({ task }: { task: TaskDetailAnswer }) {

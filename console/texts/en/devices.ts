@@ -36,5 +36,8 @@ export const devices = {
   noProductRemedy: 'A product is a type of device: create one, then add its devices.',
   leaveTitle: 'Close without keeping the secrets?',
   leaveText: 'They are shown nowhere else. Without its secret a device can not connect, and needs a new one.',
+  leaveEarlyTitle: 'Leave before the secrets are here?',
+  leaveEarlyText:
+    'The devices may have been added, and their secrets are shown here alone. Stay until the service answers; if it does not, add the same devices again: that shows their secrets.',
   leave: 'Close without them',
 };

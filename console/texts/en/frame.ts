@@ -32,4 +32,7 @@ export const frame = {
   onlyProduct: (product: string) => `Your token is for the product ${product} only; this is about all products.`,
   asOf: (time: string) => `As of ${time}`,
   asOfText: 'The service could not answer since then: what you see may be out of date. It is asked again by itself.',
+  notLive: 'This page is not live',
+  notLiveText:
+    'The service tells no changes by itself for now. This page asks for them every 10 seconds, and goes on live as soon as it can.',
 };

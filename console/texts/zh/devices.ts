@@ -38,5 +38,8 @@ export const devices: Texts['devices'] = {
   noProductRemedy: '产品是一类设备：请先创建产品，再添加设备。',
   leaveTitle: '不保存密钥就关闭？',
   leaveText: '密钥不会在其他地方显示。没有密钥的设备无法连接，只能重新生成密钥。',
+  leaveEarlyTitle: '密钥尚未显示，确定离开？',
+  leaveEarlyText:
+    '设备可能已添加，其密钥仅在此处显示。请等待服务应答；如果没有应答，请再次添加相同的设备，即可看到密钥。',
   leave: '不保存并关闭',
 };

@@ -33,4 +33,6 @@ export const frame: Texts['frame'] = {
   onlyProduct: (product) => `您的令牌仅限产品 ${product}；此操作涉及所有产品。`,
   asOf: (time) => `数据截至 ${time}`,
   asOfText: '此后服务未能应答，当前显示的内容可能已过时。页面会自动重试。',
+  notLive: '此页面暂未实时更新',
+  notLiveText: '服务暂时不推送变化。页面每 10 秒查询一次，并会尽快恢复实时更新。',
 };
