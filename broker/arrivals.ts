@@ -19,7 +19,7 @@ export interface ArrivalsDeps extends AuthenticatorDeps {
 /** What has come of a CONNECT: a connection, or the return code of a refusal. */
 type Verdict = Connection | number;
 
-/** Tells who connects, and knows who is being let in: from his CONNECT to his admission, or to his end. */
+/** Tells who connects, and knows who is being let in: from the CONNECT to the admission, or to the end of the connection. */
 export class Arrivals {
   readonly #authenticator: Authenticator;
   readonly #verdicts = new WeakMap<Client, Verdict>();
@@ -35,7 +35,7 @@ export class Arrivals {
    * since some SDKs use another client id at each connection [protocol: connect]. Whoever fails gets a random id and
    * touches nobody's session.
    *
-   * @returns false when he is gone: his connection may have ended in the middle of what was read of it
+   * @returns false when the client is gone: its connection may have ended in the middle of what was read of it
    */
   async identify(client: Client, packet: ConnectPacket): Promise<boolean> {
     if (isGone(client)) return false;

@@ -28,7 +28,7 @@ export interface AuthenticatorDeps {
   readonly now: () => number;
 }
 
-/** Proves who connects: by his device's secret, and by his certificate where he shows one. */
+/** Proves who connects: by the device's secret, and by its certificate if it shows one. */
 export class Authenticator {
   readonly #guard: SignInGuard;
   readonly #refused: RefusedSignIns;

@@ -25,7 +25,7 @@ function suggestion(name: string, known: readonly string[]): string {
     .sort((a, b) => a.distance - b.distance)
     .at(0);
   const isNear = nearest !== undefined && nearest.distance <= DISTANCE_MAX;
-  return isNear ? `; did you mean ${nearest.candidate}?` : '; the README lists all variables';
+  return isNear ? `; did you mean ${nearest.candidate}?` : '; docs/configuration.md lists all variables';
 }
 
 /** How many letters must be added, dropped or exchanged to make one of the other (Levenshtein). */

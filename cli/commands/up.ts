@@ -13,7 +13,7 @@ export const startService: StartService = async (env, options) => (await import(
 
 export const upCommand = (io: Io, start: StartService): Command =>
   new Command('up')
-    .description('run the service; configured by environment variables (see the README)')
+    .description('run the service; configured by environment variables (docs/configuration.md)')
     .addHelpText('after', exampleText(['ferry up', 'FERRY_DATA_DIR=/srv/ferry FERRY_HTTP_PORT=9000 ferry up']))
     .action(async () => {
       const { signal, dispose } = interruption(io);

@@ -3,7 +3,6 @@ import { connect, type Socket } from 'node:net';
 import { connectAsync } from 'mqtt';
 import { generate, parser, type Packet } from 'mqtt-packet';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { Pace } from '../../broker/pace.js';
 import type { BrokerLimits } from '../../broker/limits.js';
 import { SignInGuard } from '../../broker/sign-in-guard.js';
 import {
@@ -146,18 +145,6 @@ describe('A device that sends faster than allowed', () => {
     const calm = await ground.device(light(2));
     await calm.runs('3.0.0');
     expect((await ground.records.getDevice(light(2)))?.version).toBe('3.0.0');
-  });
-});
-
-describe('A pace', () => {
-  it('lets two seconds’ worth through at once, then one by one', () => {
-    const pace = new Pace(10);
-    const waits = Array.from({ length: 22 }, () => pace.waitMs(1_000));
-    expect(waits.slice(0, 20)).toEqual(Array(20).fill(0));
-    expect(waits.slice(20)).toEqual([100, 200]);
-    expect(pace.waitMs(1_300)).toBe(0);
-    expect(pace.isRested(1_300)).toBe(false);
-    expect(pace.isRested(10_000)).toBe(true);
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Paces } from '../../broker/pace.js';
+import { Pace, Paces } from '../../broker/pace.js';
 
 const PER_SECOND = 10;
 const BURST = 20;
@@ -10,6 +10,18 @@ function took(paces: Paces, device: string, count: number, nowMs: number): numbe
   for (let i = 0; i < count; i++) waitMs = paces.of(device, nowMs).waitMs(nowMs);
   return waitMs;
 }
+
+describe('a pace', () => {
+  it('lets two seconds’ worth through at once, then one by one', () => {
+    const pace = new Pace(PER_SECOND);
+    const waits = Array.from({ length: BURST + 2 }, () => pace.waitMs(1_000));
+    expect(waits.slice(0, BURST)).toEqual(Array(BURST).fill(0));
+    expect(waits.slice(BURST)).toEqual([100, 200]);
+    expect(pace.waitMs(1_300)).toBe(0);
+    expect(pace.isRested(1_300)).toBe(false);
+    expect(pace.isRested(10_000)).toBe(true);
+  });
+});
 
 describe('a device that sends faster than it may', () => {
   it('waits, and waits no more once it has rested', () => {

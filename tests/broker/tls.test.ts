@@ -48,7 +48,7 @@ const closed = (socket: Socket): Promise<void> =>
 
 describe('a stranger over TLS', () => {
   it.each(['another-secret', undefined])(
-    'ends his own connection only: too large a packet right after a CONNECT',
+    'ends its own connection only: too large a packet right after a CONNECT',
     async (secret) => {
       await start();
       const unhandled = unhandledRejections();

@@ -2,7 +2,7 @@ import type { Route } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Device } from '../e2e/device.js';
 import type { WatchedPage } from './browser.js';
-import { openFleet, type Fleet } from './fleet.js';
+import type { Fleet } from './fleet.js';
 import { Ground } from './ground.js';
 
 let ground: Ground;
@@ -10,13 +10,10 @@ let fleet: Fleet;
 let page: WatchedPage;
 beforeAll(async () => {
   ground = await Ground.open();
-  fleet = await openFleet(ground.ferry);
+  fleet = await ground.openFleet();
   page = await ground.signedIn('/');
 });
-afterAll(async () => {
-  await fleet.leave();
-  await ground.close();
-});
+afterAll(() => ground.close());
 
 const dialog = () => page.getByRole('dialog');
 const ok = (name: string | RegExp) => dialog().getByRole('button', { name });

@@ -1,11 +1,14 @@
 import type { Browser, BrowserContextOptions } from 'playwright-core';
 import { Ferry } from '../e2e/ferry.js';
 import { launchBrowser, openPage, type WatchedPage } from './browser.js';
+import { openFleet, type Fleet } from './fleet.js';
 
 export const ADMIN_TOKEN = 'the-admin-token-of-this-test';
 
 /** The real service and a real browser, for the tests of one file. */
 export class Ground {
+  private fleet: Fleet | undefined;
+
   private constructor(
     readonly ferry: Ferry,
     private readonly browser: Browser,
@@ -16,12 +19,18 @@ export class Ground {
     return new Ground(ferry, await launchBrowser());
   }
 
+  /** A product in the midst of its life, whose devices leave when the ground is closed. */
+  async openFleet(): Promise<Fleet> {
+    return (this.fleet = await openFleet(this.ferry));
+  }
+
   async close(): Promise<void> {
+    await this.fleet?.leave();
     await this.browser.close();
     await this.ferry.stop();
   }
 
-  /** A visitor at a path of the console, in a browser of his own. */
+  /** A visitor at a path of the console, in a browser of their own. */
   async visit(path: string, options: BrowserContextOptions = {}): Promise<WatchedPage> {
     const page = await openPage(this.browser, { baseURL: this.ferry.url, ...options });
     await page.goto(path);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { violationsOf } from './accessibility.js';
-import { openFleet, type Fleet } from './fleet.js';
+import type { Fleet } from './fleet.js';
 import { ADMIN_TOKEN, Ground } from './ground.js';
 
 /* What an operator must be able to see, to reach and to keep, on every screen. */
@@ -12,12 +12,9 @@ let ground: Ground;
 let fleet: Fleet;
 beforeAll(async () => {
   ground = await Ground.open();
-  fleet = await openFleet(ground.ferry);
+  fleet = await ground.openFleet();
 });
-afterAll(async () => {
-  await fleet.leave();
-  await ground.close();
-});
+afterAll(() => ground.close());
 
 const dialog = (page: Page) => page.getByRole('dialog');
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { violationsOf } from './accessibility.js';
-import { openFleet, type Fleet } from './fleet.js';
+import type { Fleet } from './fleet.js';
 import { Ground } from './ground.js';
 import { Line } from './line.js';
 
@@ -8,12 +8,9 @@ let ground: Ground;
 let fleet: Fleet;
 beforeAll(async () => {
   ground = await Ground.open();
-  fleet = await openFleet(ground.ferry);
+  fleet = await ground.openFleet();
 });
-afterAll(async () => {
-  await fleet.leave();
-  await ground.close();
-});
+afterAll(() => ground.close());
 
 describe('The overview', () => {
   it('shows the fleet, its running task, what waits for a person, and moves without loading again', async () => {

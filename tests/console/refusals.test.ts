@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { WatchedPage } from './browser.js';
-import { openFleet, type Fleet } from './fleet.js';
+import type { Fleet } from './fleet.js';
 import { Ground } from './ground.js';
 
 /* What the service refuses, as an operator meets it: what happened, what to do, and nothing typed is lost. */
@@ -15,13 +15,12 @@ let folder: string;
 
 beforeAll(async () => {
   ground = await Ground.open();
-  fleet = await openFleet(ground.ferry);
+  fleet = await ground.openFleet();
   folder = await mkdtemp(join(tmpdir(), 'ferry-refusals-'));
   page = await ground.signedIn('/');
   page.setDefaultTimeout(15_000);
 });
 afterAll(async () => {
-  await fleet.leave();
   await ground.close();
   await rm(folder, { recursive: true, force: true });
 });

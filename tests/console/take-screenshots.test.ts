@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openFleet, type Fleet } from './fleet.js';
+import type { Fleet } from './fleet.js';
 import { Ground } from './ground.js';
 
 const FOLDER = process.env['FERRY_SCREENSHOTS'] ?? '';
@@ -17,12 +17,9 @@ beforeAll(async () => {
   if (FOLDER === '') throw new Error('Name a folder: npm run screenshots -- <folder>');
   await mkdir(FOLDER, { recursive: true });
   ground = await Ground.open();
-  fleet = await openFleet(ground.ferry);
+  fleet = await ground.openFleet();
 });
-afterAll(async () => {
-  await fleet.leave();
-  await ground.close();
-});
+afterAll(() => ground.close());
 
 /** Each page by a name; a new page is added here. */
 const pages = (): Readonly<Record<string, string>> => ({

@@ -135,7 +135,7 @@ it('saves an update whose notification failed for so long that it was tried agai
   await world.seed(['tried-again']);
   world.devices.failing.add('tried-again');
   const task = await world.verify(['tried-again']);
-  while (!(await hasTimer(deviceRun('tried-again')))) await new Promise((resolve) => setTimeout(resolve, 50));
+  await world.untilTimer('tried-again');
   world.devices.failing.clear();
   await world.until(task, 'tried-again', ({ status }) => status === 'notified');
   await world.reportVersion(task, 'tried-again', '2.0.0');
@@ -235,9 +235,3 @@ describe('on a server that tells a parent of a termination', () => {
     await save(`batch/${task.id}/shard-0`, 'shard', 'begun-again');
   });
 });
-
-async function hasTimer(workflowId: string): Promise<boolean> {
-  const run = world.env.client.workflow.getHandle(workflowId);
-  const history = await run.fetchHistory().catch(() => undefined); // not there yet
-  return history?.events?.some(({ timerStartedEventAttributes }) => timerStartedEventAttributes) ?? false;
-}

@@ -8,6 +8,7 @@ import { adminToken } from '../../worker/admin-token.js';
 import { loadConfig } from '../../worker/config.js';
 import { openRecords, sealSecrets, secretKeysOf } from '../../worker/records.js';
 import { addSecretKey, parseKeyFile } from '../../worker/secret-keys.js';
+import { withStartedRecords } from '../support/started-records.js';
 
 let folder: string;
 beforeEach(async () => {
@@ -15,22 +16,10 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-const configOf = (dataDir: string) => loadConfig({ FERRY_DATA_DIR: dataDir });
 const LAMP = { productKey: 'lamp', deviceName: 'a' };
 
-/** As a start of the service does it. */
-async function started<T>(dataDir: string, use: (records: Records) => Promise<T>): Promise<T> {
-  const config = configOf(dataDir);
-  const keys = secretKeysOf(config);
-  const records = openRecords(config, keys);
-  try {
-    await sealSecrets(config, records, keys);
-    return await use(records);
-  } finally {
-    await records.close();
-  }
-}
-
+const started = <T>(dataDir: string, use: (records: Records) => Promise<T>): Promise<T> =>
+  withStartedRecords({ FERRY_DATA_DIR: dataDir }, use);
 const secret = (dataDir: string) => started(dataDir, (records) => records.deviceSecret(LAMP));
 const keyFile = (): string => join(folder, 'secret-keys');
 
@@ -82,7 +71,7 @@ describe('a rotation of the key of device secrets', () => {
 
   it('that comes while a service starts loses neither the secrets nor the new key', async () => {
     addSecretKey(keyFile());
-    const config = configOf(folder);
+    const config = loadConfig({ FERRY_DATA_DIR: folder });
     const keys = secretKeysOf(config);
     const records = openRecords(config, keys);
     addSecretKey(keyFile());

@@ -92,7 +92,7 @@ describe('a notification that could not be sent for long', () => {
     await world.seed([DEVICE]);
     world.devices.failing.add(DEVICE);
     task = await world.verify([DEVICE], { responseTimeoutMs: 5 * MINUTE_MS, notificationsMax: 1 });
-    while (!(await hasTimer())) await new Promise((resolve) => setTimeout(resolve, 20));
+    await world.untilTimer(DEVICE);
     await world.env.sleep(10 * MINUTE_MS);
     world.devices.failing.clear();
     await world.until(task, DEVICE, ({ status }) => status === 'notified');
@@ -101,14 +101,6 @@ describe('a notification that could not be sent for long', () => {
     await world.reportVersion(task, DEVICE, '2.0.0');
     expect(await ended()).toMatchObject({ outcome: 'succeeded', notifications: 1 });
   });
-
-  async function hasTimer(): Promise<boolean> {
-    const history = await world
-      .run(DEVICE)
-      .fetchHistory()
-      .catch(() => undefined);
-    return history?.events?.some(({ timerStartedEventAttributes }) => timerStartedEventAttributes) ?? false;
-  }
 });
 
 describe('a damaged firmware file', () => {

@@ -393,6 +393,17 @@ export class World {
     });
   }
 
+  /** Resolves once the run of the device has started a timer: no record changes with that, so the history is polled. */
+  async untilTimer(deviceName: string): Promise<void> {
+    for (;;) {
+      const history = await this.run(deviceName)
+        .fetchHistory()
+        .catch(() => undefined); // The run is not there yet.
+      if (history?.events?.some(({ timerStartedEventAttributes }) => timerStartedEventAttributes)) return;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
   async untilTask(task: TaskRecord, wanted: (record: TaskRecord) => boolean): Promise<TaskRecord> {
     return this.changed(async () => {
       const record = await this.records.getTask(task.id);

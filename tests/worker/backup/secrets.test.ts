@@ -5,9 +5,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Records } from '../../../records/records.js';
 import { backUp } from '../../../worker/backup/back-up.js';
 import { restore } from '../../../worker/backup/restore.js';
-import { loadConfig } from '../../../worker/config.js';
-import { openRecords, sealSecrets, secretKeysOf } from '../../../worker/records.js';
 import { addSecretKey } from '../../../worker/secret-keys.js';
+import { withStartedRecords } from '../../support/started-records.js';
 import { World } from './world.js';
 
 let world: World;
@@ -22,19 +21,8 @@ afterEach(async () => {
   await world.remove();
 });
 
-/** As a start of the service does it. */
-async function started<T>(use: (records: Records) => Promise<T>, env: NodeJS.ProcessEnv = world.env): Promise<T> {
-  const config = loadConfig(env);
-  const keys = secretKeysOf(config);
-  const records = openRecords(config, keys);
-  try {
-    await sealSecrets(config, records, keys);
-    return await use(records);
-  } finally {
-    await records.close();
-  }
-}
-
+const started = <T>(use: (records: Records) => Promise<T>, env: NodeJS.ProcessEnv = world.env): Promise<T> =>
+  withStartedRecords(env, use);
 const secret = (env: NodeJS.ProcessEnv) =>
   started((records) => records.deviceSecret({ productKey: 'lamp', deviceName: 'a' }), env);
 const keyFile = (): string => join(world.dataDir, 'secret-keys');
