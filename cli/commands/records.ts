@@ -13,8 +13,8 @@ const REBUILD =
 /** What the histories don't tell; the same list as in docs/reliability.md. */
 const LOST = `Not rebuilt, since no history tells it:
   devices, with their secrets, versions and revocations: register them again, with their secrets
-  trusted keys: each product takes no firmware until they are set (ferry product trust KEY FILE), or
-    until you say that it takes any (ferry product trust KEY --any)
+  trusted keys: each product takes no firmware until they are set (ferry product trust PRODUCT FILE), or
+    until you say that it takes any (ferry product trust PRODUCT --any)
   names of products: each has its key as its name; products without a task are gone
   firmware that no task has used, and deleted firmware: add it again
   tokens: make them again (ferry token create); the admin token of the data folder stays
