@@ -21,6 +21,7 @@ export interface OutboxDeps {
     | 'undeliveredTask'
     | 'undeliveredTasks'
     | 'undeliveredDeviceCancels'
+    | 'tasksWithUndeliveredDeviceCancels'
     | 'delivered'
     | 'deviceCancelDelivered'
     | 'cancelWaiting'
@@ -64,8 +65,8 @@ export function createOutbox({ records, client, log }: OutboxDeps): Outbox {
   async function deliverAll(): Promise<void> {
     try {
       const tasks = await records.undeliveredTasks(ROUND_MAX);
-      const cancels = await records.undeliveredDeviceCancels(ROUND_MAX);
-      const taskIds = new Set([...tasks.map(({ task }) => task.id), ...cancels.map(({ taskId }) => taskId)]);
+      const ofDevices = await records.tasksWithUndeliveredDeviceCancels(ROUND_MAX);
+      const taskIds = new Set([...tasks.map(({ task }) => task.id), ...ofDevices]);
       for (const taskId of taskIds) await deliver(taskId);
     } catch (error) {
       log.warn({ err: error }, 'the outbox could not be read; it is tried again');
@@ -77,7 +78,7 @@ export function createOutbox({ records, client, log }: OutboxDeps): Outbox {
     if (undelivered?.start) await startRun(undelivered.task);
     if (undelivered) await stopRun(undelivered);
     if (undelivered?.approval && !undelivered.cancel) await decide(undelivered.task, undelivered.approval);
-    for (const update of await records.undeliveredDeviceCancels(ROUND_MAX, taskId)) await cancelRunOf(update);
+    for (const update of await records.undeliveredDeviceCancels(taskId, ROUND_MAX)) await cancelRunOf(update);
   }
 
   async function stopRun({ task, cancel, end, approval }: Undelivered): Promise<void> {

@@ -769,8 +769,10 @@ export interface Records {
   /** Oldest first. */
   undeliveredTasks(limit: number): Promise<readonly Undelivered[]>;
   undeliveredTask(taskId: string): Promise<Undelivered | undefined>;
-  /** Device updates whose cancel request the engine must still be told of: begun and open; of one task if named. */
-  undeliveredDeviceCancels(limit: number, taskId?: string): Promise<readonly DeviceUpdateRecord[]>;
+  /** Device updates of a task whose cancel request the engine must still be told of: begun and open. */
+  undeliveredDeviceCancels(taskId: string, limit: number): Promise<readonly DeviceUpdateRecord[]>;
+  /** The tasks that have such device updates: many of one task leave room for the others. */
+  tasksWithUndeliveredDeviceCancels(limit: number): Promise<readonly string[]>;
   delivered(taskId: string, what: 'start' | 'cancel' | 'end' | 'approval'): Promise<void>;
   deviceCancelDelivered(updateId: number): Promise<void>;
   /**

@@ -13,7 +13,7 @@ export const askedEveryRound = (
   { largest, open }: Sizes,
 ): Record<string, () => Promise<unknown>> => ({
   'round: outbox, tasks': () => records.undeliveredTasks(ROUND_MAX),
-  'round: outbox, cancellations': () => records.undeliveredDeviceCancels(ROUND_MAX),
+  'round: outbox, cancellations': () => records.tasksWithUndeliveredDeviceCancels(ROUND_MAX),
   'round: news to tell': () => records.untoldNews(ROUND_MAX),
   'round: devices come online': () => records.pendingOnlineUpdates(ROUND_MAX),
   'round: paused files': () => records.pausedFiles(),

@@ -1,4 +1,4 @@
-import { and, asc, eq, sql, type SQL } from 'drizzle-orm';
+import { and, asc, eq, sql } from 'drizzle-orm';
 import { FerryError, notFound } from '../../domain/errors.js';
 import { isOpen } from '../../domain/device-update.js';
 import { awaitsApproval, isTaskOpen } from '../../domain/update-task.js';
@@ -22,6 +22,7 @@ type OutboxRecords = Pick<
   | 'undeliveredTasks'
   | 'undeliveredTask'
   | 'undeliveredDeviceCancels'
+  | 'tasksWithUndeliveredDeviceCancels'
   | 'delivered'
   | 'deviceCancelDelivered'
   | 'cancelWaiting'
@@ -152,10 +153,12 @@ export function outboxRecords(connection: Connection): OutboxRecords {
       return row && undeliveredOf(row);
     },
 
-    async undeliveredDeviceCancels(limit, taskId) {
-      const rows =
-        taskId === undefined ? undelivered.cancels.all({ limit }) : undelivered.cancelsOf.all({ limit, taskId });
-      return rows.map(deviceUpdateRecord);
+    async undeliveredDeviceCancels(taskId, limit) {
+      return undelivered.cancelsOf.all({ limit, taskId }).map(deviceUpdateRecord);
+    },
+
+    async tasksWithUndeliveredDeviceCancels(limit) {
+      return undelivered.tasksOfCancels.all({ limit }).map(({ taskId }) => taskId);
     },
 
     delivered: (taskId, what) =>
@@ -183,17 +186,31 @@ function undeliveredStatements({ db }: Connection) {
   const isUntold = sql`${deviceUpdates.cancelRequestedAtMs} IS NOT NULL AND ${deviceUpdates.cancelDelivered} = 0
     AND ${deviceUpdates.begunAtMs} IS NOT NULL AND ${deviceUpdates.runId} IS NOT NULL
     AND ${deviceUpdates.status} IN ('pending', 'notified', 'upgrading')`;
-  const cancels = (where: SQL | undefined) =>
-    prepared(DEVICE_UPDATE, db.select(DEVICE_UPDATE).from(deviceUpdates).where(where).limit(sql.placeholder('limit')));
+  const taskOfCancel = { taskId: deviceUpdates.taskId };
   return {
     tasks: prepared(
       UNDELIVERED,
       some().where(HAS_UNDELIVERED).orderBy(asc(tasks.createdAtMs)).limit(sql.placeholder('limit')),
     ),
     task: prepared(UNDELIVERED, some().where(and(eq(tasks.id, sql.placeholder('taskId')), HAS_UNDELIVERED))),
-    cancels: cancels(isUntold),
     // `+`: by the index of what is untold, not through a whole batch.
-    cancelsOf: cancels(and(isUntold, sql`+${deviceUpdates.taskId} = ${sql.placeholder('taskId')}`)),
+    cancelsOf: prepared(
+      DEVICE_UPDATE,
+      db
+        .select(DEVICE_UPDATE)
+        .from(deviceUpdates)
+        .where(and(isUntold, sql`+${deviceUpdates.taskId} = ${sql.placeholder('taskId')}`))
+        .limit(sql.placeholder('limit')),
+    ),
+    tasksOfCancels: prepared(
+      taskOfCancel,
+      db
+        .select(taskOfCancel)
+        .from(deviceUpdates)
+        .where(isUntold)
+        .groupBy(sql`+${deviceUpdates.taskId}`)
+        .limit(sql.placeholder('limit')),
+    ),
   };
 }
 

@@ -7,7 +7,7 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createOutbox, type Outbox, type OutboxDeps } from '../../api/outbox.js';
 import { resolvePolicy } from '../../domain/policy.js';
-import { World } from './world.js';
+import { PRODUCT, World } from './world.js';
 
 /** Stands for the engine's client: what it was told, and how it answers. The end-to-end tests use the real one. */
 class Engine {
@@ -20,7 +20,11 @@ class Engine {
   /** Resolves before a start is answered. */
   held: Promise<void> = Promise.resolve();
 
+  /** Workflow ids that begin so can't be told anything. */
+  unreachable: string | undefined;
+
   private tell(what: string): Promise<void> {
+    if (this.unreachable !== undefined && what.includes(this.unreachable)) return Promise.reject(new Error('refused'));
     this.told.push(what);
     return this.fault ? Promise.reject(this.fault) : Promise.resolve();
   }
@@ -205,7 +209,36 @@ describe('The outbox', () => {
     await world.post(`/v1/tasks/${taskId}/devices/lamp-1/cancel`);
     await outbox.deliver(taskId);
     expect(engine.told.at(-1)).toBe('cancel device-update/lamps/lamp-1 run-2');
-    expect(await world.records.undeliveredDeviceCancels(10)).toEqual([]);
+    expect(await world.records.undeliveredDeviceCancels(taskId, 10)).toEqual([]);
+  });
+
+  it('tells the cancellation of a device, although a thousand of another task can’t be told', async () => {
+    const many = Array.from({ length: 1_000 }, (_, n) => `many-${n}`);
+    await world.records.registerDevices(
+      PRODUCT,
+      many.map((deviceName) => ({ deviceName, deviceSecret: 'secret', protocol: 'mqtt' as const })),
+      1,
+    );
+    await Promise.all(many.map((deviceName) => world.runs(deviceName, '0.9.0')));
+    const { value: stuck } = await world.records.createTask({
+      ...{ id: 'stuck', kind: 'batch', firmwareId: await world.verifiedFirmware('3.0.0'), sourceVersions: ['0.9.0'] },
+      ...{ deviceNames: null, policy: resolvePolicy('batch'), createdAtMs: 1 },
+    });
+    const { value: later } = await world.records.createTask({
+      ...{ id: 'later', kind: 'verification', firmwareId: stuck.firmware.id, sourceVersions: [] },
+      ...{ deviceNames: ['lamp-3'], policy: resolvePolicy('verification'), createdAtMs: 2 },
+    });
+    await outbox.deliverAll();
+    const notifyAndCancel = async (id: string, deviceName: string) => {
+      await world.notify(id, deviceName);
+      await world.records.requestDeviceCancel(id, deviceName, 2);
+    };
+    await Promise.all(many.map((deviceName) => notifyAndCancel(stuck.id, deviceName)));
+    await notifyAndCancel(later.id, 'lamp-3');
+    engine.unreachable = 'device-update/lamps/many-';
+    await outbox.deliverAll();
+    expect(await world.records.undeliveredDeviceCancels(later.id, 10)).toEqual([]);
+    expect(await world.records.undeliveredDeviceCancels(stuck.id, 2_000)).toHaveLength(1_000);
   });
 
   it('never has two deliveries of a task under way, and the second sees what came meanwhile', async () => {

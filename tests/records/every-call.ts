@@ -101,10 +101,10 @@ export async function callEverything(records: Records): Promise<void> {
   await records.loadShard(task.id, 0, 2);
   await records.undeliveredTasks(2);
   await records.undeliveredTask(task.id);
-  await records.undeliveredDeviceCancels(2);
+  await records.tasksWithUndeliveredDeviceCancels(2);
   await records.changesSince(0, null, 2);
   await records.changesSince(0, task.id, 2);
-  await records.undeliveredDeviceCancels(2, task.id);
+  await records.undeliveredDeviceCancels(task.id, 2);
   await records.giveOut(task.id, key, initialState(1), 'run');
   await records.endUnbegun(task.id, key, initialState(1));
   await records.takeBack(task.id, key, { state: initialState(1), runId: 'run', notifiedAtMs: 2 });

@@ -4,8 +4,8 @@ import { Client, Connection } from '@temporalio/client';
 import Database from 'better-sqlite3';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createApiClient, type ApiClient } from '../../api/client.js';
-import { resolvePolicy } from '../../domain/policy.js';
-import { taskRunOptions } from '../../workflows/task-input.js';
+import { resolvePolicy, shardDevices } from '../../domain/policy.js';
+import { taskRunOptions, type TaskInput } from '../../workflows/task-input.js';
 import { Terminal } from '../cli/terminal.js';
 import { Device } from '../e2e/device.js';
 import { Ferry } from '../e2e/ferry.js';
@@ -95,6 +95,12 @@ function copyRow(table: string, where: string, changes: Readonly<Record<string, 
     ...Object.values(changed),
   );
 }
+/** Of a run that Ferry has not started. */
+const runInput = (id: string): TaskInput => ({
+  ...{ taskId: id, kind: 'verification', productKey, devicesTotal: 1, shardDevices: 1, unconfirmedStartsMax: 1 },
+  firmware: { id: 'none', name: 'none', module: 'default', version: '9' },
+  policy: resolvePolicy('verification'),
+});
 const storedFile = () => join(ferry.folder, 'files', sha256.slice(0, 2), sha256.slice(2, 4), sha256);
 
 describe('the doctor', () => {
@@ -178,22 +184,37 @@ describe('the doctor', () => {
     expect(await kinds(false)).toEqual([]);
   });
 
+  it('fails a device that a batch which goes on has forgotten: its shard has closed, and it has no run', async () => {
+    await api.registerDevices(productKey, [{ deviceName: 'forgotten' }, { deviceName: 'next' }]);
+    const { total } = (await api.getTask(taskId)).counts;
+    // Of the second shard, which has closed, and of the third one, whose turn has not come.
+    for (const [shard, deviceName] of ['forgotten', 'next'].entries()) {
+      copyRow('device_updates', `task_id = '${taskId}' AND device_name = 'away'`, {
+        ...{ id: null, device_name: deviceName, ordinal: (shard + 1) * shardDevices(total) },
+        ...{ begun_at_ms: null, run_id: null, status: 'pending' },
+      });
+    }
+    db.prepare('UPDATE tasks SET pending = pending + 2, total = total + 2 WHERE id = ?').run(taskId);
+    const { typedSearchAttributes, args } = taskRunOptions(runInput(taskId));
+    await client.workflow.execute('shard', {
+      ...{ taskQueue: 'ferry', workflowId: `batch/${taskId}/shard-1`, typedSearchAttributes },
+      args: [{ ...args[0], taskId: 'of-nobody', shard: 1 }],
+    });
+    await repairs('device-update-forgotten');
+    const { items } = await api.listDeviceUpdates(taskId);
+    expect(items.find(({ deviceName }) => deviceName === 'forgotten')).toMatchObject({
+      ...{ outcome: 'failed', cause: 'update-failed' },
+      detail: expect.stringContaining('The run of its shard closed before it had begun.') as string,
+    });
+    expect((await api.getTask(taskId)).counts).toMatchObject({ pending: 2, upgrading: 1, failed: 1 });
+    expect(await kinds(false)).toEqual([]);
+  });
+
   it('cancels a run whose record has ended, and terminates one that has none', async () => {
     db.prepare(
       "UPDATE device_updates SET status = 'cancelled', ended_at_ms = 1 WHERE task_id = ? AND device_name = 'away'",
     ).run(taskId);
-    const stray = taskRunOptions({
-      ...{
-        taskId: 'of-nobody',
-        kind: 'verification',
-        productKey,
-        devicesTotal: 1,
-        shardDevices: 1,
-        unconfirmedStartsMax: 1,
-      },
-      firmware: { id: 'none', name: 'none', module: 'default', version: '9' },
-      policy: resolvePolicy('verification'),
-    });
+    const stray = taskRunOptions(runInput('of-nobody'));
     await client.workflow.start('verification', stray);
     await repairs('counts-wrong', 'run-of-ended-record', 'run-without-record');
     await client.workflow

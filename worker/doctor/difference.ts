@@ -4,6 +4,7 @@ export interface Difference {
     | 'task-without-run'
     | 'task-run-closed'
     | 'device-update-run-closed'
+    | 'device-update-forgotten'
     | 'run-without-record'
     | 'run-of-ended-record'
     | 'counts-wrong'

@@ -27,8 +27,9 @@ export function createDoctor(deps: DoctorDeps) {
   return {
     /** @param fix repairs what it finds, as far as it can */
     async examine(fix: boolean): Promise<DoctorReport> {
-      const open = await examineOpenRecords(deps);
-      const runs = await examineOpenRuns(deps, () => sleep(CLOSING_MS));
+      const pause = () => sleep(CLOSING_MS);
+      const open = await examineOpenRecords(deps, pause);
+      const runs = await examineOpenRuns(deps, pause);
       const files = await examineFiles(records, store, now);
       const bookkeeping = await examineBookkeeping(records, now);
       const found = [...open.differences, ...runs.differences, ...bookkeeping, ...files.differences];

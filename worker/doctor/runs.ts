@@ -10,7 +10,8 @@ import {
   terminated,
   type DeviceUpdateState,
 } from '../../domain/device-update.js';
-import { SEARCH_ATTRIBUTES, type DeviceKey } from '../../domain/ids.js';
+import { SEARCH_ATTRIBUTES, shardWorkflowId, type DeviceKey } from '../../domain/ids.js';
+import { shardDevices } from '../../domain/policy.js';
 import { isTaskOpen, OPEN_TASK_STATUSES } from '../../domain/update-task.js';
 import { endTask } from '../../records/cancel-waiting.js';
 import type { DeviceUpdateRecord, Records, TaskRecord } from '../../records/records.js';
@@ -45,18 +46,31 @@ type RunStatus = WorkflowExecutionInfo['status']['name'] | 'UNKNOWN';
 const OPEN_UPDATES = ['pending', 'notified', 'upgrading'] as const;
 const RUN_TYPES = "WorkflowType IN ('verification', 'batchUpdate', 'shard', 'deviceUpdate')";
 
-/** Every open task and device update against its run. */
-export async function examineOpenRecords(deps: RunDeps): Promise<Findings & { readonly deviceUpdates: number }> {
+/**
+ * Every open task and device update against its run.
+ *
+ * @param pause for what is being started
+ */
+export async function examineOpenRecords(
+  deps: RunDeps,
+  pause: () => Promise<void>,
+): Promise<Findings & { readonly deviceUpdates: number }> {
   const differences: Difference[] = [];
+  const forgotten: DeviceUpdateRecord[] = [];
+  const shards = new ShardsOf(deps.client);
   let [examined, deviceUpdates] = [0, 0];
   for await (const task of openTasks(deps)) {
     examined++;
     const found = await examineTask(deps, task);
     const running = await runningDeviceRuns(deps, task.id);
-    for await (const update of begunUpdates(deps, task.id)) {
+    for await (const update of openUpdates(deps, task.id)) {
+      if (update.runId === null) {
+        if (!found && (await shards.hasClosed(task, update.ordinal))) forgotten.push(update);
+        continue;
+      }
       deviceUpdates++;
       // Visibility may lag: whoever is not in it is asked for by name.
-      if (running.has(update.runId ?? '')) continue;
+      if (running.has(update.runId)) continue;
       const difference = await examineDeviceUpdate(deps, update, found?.kind === 'task-without-run');
       if (difference) differences.push(difference);
     }
@@ -64,8 +78,60 @@ export async function examineOpenRecords(deps: RunDeps): Promise<Findings & { re
     if (found) differences.push(found);
   }
   for await (const difference of examineLeftOpen(deps)) differences.push(difference);
+  if (forgotten.length > 0) {
+    // A shard that broke is started once more by its batch, and one that breaks again has its devices ended by it.
+    await pause();
+    for (const update of forgotten) {
+      if (await isForgotten(deps, update)) differences.push(forgottenUpdate(deps, update));
+    }
+  }
   return { examined, deviceUpdates, differences };
 }
+
+/** The shards' runs of batches, each asked for once. */
+class ShardsOf {
+  readonly #closed = new Map<string, Promise<boolean>>();
+
+  constructor(private readonly client: RunDeps['client']) {}
+
+  /** Whether the shard that has a place of the task was begun and has closed; one whose turn has not come has not. */
+  hasClosed({ id, kind, counts }: TaskRecord, ordinal: number): Promise<boolean> {
+    if (kind !== 'batch') return Promise.resolve(false);
+    const workflowId = shardWorkflowId(id, Math.floor(ordinal / shardDevices(counts.total)));
+    const known = this.#closed.get(workflowId);
+    if (known) return known;
+    const closed = statusOf(this.client, workflowId).then((status) => status !== 'RUNNING' && status !== 'UNKNOWN');
+    this.#closed.set(workflowId, closed);
+    return closed;
+  }
+}
+
+/** Its batch goes on, and nobody starts it any more: its shard has closed, and it has no run. */
+async function isForgotten({ records, client }: RunDeps, update: DeviceUpdateRecord): Promise<boolean> {
+  const { taskId, deviceName, ordinal } = update;
+  const task = await records.getTask(taskId);
+  if (!task || !isTaskOpen(task.status) || (await statusOf(client, task.workflowId)) !== 'RUNNING') return false;
+  if (!(await new ShardsOf(client).hasClosed(task, ordinal))) return false;
+  if ((await runOf(client, update)).status === 'RUNNING') return false;
+  const record = await records.getDeviceUpdate(taskId, deviceName);
+  return record !== undefined && isOpen(record.status) && record.runId === null;
+}
+
+const forgottenUpdate = (deps: RunDeps, update: DeviceUpdateRecord): Difference => ({
+  kind: 'device-update-forgotten',
+  subject: `${update.deviceName} in task ${update.taskId}`,
+  sentence: 'Its update has not begun, and the run of its shard, which would have begun it, has closed.',
+  remedy: {
+    would: 'A repair ends it as failed, so that it can be re-initiated.',
+    did: 'It was ended as failed, so that it can be re-initiated.',
+  },
+  fix: async () => {
+    if (!(await isForgotten(deps, update))) return false;
+    const failure = failed(update, 'update-failed', deps.now(), 'The run of its shard closed before it had begun.');
+    await deps.records.recordDeviceUpdate(update.taskId, update, failure, null);
+    return true;
+  },
+});
 
 /** The same for tasks whose runs are closed or gone: cheap enough to be done all the time. */
 export async function examineOpenTasks(deps: RunDeps): Promise<Difference[]> {
@@ -268,12 +334,12 @@ async function* openTasks({ records }: RunDeps): AsyncGenerator<TaskRecord> {
   for (const status of OPEN_TASK_STATUSES) yield* eachOf((page) => records.listTasks({ status }, page));
 }
 
-async function* begunUpdates({ records }: RunDeps, taskId: string): AsyncGenerator<DeviceUpdateRecord> {
-  for (const status of OPEN_UPDATES) {
-    for await (const update of eachOf((page) => records.listDeviceUpdates(taskId, { status }, page))) {
-      if (update.runId !== null) yield update;
-    }
-  }
+async function* openUpdates({ records }: RunDeps, taskId: string): AsyncGenerator<DeviceUpdateRecord> {
+  for (const status of OPEN_UPDATES) yield* eachOf((page) => records.listDeviceUpdates(taskId, { status }, page));
+}
+
+async function* begunUpdates(deps: RunDeps, taskId: string): AsyncGenerator<DeviceUpdateRecord> {
+  for await (const update of openUpdates(deps, taskId)) if (update.runId !== null) yield update;
 }
 
 async function runningDeviceRuns({ client }: RunDeps, taskId: string): Promise<ReadonlySet<string>> {

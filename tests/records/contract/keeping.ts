@@ -176,7 +176,7 @@ export function describeKeeping(ground: () => Ground): void {
       const task = { ...snapshot(), status: 'awaiting-approval', startedBy: 'Ada', needsApproval: true } as const;
       await records.importTask(task);
       const { id } = await records.requestDeviceCancel(task.id, 'a', 40);
-      expect(await records.undeliveredDeviceCancels(10)).toMatchObject([{ id }]);
+      expect(await records.undeliveredDeviceCancels(task.id, 10)).toMatchObject([{ id }]);
       await records.decideTask(task.id, { decision: 'approved', by: 'Bob', remark: '', atMs: 50 });
       expect(await records.undeliveredTask(task.id)).toMatchObject({ approval: { by: 'Bob' } });
     });

@@ -76,16 +76,45 @@ export function describeOutbox(ground: () => Ground): void {
 
     it('holds the cancel of a device update that has begun', async () => {
       const { id } = await records.requestDeviceCancel(task.id, 'a', 3);
-      expect(await records.undeliveredDeviceCancels(10)).toEqual([]);
+      expect(await records.undeliveredDeviceCancels(task.id, 10)).toEqual([]);
       await records.recordDeviceUpdate(
         task.id,
         { productKey: build.productKey, deviceName: 'a' },
         initialState(4),
         'run',
       );
-      expect(await records.undeliveredDeviceCancels(10)).toMatchObject([{ id, runId: 'run' }]);
+      expect(await records.undeliveredDeviceCancels(task.id, 10)).toMatchObject([{ id, runId: 'run' }]);
       await records.deviceCancelDelivered(id);
-      expect(await records.undeliveredDeviceCancels(10)).toEqual([]);
+      expect(await records.undeliveredDeviceCancels(task.id, 10)).toEqual([]);
     });
+
+    it('leaves room for the device cancels of other tasks, however many one has', async () => {
+      const [many, other] = [await begunVerification(['b', 'c', 'd']), await begunVerification(['e'])];
+      for (const deviceName of ['b', 'c', 'd']) await records.requestDeviceCancel(many.id, deviceName, 3);
+      await records.requestDeviceCancel(other.id, 'e', 3);
+      expect(await records.undeliveredDeviceCancels(other.id, 1)).toMatchObject([{ deviceName: 'e' }]);
+      expect(await records.undeliveredDeviceCancels(many.id, 2)).toHaveLength(2);
+      expect([...(await records.tasksWithUndeliveredDeviceCancels(2))].sort()).toEqual([many.id, other.id].sort());
+    });
+
+    it('holds no cancel of a device update that never got a run, before its end or after it', async () => {
+      await records.requestDeviceCancel(task.id, 'a', 3);
+      expect(await records.tasksWithUndeliveredDeviceCancels(10)).toEqual([]);
+      await records.cancelWaiting(task.id, { which: 'unbegun', fromOrdinal: 0, toOrdinal: 1, atMs: 4 });
+      await records.taskEnded(task.id, 'completed', 4);
+      expect(await records.getDeviceUpdate(task.id, 'a')).toMatchObject({ status: 'cancelled', runId: null });
+      expect(await records.tasksWithUndeliveredDeviceCancels(10)).toEqual([]);
+      expect(await records.undeliveredDeviceCancels(task.id, 10)).toEqual([]);
+    });
+
+    async function begunVerification(deviceNames: readonly string[]): Promise<TaskRecord> {
+      await build.devices(deviceNames);
+      const begun = await build.verification(task.firmware.id, deviceNames);
+      for (const deviceName of deviceNames) {
+        const key = { productKey: build.productKey, deviceName };
+        await records.recordDeviceUpdate(begun.id, key, initialState(2), `run of ${deviceName}`);
+      }
+      return begun;
+    }
   });
 }

@@ -47,7 +47,7 @@ export function describeRestore(ground: () => Ground): void {
         expect(await records.untoldProgress(before, 10)).toMatchObject([{ record: { id } }]);
       }
       expect(await records.untoldNews(10)).toHaveLength(1);
-      expect(await records.undeliveredDeviceCancels(10)).toMatchObject([{ id }]);
+      expect(await records.undeliveredDeviceCancels(task.id, 10)).toMatchObject([{ id }]);
     });
 
     it('has nothing to hear of what has ended', async () => {
