@@ -70,12 +70,12 @@ describe('the audit log', () => {
     const put = db.prepare(`INSERT INTO audit_entries VALUES (${'?, '.repeat(11)}?)`);
     const first = lost.get(1) as unknown[];
     db.exec('DELETE FROM audit_entries WHERE id = 1');
-    await expect(archive(2)).rejects.toMatchObject({ code: 'not-found', message: expect.stringContaining('Entry 1 ') });
+    await expect(archive(2)).rejects.toThrow('Entry 1 of the audit log as it was written');
     expect(await records.auditAnchor()).toBeUndefined();
     put.run(...first);
     expect(await archive(2)).toMatchObject({ entryId: 2 });
     db.exec('DELETE FROM audit_entries WHERE id = 3');
-    await expect(archive(4)).rejects.toMatchObject({ code: 'not-found', message: expect.stringContaining('Entry 3 ') });
+    await expect(archive(4)).rejects.toThrow('Entry 3 of the audit log as it was written');
     expect(await records.auditAnchor()).toMatchObject({ entryId: 2 });
   });
 
