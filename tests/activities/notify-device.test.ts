@@ -119,7 +119,7 @@ describe('the activity that notifies a device', () => {
     expect(await notifyDevice()).toEqual({ kind: 'unreachable' });
     expect(await record()).toMatchObject({ status: 'pending', begunAtMs: 1, runId: 'run' });
     await opened.records.requestDeviceCancel(task.id, 'a', 7);
-    expect(await opened.records.undeliveredDeviceCancels(10)).toHaveLength(1);
+    expect(await opened.records.undeliveredDeviceCancels(task.id, 10)).toHaveLength(1);
   });
 
   it('is waited for again when it is gone before a later notification', async () => {
