@@ -40,8 +40,11 @@ export class Ledger {
     private readonly fleet: Fleet,
     devices: readonly FleetDevice[],
   ) {
+    // The behaviour "unacknowledged" sends at QoS 0, whatever the flavour does: a kill may lose what it has sent.
     this.acknowledges = new Set(
-      devices.filter(({ flavour }) => flavour?.progressQos === 1).map(({ deviceName }) => deviceName),
+      devices
+        .filter(({ behaviour, flavour }) => behaviour !== 'unacknowledged' && flavour?.progressQos === 1)
+        .map(({ deviceName }) => deviceName),
     );
     fleet.events.on('event', (event) => this.note(event));
   }

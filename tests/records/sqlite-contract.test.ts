@@ -68,6 +68,10 @@ const ALLOWED: readonly { readonly why: string; readonly step?: RegExp; readonly
   { why: 'secrets that are not sealed by the newest key, once, at each start', text: /where substr\("devices"/ },
   { why: 'refused while an update refers to it: the last one has gone before', text: /^DELETE FROM tasks/ },
   {
+    why: 'keys of a product are forgotten once, at its deletion, among those of a day',
+    text: /^delete from "idempotency_keys" where "idempotency_keys"."resource" = \?$/,
+  },
+  {
     why: 'a product that is deleted has none of them: SQLite looks for what refers to it',
     text: /^delete from "products"/,
   },
