@@ -290,7 +290,9 @@ export function createActivities({ records, publisher, terminatedByEngine, runs,
       { fromOrdinal, toOrdinal, reason, atMs }: BrokenShard,
     ): Promise<void> {
       for (const record of await records.loadShard(taskId, fromOrdinal, toOrdinal)) {
+        if (record.begunAtMs !== null) continue;
         const ref = { productKey, deviceName: record.deviceName };
+        // Looked at once more by the write: a run on its way to its end may begin it meanwhile.
         await records.endUnbegun(taskId, ref, failed(record, 'update-failed', atMs, reason));
       }
     },
@@ -307,7 +309,7 @@ export function createActivities({ records, publisher, terminatedByEngine, runs,
 function cancelledAfterAll(update: OpenDeviceUpdate, state: DeviceUpdateState): DeviceUpdateState {
   const { record, task, policy, reportedFailure, targetHeardAtMs } = update;
   const requestedAtMs = Math.min(record.cancelRequestedAtMs ?? Infinity, task.cancelRequestedAtMs ?? Infinity);
-  // What was acknowledged to the device before somebody cancelled it has become of it.
+  // The device had reported how its update ended, and had its acknowledgement, before an operator cancelled the update.
   if (reportedFailure && reportedFailure.atMs < Math.min(requestedAtMs, targetHeardAtMs ?? Infinity)) {
     return failed(record, reportedFailure.cause, reportedFailure.atMs, reportedFailure.description);
   }

@@ -154,7 +154,10 @@ async function verified(records: ChainRecords): Promise<AuditVerificationAnswer>
       begin = anchor;
       check = new ChainCheck(anchor && { id: anchor.entryId, hash: anchor.hash });
     }
-    for (const entry of entries) if ((found = check.next(entry))) break;
+    for (const entry of entries) {
+      found = check.next(entry);
+      if (found) break;
+    }
     if (found) break;
   }
   return {
@@ -170,8 +173,9 @@ interface ChainPage {
 }
 
 /**
- * With a breath for everything else after each page: the records answer without one. An archive may be made in between.
- * Where it goes beyond what was read, the pages begin anew after it: what is archived is no gap.
+ * The entries of the log, oldest first. Other requests have their turn after each page, since the records themselves leave
+ * them none. An archive may be made between two pages. If it goes beyond the entries that were read, the pages begin anew
+ * after it: archived entries are no gap.
  */
 async function* pagesOfChain(records: ChainRecords): AsyncGenerator<ChainPage> {
   let anchor = await records.auditAnchor();

@@ -72,7 +72,10 @@ const plainName = (max: number) =>
     .min(1)
     .openapi({ pattern: /^[^\p{C}\uFFFD]*[^\p{C}\uFFFD\s][^\p{C}\uFFFD]*$/u.source });
 
-/** Of a path: what breaks the other rules of its kind is not there, but a long one would fill answers and the audit log. */
+/**
+ * An id in a path. One that breaks the other rules of its kind is answered as not found; its length is limited, since
+ * answers and the audit log repeat it.
+ */
 const pathId = z.string().max(64);
 export const ProductParams = z.strictObject({ productKey: pathId });
 export const TrustedKeyParams = z.strictObject({ productKey: pathId, keyId: pathId });

@@ -15,7 +15,10 @@ import { runRetention } from './retention/retention.js';
 import { runSoak } from './soak/soak.js';
 import { reportsToBareAedes, reportsToFerry } from './reports/reports.js';
 
-/* `npm run bench -- [1 1b 2 3 4 5 6 7 8 9 soak] [--runs N] [--size small|full] [--profile] [--devices N,N]`; numbers as in docs/performance.md. */
+/*
+ * `npm run bench -- [1 1b 2 3 4 5 6 7 8 9 soak] [--runs N] [--size small|full] [--profile] [--devices N,N]`; the numbers
+ * are those of docs/performance.md.
+ */
 
 type Figures = Readonly<Record<string, number>>;
 type Size = 'small' | 'full';

@@ -42,7 +42,7 @@ export interface BrokerTls {
   /** 0 is any free port. */
   readonly port: number;
   readonly context: TlsContext;
-  /** `required`: nobody connects without a certificate that names its device; `optional`: one that is shown must. */
+  /** `required`: a device connects only with a certificate that names it. `optional`: a certificate, if shown, must name it. */
   readonly clientCertificates: 'none' | 'optional' | 'required';
 }
 

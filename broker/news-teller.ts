@@ -49,7 +49,7 @@ export class NewsTeller {
       failure = undefined;
       await this.#tellAll().catch((error: unknown) => (failure = { error }));
     }
-    // In the same turn as the last look at who has asked: whoever asks from now on gets a new round.
+    // No other code runs between the loop's last check and this line, so that a later `tell` begins a new round.
     this.#round = undefined;
     if (failure) throw failure.error;
   }

@@ -1,3 +1,5 @@
+import { LINE_END } from '../domain/table-text.js';
+
 /** Devices that the service registers in one request. */
 const PIECE = 10_000;
 
@@ -10,7 +12,7 @@ const SEPARATOR_MARK = /^"?sep=.?"?$/i;
  * device has a line end in it.
  */
 export function csvPieces(text: string, most = PIECE): string[] {
-  const all = text.split(/\r\n|\n|\r/);
+  const all = text.split(LINE_END);
   const below = 1 + all.findIndex((line) => line.trim() !== '' && !SEPARATOR_MARK.test(line.trim()));
   const header = all.slice(0, below).join('\n');
   const lines = all.slice(below);

@@ -10,7 +10,10 @@ const DEVICE_NAME = /^(?!\.+$)[A-Za-z0-9_.:@-]{1,64}$/;
 const MODULE = /^[A-Za-z0-9_.-]{1,64}$/;
 /** Device secrets are HMAC keys; vendor tools write them as letters and digits. */
 const DEVICE_SECRET = /^[\x21-\x7e]{8,128}$/;
-/** No U+FFFD, which stands for bytes that were no UTF-8: no device can confirm it. No control characters; no quotes and backslashes, since C devices find JSON keys by text search [protocol]. */
+/**
+ * No U+FFFD, which stands for bytes that were no UTF-8: no device can confirm it. No control characters; no quotes and
+ * backslashes, since C devices find JSON keys by text search [protocol].
+ */
 const VERSION = /^[^\p{C}\uFFFD\s"\\]([^\p{C}\uFFFD"\\]{0,62}[^\p{C}\uFFFD\s"\\])?$/u;
 
 /** Characters as a person counts them: code points, not UTF-16 units. */

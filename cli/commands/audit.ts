@@ -194,7 +194,7 @@ async function checkedToArchive(path: string, api: Session['api']) {
   return last;
 }
 
-/** A new file is lost with its folder's entry, whatever was synced of its content. */
+/** Syncs the folder of a new file: without its entry in the folder, a file is lost even if its content was synced. */
 async function durable(path: string): Promise<void> {
   const { syncFolder } = await import('../../worker/backup/copying.js');
   await syncFolder(dirname(resolve(path)));

@@ -4,7 +4,10 @@ import { useStaleness } from '../data/staleness.js';
 import { useFormat } from '../texts/format.js';
 import { useTexts } from '../texts/language.js';
 
-/** What is shown may be old: since when, and whether the server answers, with a live stream or without. While it does not, nothing can be done. */
+/**
+ * Says that what the page shows may be old: since when, and whether the server answers, with a live stream or without.
+ * While the server does not answer, nothing can be done.
+ */
 export function AwayBanner() {
   const isAway = useServerIsAway();
   const { asOfMs, isLive, retry } = useStaleness();

@@ -10,7 +10,7 @@ interface TrustUndecidedProps {
   readonly product: Trust | undefined;
 }
 
-/** Marks the firmware of a product whose records were rebuilt, until somebody decides whose firmware the product takes. */
+/** Marks the firmware of a product whose records were rebuilt, until an operator decides which keys the product trusts. */
 export function TrustUndecidedMark({ product }: TrustUndecidedProps) {
   const { words } = useTexts();
   return product?.trustUndecided ? <Status look="failed">{words.trustUndecided}</Status> : null;

@@ -18,10 +18,8 @@ export const isUnreachable = (error: unknown): boolean =>
   error instanceof ApiUnreachableError || (error instanceof ApiError && error.status >= 502 && error.status <= 504);
 /** Of somebody whose session has ended, it may mean the same as 401: too many such requests came from their address. */
 export const isHeldBack = (error: unknown): boolean => error instanceof ApiError && error.status === 429;
-/** Asking again later may help. */
-export const isPassing = (error: unknown): boolean =>
-  !(error instanceof ApiError) || error.status === 429 || error.status >= 500;
 /** It may have been done: the server has not said that it was not. */
-export const isUndecided = (error: unknown): boolean =>
-  !(error instanceof ApiError) || error.status >= 500;
+export const isUndecided = (error: unknown): boolean => !(error instanceof ApiError) || error.status >= 500;
+/** Asking again later may help. */
+export const isPassing = (error: unknown): boolean => isUndecided(error) || isHeldBack(error);
 export const isSignedOut = (error: unknown): boolean => error instanceof ApiError && error.status === 401;

@@ -36,7 +36,7 @@ export class LiveCache {
     for (const queryKey of STREAMED) void this.client.invalidateQueries({ queryKey });
   }
 
-  /** In place of the live stream: also what is asked for again when a task begins or ends. */
+  /** Replaces the live stream while there is none. Firmware is asked for too: the stream renews it when a task begins or ends. */
   poll(): void {
     this.refresh();
     for (const queryKey of [keys.firmwareList(), keys.firmware()]) void this.client.invalidateQueries({ queryKey });

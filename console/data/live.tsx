@@ -28,7 +28,8 @@ export function useLiveTask(taskId: string): void {
 
 /**
  * The live stream of whatever page is shown: one connection, none while the page is hidden, since a browser has only six
- * for all its tabs. While it is refused, the page asks instead. It goes on behind the last event it has seen, after sleep, a lost connection or an ended session.
+ * for all its tabs. While the stream is refused, the page asks for what it shows. The stream goes on behind the last event
+ * that was seen, after sleep, a lost connection or an ended session.
  */
 export function LiveProvider({ isSignedOut: isEnded, children }: { isSignedOut: boolean; children: ReactNode }) {
   const client = useQueryClient();

@@ -3,7 +3,7 @@ import { useSyncExternalStore } from 'react';
 /** Whether the live stream is there, while the server answers everything else. */
 interface Liveness {
   readonly isLive: boolean;
-  /** How often somebody has asked to follow it again. */
+  /** Counts the requests to follow it again. */
   readonly attempt: number;
 }
 

@@ -9,14 +9,14 @@ interface Options<Answer, Input> {
   readonly onSuccess?: (answer: Answer) => unknown;
 }
 
-/** A request that has to wait is sent as it was asked for, whatever the page is about by then. */
+/** A request that waits keeps its own options, since the page may show something else by the time it is sent. */
 interface Asked<Answer, Input> extends Options<Answer, Input> {
   readonly input: Input;
 }
 
 /**
- * As `useMutation`, but what is asked for again while a request is under way is that request: the second click of a
- * double click comes before the button can be drawn as disabled. What is another request is sent after it.
+ * As `useMutation`, but the same request is not sent again while it is under way: the second click of a double click comes
+ * before the button can be drawn as disabled. A different request is sent after it.
  */
 export function useOneAtATime<Answer, Input>(
   options: Options<Answer, Input>,

@@ -12,7 +12,7 @@ export const useProducts = () =>
   useQuery({
     queryKey: keys.products,
     queryFn: () => api.listProducts({ limit: PRODUCTS_MAX }),
-    // A decision that is due is made elsewhere: whoever comes back from there sees that it was.
+    // A decision that is due is made outside of this page: an operator who returns to it must see the result.
     staleTime: ({ state }) => (state.data?.items.some(({ trustUndecided }) => trustUndecided) === true ? 0 : STALE_MS),
   });
 

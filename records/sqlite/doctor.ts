@@ -167,30 +167,22 @@ function triggerCounters({ sqlite }: Connection): Record<'failures' | 'devices' 
       count: sqlite.prepare(`INSERT INTO ${table} (${columns}, ${value}) SELECT * FROM (${found}) WHERE ${by} = ?`),
     };
   };
+  const ofProduct = { by: 'product_key', name: 'productKey', value: 'devices' };
   return {
     failures: counter({
-      ...{ table: 'failure_counts', by: 'task_id', name: 'taskId', counted: ['cause'], value: 'count' },
+      table: 'failure_counts',
+      by: 'task_id',
+      name: 'taskId',
+      counted: ['cause'],
+      value: 'count',
       // A task that is being forgotten loses its rows piece by piece; its counts go with it.
       from: `(SELECT task_id, cause FROM device_updates WHERE cause IS NOT NULL)`,
     }),
-    devices: counter({
-      ...{
-        table: 'device_counts',
-        by: 'product_key',
-        name: 'productKey',
-        counted: ['online'],
-        value: 'devices',
-        from: 'devices',
-      },
-    }),
+    devices: counter({ ...ofProduct, table: 'device_counts', counted: ['online'], from: 'devices' }),
     versions: counter({
-      ...{
-        table: 'version_counts',
-        by: 'product_key',
-        name: 'productKey',
-        counted: ['module', 'version'],
-        value: 'devices',
-      },
+      ...ofProduct,
+      table: 'version_counts',
+      counted: ['module', 'version'],
       from: 'device_versions',
     }),
   };

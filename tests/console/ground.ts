@@ -24,6 +24,14 @@ export class Ground {
     return (this.fleet = await openFleet(this.ferry));
   }
 
+  /** A product with devices that were never online. */
+  async addProduct(productKey: string, name: string, deviceNames: readonly string[]): Promise<void> {
+    await this.ferry.post('/v1/products', { productKey, name });
+    await this.ferry.post(`/v1/products/${productKey}/devices`, {
+      devices: deviceNames.map((deviceName) => ({ deviceName })),
+    });
+  }
+
   async close(): Promise<void> {
     await this.fleet?.leave();
     await this.browser.close();

@@ -11,10 +11,7 @@ let page: WatchedPage;
 const PRODUCT = 'lamps';
 beforeAll(async () => {
   ground = await Ground.open();
-  await ground.ferry.post('/v1/products', { productKey: PRODUCT, name: 'Lamp' });
-  await ground.ferry.post(`/v1/products/${PRODUCT}/devices`, {
-    devices: [{ deviceName: 'first' }, { deviceName: 'second' }],
-  });
+  await ground.addProduct(PRODUCT, 'Lamp', ['first', 'second']);
   page = await ground.signedIn('/');
 });
 afterAll(() => ground.close());

@@ -10,10 +10,7 @@ let firmwareId: string;
 const PRODUCT = 'lamps';
 beforeAll(async () => {
   ground = await Ground.open();
-  await ground.ferry.post('/v1/products', { productKey: PRODUCT, name: 'Lamp' });
-  await ground.ferry.post(`/v1/products/${PRODUCT}/devices`, {
-    devices: [{ deviceName: 'first' }, { deviceName: 'second' }],
-  });
+  await ground.addProduct(PRODUCT, 'Lamp', ['first', 'second']);
   firmwareId = (await ground.ferry.addFirmware(PRODUCT, 'lamp', '2.0.0')).body.id;
   page = await ground.signedIn('/');
   // However slow the machine is: neither the test nor the console gives up waiting.
@@ -43,7 +40,16 @@ async function hold(path: string) {
   return held;
 }
 
-/** Whatever somebody tries: the dialog stays, and so does what it asked for. */
+/** Presses a button of the dialog whose request is held; whatever is tried then, dialog and request stay as they are. */
+async function pressAndTry(name: string, path: string) {
+  const held = await hold(path);
+  await button(name).click();
+  await held.first;
+  await expectLocked('Cancel');
+  return held;
+}
+
+/** Whatever is tried, the dialog stays, and so does what it asked for. */
 async function expectLocked(cancel: string): Promise<void> {
   await dialog().locator('input:enabled, textarea:enabled').first().waitFor({ state: 'detached' });
   await page.keyboard.press('Escape');
@@ -62,10 +68,7 @@ describe('While the service has not answered yet,', () => {
   it('the secrets of devices that are being added can’t be lost', async () => {
     await openAddDevices();
     await page.getByLabel(/Device names, one a line/).fill('third');
-    const held = await hold(`/v1/products/${PRODUCT}/devices`);
-    await button('Add 1 device').click();
-    await held.first;
-    await expectLocked('Cancel');
+    const held = await pressAndTry('Add 1 device', `/v1/products/${PRODUCT}/devices`);
     await page.evaluate('history.back()');
     await dialog().getByText('Leave before the secrets are here?').waitFor();
     held.letGo();
@@ -117,10 +120,7 @@ describe('While the service has not answered yet,', () => {
   it('a new product has the name that was sent', async () => {
     await page.goto('/devices?dialog=product');
     await page.getByLabel('Product name').fill('Meter');
-    const held = await hold('/v1/products');
-    await button('Create').click();
-    await held.first;
-    await expectLocked('Cancel');
+    const held = await pressAndTry('Create', '/v1/products');
     held.letGo();
     await dialog().waitFor({ state: 'detached' });
   });
@@ -134,10 +134,7 @@ describe('While the service has not answered yet,', () => {
         .getByRole('checkbox')
         .check();
     }
-    const held = await hold(`/v1/firmware/${firmwareId}/verifications`);
-    await button('Validate on 2 devices').click();
-    await held.first;
-    await expectLocked('Cancel');
+    const held = await pressAndTry('Validate on 2 devices', `/v1/firmware/${firmwareId}/verifications`);
     held.letGo();
     await page.getByRole('heading', { name: 'Verification to lamp 2.0.0' }).waitFor();
   });

@@ -29,6 +29,7 @@ export interface RunDeps {
     | 'listDeviceUpdates'
     | 'listTasks'
     | 'recordDeviceUpdate'
+    | 'endUnbegun'
     | 'cancelWaiting'
     | 'taskEnded'
     | 'tellAgain'
@@ -128,8 +129,8 @@ const forgottenUpdate = (deps: RunDeps, update: DeviceUpdateRecord): Difference 
   fix: async () => {
     if (!(await isForgotten(deps, update))) return false;
     const failure = failed(update, 'update-failed', deps.now(), 'The run of its shard closed before it had begun.');
-    await deps.records.recordDeviceUpdate(update.taskId, update, failure, null);
-    return true;
+    const { status } = await deps.records.endUnbegun(update.taskId, update, failure);
+    return !isOpen(status);
   },
 });
 

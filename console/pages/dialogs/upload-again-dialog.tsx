@@ -1,9 +1,10 @@
 import { InboxOutlined } from '@ant-design/icons';
 import { Modal, Progress, Upload } from 'antd';
-import { useCallback, useEffect, useRef, useState } from 'react';
+import { useState } from 'react';
 import { ProblemAlert } from '../../components/problem-alert.js';
 import { useServerIsAway } from '../../data/connection.js';
 import { useRepairFirmware } from '../../data/firmware.js';
+import { useUploadProgress } from '../../data/upload-progress.js';
 import { useFormat } from '../../texts/format.js';
 import { useTexts } from '../../texts/language.js';
 
@@ -19,13 +20,7 @@ export default function UploadAgainDialog({ firmware, onClose }: UploadAgainDial
   const isAway = useServerIsAway();
   const repair = useRepairFirmware(firmware.id);
   const [file, setFile] = useState<File>();
-  const [sent, setSent] = useState(0);
-  const abort = useRef(new AbortController());
-  useEffect(() => () => abort.current.abort(), []);
-  const onProgress = useCallback(
-    (done: number, total: number) => setSent(total === 0 ? 0 : Math.floor((100 * done) / total)),
-    [],
-  );
+  const upload = useUploadProgress();
 
   const choose = (chosen: File) => {
     setFile(chosen);
@@ -34,10 +29,7 @@ export default function UploadAgainDialog({ firmware, onClose }: UploadAgainDial
   };
   const send = async () => {
     if (!file) return;
-    // The second click of a double click asks for the same upload, which the same signal ends.
-    if (abort.current.signal.aborted) abort.current = new AbortController();
-    const upload = { file, onProgress, signal: abort.current.signal };
-    const repaired = await repair.mutateAsync(upload).catch(() => undefined); // shown below
+    const repaired = await repair.mutateAsync({ file, ...upload.begin() }).catch(() => undefined); // shown below
     if (repaired) onClose();
   };
   return (
@@ -49,7 +41,7 @@ export default function UploadAgainDialog({ firmware, onClose }: UploadAgainDial
       confirmLoading={repair.isPending}
       onOk={() => void send()}
       cancelText={texts.cancel}
-      onCancel={() => (repair.isPending ? abort.current.abort() : onClose())}
+      onCancel={() => (repair.isPending ? upload.end() : onClose())}
       mask={{ closable: false }}
     >
       <p>{texts.uploadAgainText}</p>
@@ -65,7 +57,7 @@ export default function UploadAgainDialog({ firmware, onClose }: UploadAgainDial
         </p>
         <p>{file ? `${file.name} · ${format.bytes(file.size)}` : texts.dropHere}</p>
       </Upload.Dragger>
-      {repair.isPending && <Progress percent={sent} aria-label={texts.sending} />}
+      {repair.isPending && <Progress percent={upload.percent} aria-label={texts.sending} />}
       <ProblemAlert error={repair.error} />
     </Modal>
   );

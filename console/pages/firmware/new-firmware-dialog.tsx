@@ -1,6 +1,6 @@
 import { InboxOutlined } from '@ant-design/icons';
 import { Button, Form, Input, Modal, Progress, Segmented, Upload } from 'antd';
-import { useCallback, useEffect, useRef, useState } from 'react';
+import { useState } from 'react';
 import { ApiError } from '../../../api/client-core.js';
 import type { FirmwarePageAnswer } from '../../../api/schemas.js';
 import { firmwareNameProblem, signatureProblem } from '../../../domain/names.js';
@@ -9,6 +9,7 @@ import { ProblemAlert } from '../../components/problem-alert.js';
 import { useServerIsAway } from '../../data/connection.js';
 import { useAddFirmware } from '../../data/firmware.js';
 import { newIdempotencyKey } from '../../data/idempotency.js';
+import { useUploadProgress } from '../../data/upload-progress.js';
 import { useFormat } from '../../texts/format.js';
 import { useTexts } from '../../texts/language.js';
 
@@ -39,20 +40,15 @@ export function NewFirmwareDialog({ productKey, limits, isSigned, onClose }: New
   const [form] = Form.useForm<Fields>();
   const [file, setFile] = useState<File>();
   const [fileProblem, setFileProblem] = useState<string>();
-  const [sent, setSent] = useState<number>();
+  const [isSending, setIsSending] = useState(false);
   const [key, setKey] = useState(newIdempotencyKey);
   const [wasUnsigned, setWasUnsigned] = useState(false);
   const [shown, setShown] = useState<readonly string[]>([]);
-  const abort = useRef(new AbortController());
+  const upload = useUploadProgress();
   const add = useAddFirmware();
   // Other products take no signature, which nobody could check. A key may also be trusted since the page was loaded.
   const asksSignature = isSigned || wasUnsigned;
   const { nameCharactersMax, fileBytesMax } = { ...USUAL, ...limits };
-  useEffect(() => () => abort.current.abort(), []);
-  const onProgress = useCallback(
-    (done: number, total: number) => setSent(total === 0 ? 0 : Math.floor((100 * done) / total)),
-    [],
-  );
 
   const choose = (chosen: File) => {
     setFile(chosen);
@@ -71,23 +67,20 @@ export function NewFirmwareDialog({ productKey, limits, isSigned, onClose }: New
   const submit = async (fields: Fields) => {
     if (!file) return setFileProblem(texts.fileNeeded);
     if (file.size > fileBytesMax) return;
-    // The second click of a double click asks for the same upload, which the same signal ends.
-    if (abort.current.signal.aborted) abort.current = new AbortController();
-    setSent(0);
+    setIsSending(true);
     try {
       const { name, version, module = '', signMethod, signature = '' } = fields;
       const optional = { ...(module !== '' && { module }), ...(signature !== '' && { signature }) };
       const request = { name, version, signMethod, ...optional, productKey, file, idempotencyKey: key };
-      await add.mutateAsync({ ...request, onProgress, signal: abort.current.signal });
+      await add.mutateAsync({ ...request, ...upload.begin() });
       onClose();
     } catch (error) {
       setShown(showFieldProblems(form, error));
       setWasUnsigned(wasUnsigned || (error instanceof ApiError && error.code === 'firmware-signature-invalid'));
     } finally {
-      setSent(undefined);
+      setIsSending(false);
     }
   };
-  const isSending = sent !== undefined;
   const wasAborted = add.error instanceof DOMException && add.error.name === 'AbortError';
   return (
     <Modal
@@ -97,7 +90,7 @@ export function NewFirmwareDialog({ productKey, limits, isSigned, onClose }: New
       okButtonProps={{ disabled: isAway || isSending }}
       onOk={form.submit}
       cancelText={texts.cancel}
-      onCancel={() => (isSending ? abort.current.abort() : onClose())}
+      onCancel={() => (isSending ? upload.end() : onClose())}
       mask={{ closable: false }}
     >
       <Form<Fields>
@@ -157,7 +150,7 @@ export function NewFirmwareDialog({ productKey, limits, isSigned, onClose }: New
           </Form.Item>
         )}
       </Form>
-      {isSending && <Progress percent={sent} aria-label={texts.sending} />}
+      {isSending && <Progress percent={upload.percent} aria-label={texts.sending} />}
       {!isSending && !wasAborted && <ProblemAlert error={add.error} shownFields={shown} />}
     </Modal>
   );
